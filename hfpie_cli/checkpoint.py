@@ -1,0 +1,90 @@
+"""Checkpoints: a network's configuration and weights in one safetensors file. Nothing else is ever loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from .errors import UnavailableError
+from .files import atomic_path
+from .models.network import Network, NetworkConfig
+
+FORMAT = "hfpie-1"  # the metadata key `format` of our files
+MAX_PARAMETERS = 200_000_000
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network's shape and its weights, with what is known of them (task, run, steps: free text)."""
+
+    config: NetworkConfig
+    weights: Mapping[str, Tensor]
+    info: Mapping[str, str]
+
+    def network(self) -> Network:
+        """The network with these weights, in evaluation mode."""
+        network = Network(self.config)
+        network.load_state_dict(dict(self.weights), strict=True)
+        return network.eval()
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write the file, whole or not at all."""
+    metadata = {"format": FORMAT, "network": json.dumps(dataclasses.asdict(checkpoint.config)), **checkpoint.info}
+    weights = {name: weight.detach().cpu().contiguous() for name, weight in checkpoint.weights.items()}
+    with atomic_path(path) as temporary:
+        safetensors.torch.save_file(weights, temporary, metadata)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read and check a checkpoint; float32 weights.
+
+    Raises UnavailableError for a file that is missing, is no safetensors file, has no or a senseless configuration,
+    or whose tensors differ from what the configuration asks for in name, shape or type, or are not finite.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            config = _parse_config(path, metadata)
+            expected = _expected_shapes(path, config)
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            if found != expected:
+                wrong = sorted(set(found.items()) ^ set(expected.items()))[0]
+                raise UnavailableError(f"{path}: its weights do not fit its configuration (first: {wrong[0]})")
+            weights = {name: file.get_tensor(name) for name in expected}
+    except FileNotFoundError:
+        raise UnavailableError(f"{path}: no such checkpoint", "see `hfpie weights list` for those there are") from None
+    except (OSError, safetensors.SafetensorError, struct.error) as error:
+        hint = "hfpie reads safetensors files only; download it again or train it anew"
+        raise UnavailableError(f"{path}: not a readable safetensors checkpoint ({error})", hint) from None
+    for name, weight in weights.items():
+        if weight.dtype not in (torch.float32, torch.float16, torch.bfloat16) or not weight.isfinite().all():
+            raise UnavailableError(f"{path}: the weight {name} is not made of finite floating-point numbers")
+    info = {key: text for key, text in metadata.items() if key not in {"format", "network"}}
+    return Checkpoint(config, {name: weight.float() for name, weight in weights.items()}, info)
+
+
+def _parse_config(path: Path, metadata: Mapping[str, str]) -> NetworkConfig:
+    if metadata.get("format") != FORMAT:
+        raise UnavailableError(f"{path}: not an hfpie checkpoint", f"its metadata lacks format = {FORMAT}")
+    try:
+        return NetworkConfig(**json.loads(metadata["network"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnavailableError(f"{path}: its network configuration is not valid ({error})") from None
+
+
+def _expected_shapes(path: Path, config: NetworkConfig) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        network = Network(config)
+    if sum(parameter.numel() for parameter in network.parameters()) > MAX_PARAMETERS:
+        raise UnavailableError(f"{path}: its configuration asks for more than {MAX_PARAMETERS:,} weights")
+    return {name: tuple(weight.shape) for name, weight in network.state_dict().items()}

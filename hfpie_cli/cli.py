@@ -1,0 +1,43 @@
+"""The command line: parse, call one function. Nothing here imports torch; the commands do when they run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import __version__
+from .commands import restore, train
+
+app = typer.Typer(
+    name="hfpie",
+    help="Restore photographs: remove noise, remove blur, enlarge.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hfpie {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Restore photographs: remove noise, remove blur, enlarge."""
+
+
+restore.register(app)
+train.register(app)
+
+
+def main() -> None:
+    """The console script."""
+    app()

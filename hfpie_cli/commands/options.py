@@ -1,0 +1,81 @@
+"""A command's options as a dataclass, and errors as exit codes."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import os
+import sys
+import traceback
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from ..console import Console
+from ..errors import ExitCode, HfpieError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TalkOptions:
+    """What every command understands."""
+
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per result on standard output.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False
+
+    def console(self) -> Console:
+        return Console(quiet=self.quiet, json=self.json)
+
+
+Options = TypeVar("Options", bound=TalkOptions)
+
+
+def add_command(
+    app: typer.Typer, name: str, options: type[Options], run: Callable[[Options], int], *, summary: str, examples: str
+) -> None:
+    """Give `app` a command whose options are the fields of a dataclass and whose exit code is what `run` returns."""
+    hints = typing.get_type_hints(options, include_extras=True)
+    parameters = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=_default(field), annotation=hints[field.name]
+        )
+        for field in dataclasses.fields(options)
+    ]
+
+    def command(**values: Any) -> None:
+        raise typer.Exit(run_safely(run, options(**values)))
+
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {field.name: hints[field.name] for field in dataclasses.fields(options)}
+    app.command(name, help=summary, epilog=examples)(command)
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
+
+
+def run_safely(run: Callable[[Options], int], options: Options) -> int:
+    """Run a command; an error becomes one line on standard error and an exit code."""
+    try:
+        return int(run(options))
+    except HfpieError as error:
+        if options.debug:
+            traceback.print_exc()
+        options.console().error(error)
+        return int(error.code)
+    except KeyboardInterrupt:
+        options.console().say("hfpie: interrupted")
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:  # whoever read standard output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.FAILED)
+    except Exception as error:
+        if options.debug:
+            raise
+        options.console().error(HfpieError(f"internal error: {type(error).__name__}: {error}", "--debug shows where"))
+        return int(ExitCode.FAILED)

@@ -1,0 +1,199 @@
+"""`hfpie denoise`, `hfpie deblur`, `hfpie sr`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..console import Console, FileProgress
+from ..errors import ExitCode, HfpieError, UsageError
+from ..formats import DEFAULT_QUALITY, OutputStyle, check_format, format_named
+from ..jobs import Job, Naming, make_folders, plan_jobs
+from ..tasks import TASKS, Task
+from ..weights import default_weights, resolve
+from .options import TalkOptions, add_command
+
+if TYPE_CHECKING:
+    from ..photo import Photo
+    from ..restore import Outcome, Restorer
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreOptions(TalkOptions):
+    """Options of all three commands."""
+
+    inputs: Annotated[
+        list[str], typer.Argument(help="Photographs, folders of them, or - for standard input.", show_default=False)
+    ] = field(default_factory=list)
+    more_inputs: Annotated[
+        list[str], typer.Option("--input", "-i", help="The same as an argument.", show_default=False)
+    ] = field(default_factory=list)
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="A file, a folder, or - for standard output.")
+    ] = None
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with all that lies below.")] = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False
+    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist, do the rest.")] = (
+        False
+    )
+    in_place: Annotated[bool, typer.Option("--in-place", help="Replace the inputs.")] = False
+    weights: Annotated[str | None, typer.Option(help="A name of weights.toml or a .safetensors file.")] = None
+    strength: Annotated[float, typer.Option(min=0, max=1, help="Share of the restored picture in the result.")] = 1.0
+    tta: Annotated[bool, typer.Option("--tta", help="Average over 8 turned and mirrored inputs: 8 times slower.")] = (
+        False
+    )
+    format: Annotated[
+        str | None, typer.Option(help="png, jpg, tiff, webp, avif, bmp or ppm; default: the input's.")
+    ] = None
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = DEFAULT_QUALITY
+    strip_metadata: Annotated[bool, typer.Option("--strip-metadata", help="Drop EXIF, XMP and DPI; ICC stays.")] = False
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto"
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all cores.")] = None
+    tile: Annotated[int | None, typer.Option(min=1, help="Side of the tiles; default: the checkpoint's.")] = None
+    overlap: Annotated[int | None, typer.Option(min=0, help="Of the tiles; default: the checkpoint's.")] = None
+
+    def style(self) -> OutputStyle:
+        form = format_named(self.format) if self.format else None
+        if self.format and form is None:
+            raise UsageError(f"no format {self.format!r}", "use png, jpg, tiff, webp, avif, bmp or ppm")
+        return OutputStyle(form, self.quality, self.strip_metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnlargeOptions(RestoreOptions):
+    """Options of `sr` alone."""
+
+    scale: Annotated[int, typer.Option(min=2, max=4, help="2, 3 or 4: below 4, reduced from it.")] = 4
+    gan: Annotated[bool, typer.Option("--gan", help="Sharp, invented detail instead of faithful softness.")] = False
+
+
+def register(app: typer.Typer) -> None:
+    """Add the three commands."""
+    add_command(
+        app,
+        "denoise",
+        RestoreOptions,
+        lambda options: restore_files(TASKS["denoise"], options, default_weights("denoise")),
+        summary="Remove noise from photographs.",
+        examples="Examples: [bold]hfpie denoise photo.png[/] | [bold]hfpie denoise holiday/ -o clean/[/] | "
+        "[bold]hfpie denoise night.jpg --strength 0.7[/]",
+    )
+    add_command(
+        app,
+        "deblur",
+        RestoreOptions,
+        lambda options: restore_files(TASKS["deblur"], options, default_weights("deblur")),
+        summary="Remove blur from photographs.",
+        examples="Examples: [bold]hfpie deblur photo.png[/] | [bold]hfpie deblur scans/ -r -o sharp/[/] | "
+        "[bold]hfpie deblur - < soft.png > sharp.png[/]",
+    )
+    add_command(
+        app,
+        "sr",
+        EnlargeOptions,
+        lambda options: restore_files(TASKS["sr"], options, default_weights("sr", gan=options.gan), options.scale),
+        summary="Enlarge photographs 2, 3 or 4 times.",
+        examples="Examples: [bold]hfpie sr photo.png[/] | [bold]hfpie sr --gan -i frames/ -o out/[/] | "
+        "[bold]hfpie sr small.jpg --scale 2 -o large.png[/]",
+    )
+
+
+def restore_files(task: Task, options: RestoreOptions, default: str, scale: int = 1) -> int:
+    """Plan the jobs, load the network once, restore file by file; one bad file never stops the rest."""
+    console, style = options.console(), options.style()
+    naming = Naming(
+        suffix=task.suffix.replace("4", str(scale)),
+        output=options.output,
+        format=style.format,
+        recursive=options.recursive,
+        in_place=options.in_place,
+        overwrite=options.overwrite,
+        skip_existing=options.skip_existing,
+    )
+    jobs = plan_jobs([*options.inputs, *options.more_inputs], naming)
+    make_folders(jobs)
+    restorer = _load(options, default, scale)
+    failures: list[HfpieError] = []
+    with console.progress(len(jobs)) as progress:
+        for job in jobs:
+            try:
+                _restore_file(job, restorer, style, console, progress)
+            except HfpieError as error:
+                failures.append(error)
+                console.error(error)
+                console.result({"input": job.name, "error": error.message, "hint": error.hint})
+            progress.finish()
+    if len(jobs) > 1:
+        console.say(f"{len(jobs) - len(failures)} of {len(jobs)} photographs {task.verb}")
+    if failures:
+        return ExitCode.SOME_FAILED if len(jobs) > 1 else failures[0].code
+    return ExitCode.OK
+
+
+def _load(options: RestoreOptions, default: str, scale: int) -> Restorer:
+    weights = resolve(options.weights or default)
+    import torch
+
+    from ..restore import Restorer
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    restorer = Restorer.from_weights(
+        weights,
+        device=options.device,
+        precision=options.precision,
+        tile=options.tile,
+        overlap=options.overlap,
+        strength=options.strength,
+        tta=options.tta,
+        out_scale=scale,
+    )
+    if (scale > 1 and restorer.scale == 1) or (scale == 1 and restorer.scale > 1):
+        raise UsageError(f"{weights.name}: a network of scale {restorer.scale}", "choose weights made for this task")
+    return restorer
+
+
+def _restore_file(job: Job, restorer: Restorer, style: OutputStyle, console: Console, progress: FileProgress) -> None:
+    from ..photo import read_photo
+    from ..photo_writer import encode_photo, write_photo
+
+    started = time.monotonic()
+    photo = read_photo(job.source) if job.source else read_photo(sys.stdin.buffer.read(), job.name)
+    style = OutputStyle(job.format or photo.format, style.quality, style.strip_metadata)
+    scale = restorer.out_scale
+    check_format(
+        str(style.format), photo.width * scale, photo.height * scale, alpha=photo.alpha is not None, name=job.name
+    )
+    progress.start(job.name, photo.width * photo.height / 1e6)
+    outcome = restorer.restore(photo, progress.tiles)
+    if job.target:
+        write_photo(outcome.photo, job.target, style)
+    else:
+        sys.stdout.buffer.write(encode_photo(outcome.photo, style, name=job.name))
+    _summarise(job, photo, outcome, time.monotonic() - started, console)
+
+
+def _summarise(job: Job, photo: Photo, outcome: Outcome, seconds: float, console: Console) -> None:
+    restored = outcome.photo
+    halved = f", device memory short: tiles of {outcome.tile}" if outcome.halved else ""
+    target = job.target or "standard output"
+    size = f"{restored.width} x {restored.height}"
+    console.say(f"{job.name} -> {target}  {size}, {seconds:.1f} s{halved}")
+    console.result(
+        {
+            "input": job.name,
+            "output": str(target),
+            "width": restored.width,
+            "height": restored.height,
+            "tile": outcome.tile,
+            "overlap": outcome.overlap,
+            "tiles": outcome.tiles,
+            "tile_halved": outcome.halved,
+            "seconds": round(seconds, 3),
+        }
+    )

@@ -1,0 +1,88 @@
+"""Talk to the user: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console as RichConsole
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from .errors import HfpieError
+
+
+@dataclass(frozen=True)
+class Console:
+    """quiet: errors only. json: one JSON object a line on standard output for each result."""
+
+    quiet: bool = False
+    json: bool = False
+
+    def say(self, text: str) -> None:
+        """A line for a person, on standard error."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def error(self, error: HfpieError) -> None:
+        """An error and its way out, never quiet."""
+        print(f"hfpie: {error.message}", file=sys.stderr, flush=True)
+        if error.hint:
+            print(f"       {error.hint}", file=sys.stderr, flush=True)
+
+    def result(self, record: dict[str, Any]) -> None:
+        """A record for a program, on standard output, if --json asks for it."""
+        if self.json:
+            print(json.dumps(record, ensure_ascii=False), flush=True)
+
+    @contextmanager
+    def progress(self, files: int) -> Iterator[FileProgress]:
+        """A bar over files and their tiles, on standard error; only on a terminal and unless quiet."""
+        rich = RichConsole(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        hidden = self.quiet or not rich.is_terminal
+        with Progress(*columns, console=rich, transient=True, disable=hidden) as bar:
+            total = bar.add_task("files", total=files, unit="files", visible=files > 1)
+            yield FileProgress(bar, total, bar.add_task("", total=None, unit="tiles"))
+
+
+@dataclass
+class FileProgress:
+    """The bars of a run over files."""
+
+    _bar: Progress
+    _files: TaskID
+    _tiles: TaskID
+
+    def start(self, name: str, megapixels: float) -> None:
+        """A file begins."""
+        self._megapixels = megapixels
+        self._bar.reset(self._tiles, description=name, total=None, unit="tiles")
+
+    def tiles(self, done: int, total: int) -> None:
+        """Of the file's tiles, `done` are finished."""
+        task = next(task for task in self._bar.tasks if task.id == self._tiles)
+        rate = self._megapixels * done / total / max(task.elapsed or 0, 1e-3)
+        self._bar.update(self._tiles, completed=done, total=total, unit=f"tiles, {rate:.2f} MP/s")
+
+    def finish(self) -> None:
+        """A file is done, well or not."""
+        self._bar.advance(self._files)

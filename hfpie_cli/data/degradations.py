@@ -1,0 +1,106 @@
+"""The degradations that training and evaluation know by name.
+
+A degradation takes a clean picture and a random generator and gives the degraded picture: RGB arrays (h, w, 3), float32
+in [0, 1]; for super-resolution the degraded one is (h / 4, w / 4, 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .camera import CameraNoise
+from .degrade import (
+    Picture,
+    add_gaussian_noise,
+    blur,
+    gaussian_kernel,
+    jpeg,
+    motion_kernel,
+    quantise,
+    reduce_bicubic,
+)
+
+Degradation = Callable[[Picture, np.random.Generator], Picture]
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """AWGN with sigma uniform in `low` to `high` (1/255), one for the picture; `rounded`: clipped to 8 bits."""
+
+    low: float
+    high: float
+    rounded: bool = False
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        noisy = add_gaussian_noise(picture, rng.uniform(self.low, self.high), rng)
+        return quantise(noisy) if self.rounded else noisy
+
+
+@dataclass(frozen=True)
+class GaussianBlur:
+    """Anisotropic Gaussian blur, sigmas uniform in 0.7 to 3.0 pixels, any angle (paper 4.2.2).
+
+    Then noise of standard deviation up to `noise` (1/255) and, where `quality` is given, JPEG.
+    """
+
+    noise: tuple[float, float] = (0, 0)
+    quality: tuple[int, int] | None = None
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        sigma_x, sigma_y = rng.uniform(0.7, 3.0, 2)
+        blurred = blur(picture, gaussian_kernel(sigma_x, sigma_y, rng.uniform(0, np.pi)))
+        return finish(blurred, self.noise, self.quality, rng)
+
+
+@dataclass(frozen=True)
+class MotionBlur:
+    """Blur along a random path of 5 to 25 pixels, then noise and JPEG (REDS-JPEG, paper table 4)."""
+
+    noise: tuple[float, float] = (0, 0)
+    quality: tuple[int, int] | None = None
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        blurred = blur(picture, motion_kernel(rng.uniform(5, 25), rng))
+        return finish(blurred, self.noise, self.quality, rng)
+
+
+def finish(
+    picture: Picture, noise: tuple[float, float], quality: tuple[int, int] | None, rng: np.random.Generator
+) -> Picture:
+    """What follows a blur in a camera: noise of a sigma in `noise` (1/255), JPEG of a quality in `quality`, 8 bits."""
+    if noise[1] > 0:
+        picture = add_gaussian_noise(picture, rng.uniform(*noise), rng)
+    if quality is None:
+        return quantise(picture)
+    return jpeg(picture, int(rng.integers(quality[0], quality[1] + 1)), subsample=bool(rng.integers(2)))
+
+
+def unchanged(picture: Picture, rng: np.random.Generator) -> Picture:
+    """No degradation: teaches a network to leave a clean picture alone."""
+    return picture
+
+
+DEGRADATIONS: dict[str, Degradation] = {
+    "clean": unchanged,
+    "awgn": GaussianNoise(0, 55),
+    "awgn-8bit": GaussianNoise(0, 55, rounded=True),
+    **{f"awgn-{sigma}": GaussianNoise(sigma, sigma) for sigma in (10, 15, 25, 30, 50)},
+    "awgn-25-8bit": GaussianNoise(25, 25, rounded=True),
+    "camera": CameraNoise(),
+    "gaussian-blur": GaussianBlur(),
+    "gaussian-blur-any": GaussianBlur(noise=(0, 4), quality=(70, 100)),
+    "gaussian-blur-jpeg": GaussianBlur(noise=(2, 2), quality=(90, 90)),
+    "motion-jpeg": MotionBlur(quality=(25, 25)),
+    "motion-any": MotionBlur(noise=(0, 4), quality=(20, 100)),
+    "bicubic-x4": lambda picture, rng: reduce_bicubic(picture),
+}
+
+
+def degradation_named(name: str) -> Degradation:
+    """The entry of DEGRADATIONS, or ValueError with the names there are."""
+    if name not in DEGRADATIONS:
+        raise ValueError(f"there is no degradation {name!r}; there are {', '.join(DEGRADATIONS)}")
+    return DEGRADATIONS[name]

@@ -1,0 +1,78 @@
+"""What degradations are made of: noise, kernels, blur, JPEG, reduction; pure functions.
+
+A picture is an RGB array (h, w, 3), float32 in [0, 1]; only unclipped noise leaves [0, 1]. Noise levels are in units of
+1/255, blur in pixels, as the field writes them. Randomness comes from the generator that is passed.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Picture = NDArray[np.float32]
+
+BLUR_KERNEL = 21  # side of the Gaussian kernels, pixels
+SR_SCALE = 4
+
+
+def quantise(picture: Picture) -> Picture:
+    """Clip to [0, 1] and round to 8 bits, as a file does."""
+    return (np.rint(picture.clip(0, 1) * 255) / 255).astype(np.float32)
+
+
+def add_gaussian_noise(picture: Picture, sigma: float, rng: np.random.Generator) -> Picture:
+    """Additive white Gaussian noise of standard deviation `sigma` / 255, not clipped (paper 4.2.1)."""
+    return picture + rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(sigma / 255)
+
+
+def gaussian_kernel(sigma_x: float, sigma_y: float, angle: float, size: int = BLUR_KERNEL) -> NDArray[np.float32]:
+    """Anisotropic Gaussian kernel, (size, size), sum 1; sigmas in pixels along axes turned by `angle` radians."""
+    at = np.arange(size) - size // 2
+    x, y = np.meshgrid(at, at)
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    kernel = np.exp(-((along / sigma_x) ** 2 + (across / sigma_y) ** 2) / 2)
+    return (kernel / kernel.sum()).astype(np.float32)
+
+
+def motion_kernel(length: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Kernel of a hand's trembling: a smooth random path of `length` pixels, sum 1, centred on its mean.
+
+    The heading does a random walk; the path is drawn with subpixel (bilinear) weights.
+    """
+    count = max(int(4 * length), 2)
+    heading = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, rng.uniform(0, 1.2) / np.sqrt(count), count))
+    path = np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1) * (length / count), 0)
+    path -= path.mean(0)
+    radius = int(np.ceil(np.abs(path).max())) + 1
+    kernel = np.zeros((2 * radius + 1, 2 * radius + 1), np.float32)
+    corner = np.floor(path).astype(int)
+    part = path - corner
+    for dx in (0, 1):
+        for dy in (0, 1):
+            weight = np.abs(1 - dx - part[:, 0]) * np.abs(1 - dy - part[:, 1])
+            np.add.at(kernel, (corner[:, 1] + dy + radius, corner[:, 0] + dx + radius), weight)
+    return kernel / kernel.sum()
+
+
+def blur(picture: Picture, kernel: NDArray[np.float32]) -> Picture:
+    """Convolve with a kernel, reflecting the picture at its border."""
+    return np.asarray(cv2.filter2D(picture, -1, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101), np.float32)
+
+
+def jpeg(picture: Picture, quality: int, *, subsample: bool = True) -> Picture:
+    """Through a JPEG file of `quality` 1 to 100, chroma halved (4:2:0) or whole (4:4:4)."""
+    sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420 if subsample else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+    pixels = np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
+    _, encoded = cv2.imencode(".jpg", pixels[..., ::-1], settings)
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB), np.float32) / np.float32(255)
+
+
+def reduce_bicubic(picture: Picture, scale: int = SR_SCALE) -> Picture:
+    """Antialiased bicubic reduction as Matlab's imresize does it, rounded to 8 bits (paper 4.2.3)."""
+    height, width = picture.shape[0] // scale, picture.shape[1] // scale
+    pixels = np.rint(picture[: height * scale, : width * scale].clip(0, 1) * 255).astype(np.uint8)
+    small = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(small, np.float32) / np.float32(255)

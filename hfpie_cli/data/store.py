@@ -1,0 +1,88 @@
+"""Photographs for training, decoded once into one memory-mapped file of 8-bit RGB pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnavailableError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a photograph lies in the memory map."""
+
+    name: str
+    offset: int
+    height: int
+    width: int
+
+
+class PhotoStore:
+    """Read-only pictures by number: `store[i]` is (h, w, 3) uint8 RGB, a view of the file."""
+
+    def __init__(self, pixels: NDArray[np.uint8], entries: list[Entry]) -> None:
+        self._pixels = pixels
+        self.entries = entries
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        entry = self.entries[index]
+        size = entry.height * entry.width * 3
+        return self._pixels[entry.offset : entry.offset + size].reshape(entry.height, entry.width, 3)
+
+    def subset(self, keep: Callable[[Entry], bool]) -> PhotoStore:
+        """The photographs that `keep` accepts, over the same pixels."""
+        return PhotoStore(self._pixels, [entry for entry in self.entries if keep(entry)])
+
+
+def open_store(folder: Path, cache: Path, warn: Callable[[str], None]) -> PhotoStore:
+    """The photographs under `folder`, decoded into `cache` at the first call and when a file changes.
+
+    A file that does not decode is passed over with one line to `warn`. Raises UnavailableError if none is left.
+    """
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    if not paths:
+        raise UnavailableError(
+            f"{folder}: no photographs to train on", "name a folder of PNG, JPEG, WebP or TIFF files"
+        )
+    stamp = [(str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
+    key = hashlib.sha256(json.dumps([str(folder.resolve()), stamp]).encode()).hexdigest()[:16]
+    index = cache / f"{key}.json"
+    if not index.exists():
+        _decode_all(paths, folder, index, warn)
+    entries = [Entry(**entry) for entry in json.loads(index.read_text())]
+    if not entries:
+        raise UnavailableError(f"{folder}: no photograph there could be read", "see the lines above")
+    return PhotoStore(np.memmap(index.with_suffix(".rgb"), np.uint8, "r"), entries)
+
+
+def _decode_all(paths: list[Path], folder: Path, index: Path, warn: Callable[[str], None]) -> None:
+    index.parent.mkdir(parents=True, exist_ok=True)
+    entries, offset = [], 0
+    partial = index.with_name(f"{index.stem}.{os.getpid()}.part")
+    with partial.open("wb") as file:
+        for path in paths:
+            pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
+            if pixels is None:
+                warn(f"{path}: cannot be decoded, passed over")
+                continue
+            file.write(np.ascontiguousarray(pixels[..., ::-1]).tobytes())
+            entries.append(vars(Entry(str(path.relative_to(folder)), offset, *pixels.shape[:2])))
+            offset += pixels.size
+    partial.rename(index.with_suffix(".rgb"))
+    listing = partial.with_suffix(".json-part")
+    listing.write_text(json.dumps(entries))
+    listing.rename(index)

@@ -1,0 +1,106 @@
+"""Pixels of more than 8 bits, which Pillow does not hold: 16-bit PNG and PPM; TIFF has a module of its own.
+
+OpenCV decodes PNG and encodes both. Arrays are (h, w) or (h, w, c) in the order RGB(A), uint16 or float32.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from . import tiff
+
+if TYPE_CHECKING:
+    from .photo import Metadata, Photo
+
+DeepPixels = NDArray[Any]  # of uint16 or float32
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PPM_HEADER = re.compile(rb"P([56])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)\s")
+INCHES_PER_METRE = 1 / 0.0254
+ENCODE_ERRORS = cv2.error
+
+
+@dataclass(frozen=True)
+class DeepKind:
+    """What `probe` found: a format of more than 8 bits and its size. start, top: of a PPM's samples."""
+
+    format: str
+    width: int
+    height: int
+    start: int = 0
+    top: int = 65535
+
+
+def probe(data: bytes) -> DeepKind | None:
+    """The kind of a file whose samples have more than 8 bits, None for any other."""
+    if data[:8] == PNG_SIGNATURE and len(data) > 26 and data[24] == 16:
+        width, height = struct.unpack(">II", data[16:24])
+        return DeepKind("PNG", width, height)
+    if data[:4] in tiff.SIGNATURES:
+        size = tiff.probe(data)
+        return DeepKind("TIFF", *size) if size else None
+    header = PPM_HEADER.match(data[:1000])
+    if header and int(header[4]) > 255:
+        return DeepKind("PPM", int(header[2]), int(header[3]), header.end(), int(header[4]))
+    return None
+
+
+def decode(data: bytes, kind: DeepKind) -> DeepPixels:
+    """The pixels as they are stored, not turned. Raises ValueError for what does not decode."""
+    if kind.format == "PPM":
+        return _decode_ppm(data, kind)
+    return tiff.decode(data) if kind.format == "TIFF" else tiff.decode_opencv(data)
+
+
+def _decode_ppm(data: bytes, kind: DeepKind) -> DeepPixels:
+    channels = 3 if data[1:2] == b"6" else 1
+    count = kind.width * kind.height * channels
+    if not 255 < kind.top <= 65535 or len(data) - kind.start < 2 * count:
+        raise ValueError("its header does not fit its size")
+    samples = np.frombuffer(data, ">u2", count, kind.start).reshape(kind.height, kind.width, channels)
+    if kind.top == 65535:
+        return samples.astype(np.uint16)
+    return np.rint(samples.clip(0, kind.top) * np.float64(65535 / kind.top)).astype(np.uint16)
+
+
+def encode(photo: Photo) -> bytes:
+    """The PNG or PPM file of a photo of 16 bits, with its metadata."""
+    pixels = photo.pixels
+    if photo.alpha is not None:
+        pixels = np.concatenate([pixels, photo.alpha[..., None]], -1)
+    if pixels.shape[2] == 2:  # OpenCV writes no grey with alpha
+        pixels = pixels[..., [0, 0, 0, 1]]
+    if pixels.shape[2] > 1:
+        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    suffix = {"PNG": ".png", "PPM": ".pgm" if pixels.shape[2] == 1 else ".ppm"}[photo.format]
+    done, encoded = cv2.imencode(suffix, pixels)
+    if not done:
+        raise ValueError(f"{photo.format} does not hold these pixels")
+    return _with_png_chunks(encoded.tobytes(), photo.metadata) if photo.format == "PNG" else encoded.tobytes()
+
+
+def _with_png_chunks(file: bytes, metadata: Metadata) -> bytes:
+    """Put ICC profile, resolution, EXIF and XMP behind the header of a PNG file."""
+    chunks = []
+    if metadata.icc:
+        chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
+    if metadata.dpi:
+        across, down = (round(value * INCHES_PER_METRE) for value in metadata.dpi)
+        chunks.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
+    if metadata.exif:
+        chunks.append((b"eXIf", metadata.exif))
+    if metadata.xmp:
+        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+    inserted = b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+    header_end = len(PNG_SIGNATURE) + 25
+    return file[:header_end] + inserted + file[header_end:]

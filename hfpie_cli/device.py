@@ -1,0 +1,83 @@
+"""Where and how precisely a network runs; the only module that asks what hardware there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .errors import UsageError
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+BYTES_PER_TILE_PIXEL = 6_000  # of the widest networks at full resolution, measured with room to spare
+
+
+@dataclass(frozen=True)
+class Device:
+    """A torch device and the precision of its arithmetic (a key of PRECISIONS)."""
+
+    torch_device: torch.device
+    precision: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.torch_device} {self.precision}"
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Reduced precision for the operations that bear it; nothing at fp32."""
+        kind = self.torch_device.type
+        return torch.autocast(kind, PRECISIONS[self.precision], enabled=self.precision != "fp32")
+
+    def free_bytes(self) -> int | None:
+        """Memory free on a CUDA device; None where it is not known."""
+        return torch.cuda.mem_get_info(self.torch_device)[0] if self.torch_device.type == "cuda" else None
+
+    def release(self) -> None:
+        """Give back memory that is cached but not used."""
+        if self.torch_device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def choose_device(name: str = "auto", precision: str = "auto", *, has: Callable[[str], bool] | None = None) -> Device:
+    """The device that `auto`, `cpu`, `cuda`, `cuda:N` or `mps` names; `auto` is the fastest that there is.
+
+    precision `auto` is fp16 on CUDA and fp32 elsewhere. `has` tells whether a kind of device is there (for tests).
+    Raises UsageError for a device that is not there or a precision that it cannot do.
+    """
+    has = has or _has
+    if name == "auto":
+        name = next(kind for kind in ("cuda", "mps", "cpu") if has(kind))
+    try:
+        chosen = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"no device {name!r}", "use auto, cpu, cuda, cuda:1 (and so on) or mps") from None
+    if not has(name):
+        raise UsageError(f"the device {name} is not there", "use --device auto, or --device cpu")
+    if precision == "auto":
+        precision = "fp16" if chosen.type == "cuda" else "fp32"
+    if precision not in PRECISIONS:
+        raise UsageError(f"no precision {precision!r}", f"use auto, {', '.join(PRECISIONS)}")
+    if precision == "fp16" and chosen.type == "cpu":
+        raise UsageError("fp16 does not run on a CPU", "use --precision fp32 or bf16")
+    return Device(chosen, precision)
+
+
+def _has(name: str) -> bool:
+    kind, _, number = name.partition(":")
+    if kind == "cuda":
+        return torch.cuda.is_available() and int(number or 0) < torch.cuda.device_count()
+    return kind == "cpu" or (kind == "mps" and torch.backends.mps.is_available())
+
+
+def tiles_at_once(device: Device, tile: int, scale: int) -> int:
+    """How many tiles of `tile` x `tile` pixels go into one batch: as many as half the free memory holds, 1 to 16.
+
+    One on a CPU, whose cores are busy with one. Pixels do not depend on it.
+    """
+    free = device.free_bytes()
+    if free is None:
+        return 1
+    return max(1, min(16, int(free / 2 / (tile * tile * BYTES_PER_TILE_PIXEL * scale))))

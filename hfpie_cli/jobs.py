@@ -1,0 +1,169 @@
+"""From what the user names to a list of jobs, and through the list: one file in, one file out, none lost.
+
+Everything that can go wrong with names is found before the first pixel is computed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import HfpieError, UsageError
+from .formats import FORMATS, SUFFIXES, format_named, is_photo
+
+STREAM = "-"  # standard input or output
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to restore. source: None is standard input. target: None is standard output. format: None is its own."""
+
+    source: Path | None
+    target: Path | None
+    format: str | None
+
+    @property
+    def name(self) -> str:
+        return str(self.source) if self.source else "standard input"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How outputs are named: `suffix` behind the stem beside the input; `output` as the user gave it, if at all."""
+
+    suffix: str
+    output: str | None = None
+    format: str | None = None
+    recursive: bool = False
+    in_place: bool = False
+    overwrite: bool = False
+    skip_existing: bool = False
+
+
+def plan_jobs(inputs: Sequence[str], naming: Naming) -> list[Job]:
+    """The jobs for files, folders and `-`, in order. Raises UsageError or HfpieError before anything is written."""
+    if not inputs:
+        raise UsageError("nothing to restore", "name a file or a folder, such as photo.png")
+    if naming.in_place and (naming.output is not None or STREAM in inputs):
+        raise UsageError("--in-place writes onto the input", "leave --output and - out")
+    jobs: list[Job] = []
+    to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output)
+    for name in inputs:
+        if name == STREAM:
+            jobs.append(_stream_job(naming, to_folder=to_folder))
+            continue
+        root = Path(name)
+        sources = _photos_in(root, naming) if root.is_dir() else [root]
+        base = root if root.is_dir() else root.parent
+        jobs += [_file_job(source, source.relative_to(base), naming, to_folder=to_folder) for source in sources]
+    if sum(job.target is None for job in jobs) and len(jobs) > 1:
+        raise UsageError("standard output takes one photograph", "name a folder with --output")
+    _check_targets(jobs, naming)
+    return [job for job in jobs if not (naming.skip_existing and job.target and job.target.exists())]
+
+
+def make_folders(jobs: Sequence[Job]) -> None:
+    """Create the folders that the targets lie in. Raises HfpieError naming one that cannot be written to."""
+    for folder in dict.fromkeys(job.target.parent for job in jobs if job.target):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HfpieError(
+                f"{folder}: cannot be made a folder ({error.strerror})", "choose another --output"
+            ) from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise HfpieError(f"{folder}: cannot be written to", "choose another --output, or change its permissions")
+
+
+def _is_folder(output: str | None) -> bool:
+    return output is not None and output != STREAM and (output.endswith(("/", os.sep)) or Path(output).is_dir())
+
+
+def _stream_job(naming: Naming, *, to_folder: bool) -> Job:
+    if naming.output in (None, STREAM):
+        return Job(None, None, naming.format)
+    if to_folder:
+        raise UsageError("standard input has no name to write under in a folder", "name a file with --output")
+    target = Path(str(naming.output))
+    return Job(None, target, naming.format or _format_of(target))
+
+
+def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) -> Job:
+    if naming.in_place:
+        return Job(source, source.resolve(), naming.format)
+    if naming.output == STREAM:
+        return Job(source, None, naming.format)
+    if naming.output is not None and not to_folder:
+        target = Path(naming.output)
+        return Job(source, target, naming.format or _format_of(target))
+    ending = FORMATS[naming.format][0] if naming.format else source.suffix
+    if naming.output is None:
+        return Job(source, source.with_name(source.stem + naming.suffix + ending), naming.format)
+    return Job(source, Path(naming.output) / relative.with_suffix(ending), naming.format)
+
+
+def _format_of(target: Path) -> str:
+    form = format_named(target.suffix)
+    if form is None:
+        known = " ".join(SUFFIXES)
+        raise UsageError(f"{target}: its ending names no format that hfpie writes", f"use --format, or one of {known}")
+    return form
+
+
+def _photos_in(folder: Path, naming: Naming) -> list[Path]:
+    """The photographs of a folder, without hidden files, earlier outputs and what lies in the output folder."""
+    output = Path(naming.output).resolve() if naming.output not in (None, STREAM) else None
+    found = []
+    for path in sorted(_walk(folder, naming.recursive)):
+        if not is_photo(path) or path.name.startswith("."):
+            continue
+        earlier = naming.output is None and not naming.in_place and _is_output(path, naming.suffix)
+        inside = output is not None and output != folder.resolve() and path.resolve().is_relative_to(output)
+        if not earlier and not inside:
+            found.append(path)
+    if not found:
+        hint = f"hfpie looks for {' '.join(SUFFIXES)}" + ("" if naming.recursive else "; --recursive looks deeper")
+        raise HfpieError(f"{folder}: no photographs in this folder", hint)
+    return found
+
+
+def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
+    if not recursive:
+        yield from (path for path in folder.iterdir() if path.is_file())
+        return
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(parent) / name for name in files)
+
+
+def _is_output(path: Path, suffix: str) -> bool:
+    """Whether a file's name says that it is the output of another file beside it."""
+    if not path.stem.endswith(suffix):
+        return False
+    stem = path.stem.removesuffix(suffix)
+    return any(path.with_name(stem + s).exists() for s in {path.suffix, *SUFFIXES, *map(str.upper, SUFFIXES)})
+
+
+def _check_targets(jobs: Sequence[Job], naming: Naming) -> None:
+    if any(job.target is None for job in jobs) and sys.stdout.isatty():
+        raise UsageError("a picture is not written to a terminal", "redirect standard output, or name --output")
+    seen: dict[Path, Job] = {}
+    sources = {job.source.resolve() for job in jobs if job.source}
+    for job in jobs:
+        if job.target is None:
+            continue
+        place = job.target.resolve()
+        if place in seen:
+            raise UsageError(f"{job.name} and {seen[place].name} would both become {job.target}", "rename one of them")
+        seen[place] = job
+        if place in sources and not naming.in_place:
+            hint = "name another --output, or say --in-place to replace it"
+            raise UsageError(f"{job.target}: would be written onto an input", hint)
+        if job.target.is_dir():
+            raise UsageError(f"{job.target}: is a folder", "name a file with --output, or end the folder's name with /")
+        if job.target.exists() and not (naming.overwrite or naming.in_place or naming.skip_existing):
+            hint = "say --overwrite to replace it, or --skip-existing to leave it"
+            raise UsageError(f"{job.target}: exists already", hint)

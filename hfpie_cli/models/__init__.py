@@ -1,0 +1,1 @@
+"""The networks: plain torch modules that know nothing of files, tasks or the command line."""

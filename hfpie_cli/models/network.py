@@ -1,0 +1,118 @@
+"""The network of the paper (sections 3.1, 3.2, 3.5): one core for denoising, deblurring and super-resolution.
+
+    picture -> 3 scales -> heads -> bodies (RCABs) -> feature attention with heads and edges -> tails -> picture
+
+Low-level features go down by strided convolutions, high-level features come up by pixel shuffle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .blocks import FeatureAttention, MultiScaleEdgeFilter, PlainSum, ResidualChannelAttentionBlock, Upsample, conv3x3
+
+LEVELS = 3  # scales of the input: 1, 1/2, 1/4
+INPUT_SHIFT = 0.5  # the mean of a picture in [0, 1], about
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The shape of a network; the defaults are the paper's. Kept in every checkpoint.
+
+    width: maps of every layer. blocks: RCABs per scale, largest scale first. scale: enlargement, 1 or 2 or 4.
+    unshuffle: 2 works at half the resolution (pixel-unshuffle before, pixel-shuffle after), 1 at the full one.
+    edges, feature_attention: False gives the paper's ablations "w/o Edge" and "w/o FeaAtt".
+    Raises ValueError for a shape that makes no sense.
+    """
+
+    width: int = 64
+    blocks: tuple[int, int, int] = (4, 16, 64)
+    scale: int = 1
+    unshuffle: int = 1
+    edges: bool = True
+    feature_attention: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "blocks", tuple(self.blocks))
+        limits = {"width": (1, 512), "scale": (1, 4), "unshuffle": (1, 2)}
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+        if len(self.blocks) != LEVELS or any(type(b) is not int or not 1 <= b <= 256 for b in self.blocks):
+            raise ValueError(f"blocks must be {LEVELS} whole numbers from 1 to 256, not {self.blocks!r}")
+        if self.scale == 3:
+            raise ValueError("scale must be 1, 2 or 4")
+        if type(self.edges) is not bool or type(self.feature_attention) is not bool:
+            raise ValueError("edges and feature_attention must be true or false")
+
+    @property
+    def stride(self) -> int:
+        """The pixels that the network halves to one: tiles start at multiples of it."""
+        return 2 ** (LEVELS - 1) * self.unshuffle
+
+
+class Network(nn.Module):
+    """Restores a picture: (n, 3, h, w) RGB around [0, 1] -> (n, 3, scale h, scale w), not clamped, for any h and w."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, unshuffle = config.width, config.unshuffle
+        self.heads = nn.ModuleList(conv3x3(3 * unshuffle**2, width) for _ in range(LEVELS))
+        self.downs = nn.ModuleList(conv3x3(width, width, stride=2) for _ in range(LEVELS - 1))
+        self.enters = nn.ModuleList(self._joiner(2) for _ in range(LEVELS - 1))
+        self.bodies = nn.ModuleList(
+            nn.Sequential(*(ResidualChannelAttentionBlock(width) for _ in range(count))) for count in config.blocks
+        )
+        if config.edges:
+            self.edges = nn.ModuleList(MultiScaleEdgeFilter(width, stride=unshuffle) for _ in range(LEVELS))
+        incoming = [2 + config.edges + (level < LEVELS - 1) for level in range(LEVELS)]
+        self.leaves = nn.ModuleList(self._joiner(count) for count in incoming)
+        self.tails = nn.ModuleList(conv3x3(width, width) for _ in range(LEVELS))
+        self.ups = nn.ModuleList(Upsample(width) for _ in range(LEVELS - 1))
+        shuffle = unshuffle * config.scale
+        self.output = nn.Sequential(conv3x3(width, 3 * shuffle**2), nn.PixelShuffle(shuffle))
+
+    def _joiner(self, features: int) -> nn.Module:
+        return FeatureAttention(features) if self.config.feature_attention else PlainSum()
+
+    def forward(self, picture: Tensor) -> Tensor:
+        height, width = picture.shape[-2:]
+        padded = pad_to_multiple(picture, self.config.stride)
+        restored = self.output(self._features(padded - INPUT_SHIFT)) + self._enlarged(padded)
+        return restored[..., : height * self.config.scale, : width * self.config.scale]
+
+    def _enlarged(self, picture: Tensor) -> Tensor:
+        """The picture that the network's output is added to; `antialias` selects Keys' a = -0.5, as Matlab has it."""
+        if self.config.scale == 1:
+            return picture
+        return F.interpolate(picture, scale_factor=self.config.scale, mode="bicubic", antialias=True)
+
+    def _features(self, picture: Tensor) -> Tensor:
+        pictures = [picture]  # (n, 3, h, w) and its halves
+        for _ in range(LEVELS - 1):
+            pictures.append(F.avg_pool2d(pictures[-1], 2))
+        low = [self.heads[i](F.pixel_unshuffle(p, self.config.unshuffle)) for i, p in enumerate(pictures)]
+        for i in range(1, LEVELS):
+            low[i] = self.enters[i - 1]([low[i], self.downs[i - 1](low[i - 1])])
+        high: Tensor | None = None
+        for i in reversed(range(LEVELS)):
+            maps = [self.bodies[i](low[i]), low[i]]
+            if self.config.edges:
+                maps.append(self.edges[i](pictures[i]))
+            if high is not None:
+                maps.append(self.ups[i](high))
+            high = self.tails[i](self.leaves[i](maps))
+        assert high is not None
+        return high
+
+
+def pad_to_multiple(picture: Tensor, multiple: int) -> Tensor:
+    """Repeat the right and lower edge until both sides are multiples of `multiple`."""
+    height, width = picture.shape[-2:]
+    down, right = -height % multiple, -width % multiple
+    return F.pad(picture, (0, right, 0, down), mode="replicate") if down or right else picture

@@ -1,0 +1,71 @@
+"""Muon: momentum whose matrices are orthogonalised before they are applied; Adam for all that is no inner 3x3 kernel.
+
+After Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). Convolution kernels
+(outputs, inputs, 3, 3) are taken as matrices (outputs, 9 inputs); kernels of one shape are orthogonalised together.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of Jordan's quintic iteration
+NEWTON_SCHULZ_STEPS = 5
+MOMENTUM = 0.95
+ADAM_BETAS = (0.9, 0.99)
+ADAM_SHARE = 0.5  # Adam's rate as a share of Muon's
+
+
+def orthogonalise(matrices: Tensor) -> Tensor:
+    """About the nearest semi-orthogonal matrices (singular values 0.7 to 1.2): (k, rows, columns), rows <= columns."""
+    a, b, c = NEWTON_SCHULZ
+    x = matrices.bfloat16()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.to(matrices.dtype)
+
+
+class Muon(torch.optim.Optimizer):
+    """Nesterov momentum, orthogonalised; for parameters of 4 dimensions (convolution kernels)."""
+
+    def __init__(self, params: Iterable[nn.Parameter], lr: float) -> None:
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Apply the gradients; `closure` is not used."""
+        for group in self.param_groups:
+            by_shape: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    by_shape[parameter.shape].append(parameter)
+            for parameters in by_shape.values():
+                self._step_alike(parameters, group["lr"])
+
+    def _step_alike(self, parameters: list[nn.Parameter], lr: float) -> None:
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        momenta = [self.state[p].setdefault("momentum", torch.zeros_like(p)) for p in parameters]
+        torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
+        looked_ahead = torch._foreach_lerp(gradients, momenta, MOMENTUM)
+        matrices = torch.stack([update.flatten(1) for update in looked_ahead])  # (k, outputs, 9 inputs)
+        tall = matrices.shape[1] > matrices.shape[2]
+        updates = orthogonalise(matrices.mT).mT if tall else orthogonalise(matrices)
+        scale = max(1.0, matrices.shape[1] / matrices.shape[2]) ** 0.5
+        for parameter, update in zip(parameters, updates, strict=True):
+            parameter.add_(update.reshape(parameter.shape), alpha=-lr * scale)
+
+
+def make_optimizers(model: nn.Module, name: str, rate: float) -> list[torch.optim.Optimizer]:
+    """`adam`: Adam on everything. `muon`: Muon on the inner kernels, Adam at half its rate on the rest."""
+    if name == "adam":
+        return [torch.optim.Adam(model.parameters(), lr=rate, betas=ADAM_BETAS)]
+    inner = [p for n, p in model.named_parameters() if p.ndim == 4 and p.shape[-1] == 3 and p.shape[1] > 12]
+    chosen = {id(p) for p in inner}
+    rest = [p for p in model.parameters() if id(p) not in chosen]
+    return [Muon(inner, lr=rate), torch.optim.Adam(rest, lr=rate * ADAM_SHARE, betas=ADAM_BETAS)]

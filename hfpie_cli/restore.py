@@ -1,0 +1,197 @@
+"""The Restorer: a photograph goes in, a restored photograph comes out.
+
+photo -> tiles -> tensors -> network -> blend -> rows of the new photo
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from .checkpoint import load_checkpoint
+from .device import Device, choose_device, tiles_at_once
+from .errors import HfpieError, UsageError
+from .photo import Photo, Pixels, read_photo
+from .tensors import as_hwc, fill_rows, to_tensor
+from .tiling import plan_tiles, process_tiles
+from .weights import Weights, resolve
+
+SMALLEST_TILE = 64  # pixels; below it a device that runs out of memory is given up
+
+Progress = Callable[[int, int], None]  # (tiles done, tiles in all)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A restored photo and how it was made. halved: whether the device's memory forced smaller tiles."""
+
+    photo: Photo
+    tile: int
+    overlap: int
+    tiles: int
+    halved: bool
+
+
+class Restorer:
+    """Restores photographs with one network on one device.
+
+    >>> from hfpie_cli import Restorer
+    >>> restored = Restorer.from_weights("denoise")("photo.png")  # (h, w, 3) in the file's own type
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        scale: int,
+        stride: int,
+        tile: int,
+        overlap: int,
+        device: Device | None = None,
+        strength: float = 1.0,
+        tta: bool = False,
+        out_scale: int | None = None,
+    ) -> None:
+        """network: (n, 3, h, w) -> (n, 3, scale h, scale w) in [0, 1]. tile, overlap, stride: input pixels.
+
+        strength: share of the restored picture in the result, 0 to 1; the rest is the (enlarged) input.
+        tta: average over the 8 turned and mirrored inputs. out_scale: reduce to this scale afterwards.
+        Raises UsageError for a tile or an overlap that cannot be.
+        """
+        self.device = device or choose_device()
+        self.network = network.to(self.device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.scale, self.stride, self.tile, self.overlap = scale, stride, tile, overlap
+        self.strength, self.tta, self.out_scale = strength, tta, out_scale or scale
+        try:
+            plan_tiles(1, 1, tile=tile, overlap=overlap, stride=stride)
+        except ValueError as error:
+            raise UsageError(str(error), "change --tile or --overlap") from None
+
+    @classmethod
+    def from_weights(
+        cls, weights: str | Path | Weights, *, device: str = "auto", precision: str = "auto", **options: Any
+    ) -> Restorer:
+        """A Restorer with named weights (`compact.denoise`), a task's default ones (`denoise`) or those of a file.
+
+        options: `tile`, `overlap` (default: the checkpoint's own), `strength`, `tta`, `out_scale` as in `Restorer`.
+        """
+        found = weights if isinstance(weights, Weights) else resolve(str(weights))
+        defaults = {"tile": found.tile, "overlap": found.overlap}
+        options = defaults | {key: value for key, value in options.items() if value is not None}
+        network = load_checkpoint(found.path).network()
+        scale, stride = network.config.scale, network.config.stride
+        return cls(network, scale=scale, stride=stride, device=choose_device(device, precision), **options)
+
+    def __call__(self, source: str | Path | Pixels) -> Pixels:
+        """Restore a file or an array, (h, w) or (h, w, 1 or 3) RGB of uint8, uint16 or float32; the same comes back."""
+        if isinstance(source, str | Path):
+            return self.restore(read_photo(Path(source))).photo.pixels
+        restored = self.restore(Photo(as_hwc(source))).photo.pixels
+        return restored[..., 0] if source.ndim == 2 else restored
+
+    def restore(self, photo: Photo, progress: Progress = lambda done, total: None) -> Outcome:
+        """Restore a photo. When a CUDA device runs out of memory: fewer tiles at once, then tiles of half the side.
+
+        Raises HfpieError when even the smallest tiles do not fit, or when the network gives no finite pixels.
+        """
+        tile, overlap = self.tile, self.overlap
+        batch = tiles_at_once(self.device, tile, self.scale)
+        while True:
+            try:
+                return self._restore(photo, tile, overlap, batch, progress)
+            except torch.cuda.OutOfMemoryError:
+                self.device.release()
+                if batch > 1:
+                    batch //= 2
+                    continue
+                if tile // 2 < max(SMALLEST_TILE, 2 * self.stride):
+                    raise HfpieError("the device's memory is too small", "use --device cpu") from None
+                tile, overlap = tile // 2, min(overlap, tile // 4)
+
+    def _restore(self, photo: Photo, tile: int, overlap: int, batch: int, progress: Progress) -> Outcome:
+        plan = plan_tiles(photo.height, photo.width, tile=tile, overlap=overlap, stride=self.stride)
+        done = 0
+
+        def read(top: int, left: int, height: int, width: int) -> Tensor:
+            return to_tensor(photo.pixels[top : top + height, left : left + width])
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            progress(done, len(plan))
+
+        shape = (photo.height * self.scale, photo.width * self.scale, photo.pixels.shape[2])
+        pixels = np.empty(shape, photo.pixels.dtype)
+        rows = process_tiles(plan, read, self.process, scale=self.scale, batch=batch, progress=advance)
+        for top, strip in rows:
+            fill_rows(pixels, top, strip)
+        restored = self._finish(replace(photo, pixels=pixels))
+        return Outcome(restored, tile, overlap, len(plan), tile != self.tile)
+
+    @torch.inference_mode()
+    def process(self, tiles: Tensor) -> Tensor:
+        """Run the network on a batch of tiles on the CPU, (n, 3, h, w) -> (n, 3, scale h, scale w) float32.
+
+        A result that is not finite at reduced precision is computed again at fp32.
+        """
+        target = self.device.torch_device
+        if target.type == "cuda":
+            tiles = tiles.pin_memory()
+        tiles = tiles.to(target, non_blocking=True).contiguous(memory_format=torch.channels_last)
+        with self.device.autocast():
+            restored = self._ensemble(tiles).float()
+        if not restored.isfinite().all():
+            restored = self._ensemble(tiles).float()
+            if not restored.isfinite().all():
+                raise HfpieError("the network gave values that are not numbers", "try other weights")
+        if self.strength < 1:
+            plain = tiles if self.scale == 1 else enlarge(tiles, self.scale)
+            restored = torch.lerp(plain, restored, self.strength)
+        return restored.cpu()
+
+    def _ensemble(self, tiles: Tensor) -> Tensor:
+        if not self.tta:
+            return self.network(tiles)
+        total = torch.zeros(())
+        for turns in range(4):
+            for flip in (False, True):
+                turned = tiles.rot90(turns, (2, 3))
+                restored = self.network(turned.flip(3) if flip else turned).float()
+                total = total.to(restored.device) + (restored.flip(3) if flip else restored).rot90(-turns, (2, 3))
+        return total / 8
+
+    def _finish(self, photo: Photo) -> Photo:
+        """Bring colours and transparency to the size asked for."""
+        height = photo.height // self.scale * self.out_scale
+        width = photo.width // self.scale * self.out_scale
+        pixels = photo.pixels if self.out_scale == self.scale else resize(photo.pixels, height, width)
+        alpha = photo.alpha
+        if alpha is not None and alpha.shape != (height, width):
+            alpha = resize(alpha[..., None], height, width)[..., 0]
+        return replace(photo, pixels=pixels, alpha=alpha)
+
+
+def enlarge(tiles: Tensor, scale: int) -> Tensor:
+    """Bicubic enlargement, (n, 3, h, w) -> (n, 3, scale h, scale w), with Matlab's kernel (a = -0.5)."""
+    return F.interpolate(tiles, scale_factor=scale, mode="bicubic", antialias=True)
+
+
+def resize(pixels: Pixels, height: int, width: int) -> Pixels:
+    """Antialiased bicubic resizing of (h, w, c) pixels of any type, clipped to the type's range."""
+    size, bicubic = (width, height), Image.Resampling.BICUBIC
+    if pixels.dtype == np.uint8:
+        planes = [np.asarray(Image.fromarray(plane).resize(size, bicubic)) for plane in cv2.split(pixels)]
+        return np.stack(planes, -1)
+    planes = [np.asarray(Image.fromarray(p.astype(np.float32)).resize(size, bicubic)) for p in cv2.split(pixels)]
+    top = 65535 if pixels.dtype == np.uint16 else np.inf
+    planes = [np.rint(p).clip(0, top) if pixels.dtype == np.uint16 else p for p in planes]
+    return np.stack(planes, -1).astype(pixels.dtype)

@@ -1,0 +1,31 @@
+"""What hfpie can do to a photograph: one line for each task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Task:
+    """A restoration task.
+
+    verb: for messages. suffix: of the output's name beside the input. scale: of its network.
+    weights: the checkpoint used when none is named; gan_weights: the same with --gan, empty if there is none.
+    """
+
+    name: str
+    verb: str
+    suffix: str
+    scale: int
+    weights: str
+    gan_weights: str = ""
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        Task("denoise", "denoised", "_denoised", 1, "compact.denoise"),
+        Task("deblur", "deblurred", "_deblurred", 1, "compact.deblur"),
+        Task("sr", "enlarged", "_x4", 4, "compact.sr-x4", "compact.sr-x4-gan"),
+    )
+}

@@ -1,0 +1,122 @@
+"""TIFF: samples of 16 bits or floats on the way in, every TIFF on the way out.
+
+tifffile does the work, with OpenCV for the compressions that it leaves to an optional package. Arrays are (h, w) or
+(h, w, c) in the order RGB(A).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import TiffImagePlugin
+
+from . import exif
+
+if TYPE_CHECKING:
+    from .photo import Photo
+
+SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def probe(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a TIFF file whose samples have more than 8 bits; None for one that Pillow reads.
+
+    Raises ValueError for samples that no one reads, and for several pages.
+    """
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        if page.dtype is None or page.dtype in (np.uint8, bool):
+            return None
+        if len(file.pages) > 1 and not all(p.is_reduced for p in file.pages[1:]):  # type: ignore[union-attr]
+            raise ValueError("has several pages; extract them into files of their own first")
+        if page.dtype not in (np.uint16, np.float32) or page.photometric not in (0, 1, 2):
+            raise ValueError(f"TIFF samples of type {page.dtype} ({page.photometric!r}) are not read")
+        return page.imagewidth, page.imagelength
+
+
+def decode(data: bytes) -> NDArray[Any]:
+    """The pixels as they are stored, not turned: uint16 or float32. Raises ValueError for what does not decode."""
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        try:
+            pixels = page.asarray()
+            if page.planarconfig == 2 and pixels.ndim == 3:
+                pixels = np.moveaxis(pixels, 0, -1)
+        except (ValueError, ImportError, KeyError):  # a compression that tifffile leaves to an optional package
+            return decode_opencv(data)
+        if page.photometric == 0:  # white is zero
+            top = 1.0 if pixels.dtype == np.float32 else 65535
+            pixels = (top - pixels).astype(pixels.dtype)
+        return np.ascontiguousarray(pixels)
+
+
+def decode_opencv(data: bytes) -> NDArray[Any]:
+    """The uint16 or float32 pixels of any file that OpenCV reads. Raises ValueError for what does not decode."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype not in (np.uint16, np.float32):
+        raise ValueError("its pixels do not decode")
+    if pixels.ndim == 3:
+        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    return pixels
+
+
+def encode(photo: Photo) -> bytes:
+    """The file of a photo of any depth, with its metadata."""
+    metadata, pixels = photo.metadata, photo.pixels
+    if photo.alpha is not None:
+        pixels = np.concatenate([pixels, photo.alpha[..., None]], -1)
+    directory = exif.parse(metadata.exif) if metadata.exif else None
+    tags: list[tuple[int, str, int, Any, bool]] = []
+    if metadata.xmp:
+        tags.append((700, "B", len(metadata.xmp), metadata.xmp, True))
+    if directory is not None:
+        texts = {tag: str(directory[tag]) for tag in exif.DESCRIPTIVE if tag in directory}
+        tags += [(tag, "s", len(text.encode()) + 1, text, True) for tag, text in texts.items()]
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        pixels[..., 0] if pixels.shape[2] == 1 else pixels,
+        byteorder="<",
+        photometric="rgb" if pixels.shape[2] >= 3 else "minisblack",
+        planarconfig="contig" if pixels.shape[2] > 1 else None,
+        extrasamples=["unassalpha"] if photo.alpha is not None else None,
+        compression="zlib",
+        metadata=None,
+        software=False,
+        resolution=metadata.dpi,
+        resolutionunit="INCH" if metadata.dpi else None,
+        iccprofile=metadata.icc or None,
+        extratags=tags,
+    )
+    directories = {tag: directory.get_ifd(tag) for tag in (exif.EXIF_IFD, exif.GPS_IFD)} if directory else {}
+    return _with_directories(buffer.getvalue(), directories)
+
+
+def _with_directories(file: bytes, directories: dict[int, dict[int, Any]]) -> bytes:
+    """Add EXIF and GPS directories, which tifffile does not write: the first directory moves to the end of the file."""
+    (start,) = struct.unpack_from("<I", file, 4)
+    (count,) = struct.unpack_from("<H", file, start)
+    places = (start + 2 + 12 * i for i in range(count))
+    entries = {struct.unpack_from("<H", file, place)[0]: file[place : place + 12] for place in places}
+    longer = bytearray(file)
+    for tag, values in directories.items():
+        directory = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
+        for key, value in values.items():
+            if not isinstance(value, dict):  # a directory in the directory (interoperability) says nothing of the photo
+                directory[key] = value
+        if len(directory):
+            longer += b"\0" * (len(longer) % 2)
+            entries[tag] = struct.pack("<HHII", tag, 4, 1, len(longer))
+            longer += directory.tobytes(len(longer))
+    longer += b"\0" * (len(longer) % 2)
+    longer[4:8] = struct.pack("<I", len(longer))
+    longer += struct.pack("<H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + b"\0\0\0\0"
+    return bytes(longer)

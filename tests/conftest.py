@@ -1,0 +1,37 @@
+"""Fixtures: tiny checkpoints, and pictures made from a seed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hfpie_cli.checkpoint import Checkpoint, save_checkpoint
+from hfpie_cli.models.network import Network, NetworkConfig
+
+
+def make_checkpoint(path: Path, *, identity: bool = False, seed: int = 0, **config) -> Path:
+    """A tiny seeded network as a file; `identity` zeroes its output, so that it gives back what it gets."""
+    torch.manual_seed(seed)
+    network = Network(NetworkConfig(**{"width": 8, "blocks": (1, 1, 1), **config}))
+    if identity:
+        torch.nn.init.zeros_(network.output[0].weight)
+        torch.nn.init.zeros_(network.output[0].bias)
+    save_checkpoint(path, Checkpoint(network.config, network.state_dict(), {"task": "test"}))
+    return path
+
+
+@pytest.fixture(scope="session")
+def identity(tmp_path_factory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("weights") / "identity.safetensors", identity=True, unshuffle=2)
+
+
+@pytest.fixture(scope="session")
+def enlarger(tmp_path_factory) -> Path:
+    """A x4 network that gives the bicubic enlargement."""
+    return make_checkpoint(tmp_path_factory.mktemp("weights") / "enlarger.safetensors", identity=True, scale=4)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
