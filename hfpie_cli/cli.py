@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
+from .commands import eval as evaluation
 from .commands import restore, train
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ def root(
 
 restore.register(app)
 train.register(app)
+evaluation.register(app)
 
 
 def main() -> None:

@@ -1,12 +1,73 @@
-"""Picture quality: how far a restored picture is from the clean one."""
+"""Picture quality: how far a restored picture is from the clean one.
+
+Arrays are RGB (h, w, 3) or one channel (h, w), in units of 0 to 255; PSNR in dB, SSIM without unit.
+"""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .tensors import FULL_SCALE
 
-def psnr(restored: NDArray[np.float32], clean: NDArray[np.float32]) -> float:
-    """Peak signal-to-noise ratio in dB, of arrays of one shape in [0, 1], the restored one rounded to 8 bits."""
-    difference = np.rint(restored.clip(0, 1) * np.float64(255)) - clean * np.float64(255)
-    return float(10 * np.log10(255**2 / max((difference**2).mean(), 1e-10)))
+Samples = NDArray[np.float64]
+
+PEAK = 255.0
+SSIM_WINDOW, SSIM_SIGMA = 11, 1.5  # Wang et al. 2004
+SSIM_C1, SSIM_C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
+LUMA = np.array([65.481, 128.553, 24.966]) / 255  # Matlab's rgb2ycbcr (BT.601): Y = 16 + LUMA . RGB, 16 to 235
+
+
+def to_8bit_range(pixels: NDArray[np.generic]) -> Samples:
+    """What an 8-bit file would hold of uint8, uint16 or float32 pixels: clipped and rounded, as float64."""
+    full = FULL_SCALE[pixels.dtype.name]
+    return np.rint((pixels.astype(np.float64) * (PEAK / full)).clip(0, PEAK))
+
+
+def luma(rgb: Samples) -> Samples:
+    """Matlab's Y channel, (h, w, 3) to (h, w), not rounded."""
+    return rgb @ LUMA + 16
+
+
+def shave(picture: Samples, border: int) -> Samples:
+    """Without `border` pixels on each side."""
+    return picture[border : picture.shape[0] - border, border : picture.shape[1] - border]
+
+
+def psnr(restored: Samples, clean: Samples) -> float:
+    """Peak signal-to-noise ratio; infinity for equal pictures. Raises ValueError for unequal shapes."""
+    _check(restored, clean)
+    error = float(((restored - clean) ** 2).mean())
+    return float("inf") if error == 0 else 10 * float(np.log10(PEAK**2 / error))
+
+
+def ssim(restored: Samples, clean: Samples) -> float:
+    """Structural similarity: Gaussian window of 11 x 11, sigma 1.5, valid region only; mean over the channels.
+
+    A side shorter than the window gives NaN. Raises ValueError for unequal shapes.
+    """
+    _check(restored, clean)
+    if min(clean.shape[:2]) < SSIM_WINDOW:
+        return float("nan")
+    x, y = restored.reshape(*clean.shape[:2], -1), clean.reshape(*clean.shape[:2], -1)
+    return float(np.mean([_ssim(x[..., c], y[..., c]) for c in range(x.shape[2])]))
+
+
+def _ssim(x: Samples, y: Samples) -> float:
+    mean_x, mean_y = _window(x), _window(y)
+    variance_x, variance_y = _window(x * x) - mean_x**2, _window(y * y) - mean_y**2
+    covariance = _window(x * y) - mean_x * mean_y
+    means = (2 * mean_x * mean_y + SSIM_C1) / (mean_x**2 + mean_y**2 + SSIM_C1)
+    return float((means * (2 * covariance + SSIM_C2) / (variance_x + variance_y + SSIM_C2)).mean())
+
+
+def _window(channel: Samples) -> Samples:
+    kernel = cv2.getGaussianKernel(SSIM_WINDOW, SSIM_SIGMA)
+    smooth = np.asarray(cv2.sepFilter2D(np.ascontiguousarray(channel), cv2.CV_64F, kernel, kernel), np.float64)
+    return shave(smooth, SSIM_WINDOW // 2)
+
+
+def _check(restored: Samples, clean: Samples) -> None:
+    if restored.shape != clean.shape:
+        raise ValueError(f"pictures of unequal shapes: {restored.shape} and {clean.shape}")

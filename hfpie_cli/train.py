@@ -28,7 +28,7 @@ from .data.store import PhotoStore
 from .errors import HfpieError
 from .files import atomic_path
 from .losses import pixel_loss
-from .metrics import psnr
+from .metrics import psnr, to_8bit_range
 from .models.network import Network
 from .optim import make_optimizers
 
@@ -128,7 +128,7 @@ def validate(network: Network, config: TrainConfig, photos: PhotoStore) -> dict[
             batch = torch.from_numpy(degraded.transpose(2, 0, 1)[None].copy()).to(memory_format=torch.channels_last)
             with torch.inference_mode(), precision(config.precision):
                 restored = network(batch)[0].float().clamp(0, 1)
-            values.append(psnr(restored.permute(1, 2, 0).numpy(), clean))
+            values.append(psnr(to_8bit_range(restored.permute(1, 2, 0).numpy()), to_8bit_range(clean)))
         scores[name] = sum(values) / len(values)
     return scores
 

@@ -9,6 +9,8 @@ import torch
 from hfpie_cli.checkpoint import Checkpoint, save_checkpoint
 from hfpie_cli.models.network import Network, NetworkConfig
 
+torch.set_num_threads(1)  # the networks here are tiny: threads would only wait for each other
+
 
 def make_checkpoint(path: Path, *, identity: bool = False, seed: int = 0, **config) -> Path:
     """A tiny seeded network as a file; `identity` zeroes its output, so that it gives back what it gets."""

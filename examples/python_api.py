@@ -1,0 +1,14 @@
+"""Restore a photograph from Python: three lines, and what they did.
+
+    python examples/python_api.py [PHOTO]
+"""
+
+import sys
+from pathlib import Path
+
+from hfpie_cli import Restorer
+
+photo = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "chelsea_noisy.png"
+restore = Restorer.from_weights("denoise")
+restored = restore(photo)  # (h, w, 3) uint8, as the file
+print(f"{photo.name}: {restored.shape[1]} x {restored.shape[0]} {restored.dtype}, mean {restored.mean():.1f}")

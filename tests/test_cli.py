@@ -1,0 +1,228 @@
+"""The command line, end to end: names, outputs, exit codes, and that nothing is ever lost."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from hfpie_cli.cli import app
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+
+
+def save(path: Path, pixels=PICTURE) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def load(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+@pytest.fixture
+def hfpie(tmp_path, monkeypatch, identity):
+    """Run a command in an empty folder with a network that changes nothing."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, weights=identity, **options):
+        named = [] if weights is None else ["--weights", str(weights)]
+        return CliRunner().invoke(app, [*map(str, arguments), *named], **options)
+
+    return run
+
+
+def test_one_photograph_goes_beside_itself(hfpie, tmp_path):
+    before = save(tmp_path / "photo.png").read_bytes()
+    result = hfpie("denoise", "photo.png")
+    assert result.exit_code == 0, result.stderr
+    assert np.array_equal(load(tmp_path / "photo_denoised.png"), PICTURE)
+    assert (tmp_path / "photo.png").read_bytes() == before
+    assert result.stdout == ""
+    assert "photo.png -> photo_denoised.png  30 x 20" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [(["deblur"], "a_deblurred.jpg"), (["sr"], "a_x4.jpg"), (["sr", "--scale", "2"], "a_x2.jpg")],
+)
+def test_each_command_has_its_name_and_its_size(hfpie, tmp_path, identity, enlarger, command, name):
+    save(tmp_path / "a.jpg")
+    result = hfpie(*command, "a.jpg", weights=enlarger if command[0] == "sr" else identity)
+    assert result.exit_code == 0, result.stderr
+    times = int(name[3]) if "_x" in name else 1
+    assert load(tmp_path / name).shape == (20 * times, 30 * times, 3)
+    assert Image.open(tmp_path / name).layer[0][1:3] == (1, 1)  # chroma is not subsampled
+
+
+def test_one_by_one_pixel_in_every_command(hfpie, tmp_path, identity, enlarger):
+    for size in ((1, 1), (3, 5)):
+        save(tmp_path / "dot.png", np.full((*size, 3), 9, np.uint8))
+        for command in ("denoise", "deblur", "sr"):
+            weights = enlarger if command == "sr" else identity
+            result = hfpie(command, "dot.png", "-o", "out.png", "--overwrite", weights=weights)
+            assert result.exit_code == 0, result.stderr
+            assert (load(tmp_path / "out.png") == 9).all()
+
+
+def test_a_folder_goes_to_a_folder(hfpie, tmp_path):
+    for name in ("a.png", "b.JPG", "deep/c.png", ".hidden.png", "notes.txt"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(b"") if name == "notes.txt" else save(tmp_path / "in" / name)
+    assert hfpie("denoise", "-i", "in/", "-o", "out/").exit_code == 0
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "b.JPG"]
+    assert hfpie("denoise", "in", "-r", "-o", "in/out", "--format", "png").exit_code == 0
+    assert hfpie("denoise", "in", "-r", "-o", "in/out", "--format", "png", "--overwrite").exit_code == 0
+    found = sorted(str(p.relative_to(tmp_path / "in/out")) for p in (tmp_path / "in/out").rglob("*.*"))
+    assert found == ["a.png", "b.png", "deep/c.png"]
+
+
+def test_a_folder_run_passes_over_its_own_outputs(hfpie, tmp_path):
+    save(tmp_path / "in/a.png")
+    save(tmp_path / "in/not_denoised.png")
+    assert hfpie("denoise", "in").exit_code == 0
+    assert hfpie("denoise", "in", "--overwrite").exit_code == 0
+    names = sorted(p.name for p in (tmp_path / "in").iterdir())
+    assert names == ["a.png", "a_denoised.png", "not_denoised.png", "not_denoised_denoised.png"]
+
+
+def test_one_bad_file_does_not_stop_the_rest(hfpie, tmp_path):
+    save(tmp_path / "in/a.png")
+    save(tmp_path / "in/c.png")
+    (tmp_path / "in/b.png").write_text("just text")
+    result = hfpie("denoise", "in", "-o", "out", "--json")
+    assert result.exit_code == 3
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "c.png"]
+    assert result.stderr.count("not a picture") == 1
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [Path(r["input"]).name for r in records] == ["a.png", "b.png", "c.png"]
+    assert "error" in records[1]
+    assert (records[0]["width"], records[0]["height"], records[0]["tile_halved"]) == (30, 20, False)
+
+
+def test_nothing_is_overwritten_unasked(hfpie, tmp_path):
+    save(tmp_path / "a.png")
+    save(tmp_path / "b.png", PICTURE[::-1])
+    for arguments, word in [
+        (["a.png", "-o", "b.png"], "--overwrite"),
+        (["a.png", "-o", "a.png"], "--in-place"),
+        (["a.png", "-o", "a.png", "--overwrite"], "--in-place"),
+        (["a.png", "b.png", "-o", "."], "--in-place"),
+    ]:
+        result = hfpie("denoise", *arguments)
+        assert result.exit_code == 2
+        assert word in result.stderr
+        assert np.array_equal(load(tmp_path / "b.png"), PICTURE[::-1])
+    assert hfpie("denoise", "a.png", "-o", "b.png", "--skip-existing").exit_code == 0
+    assert np.array_equal(load(tmp_path / "b.png"), PICTURE[::-1])
+    assert hfpie("denoise", "a.png", "-o", "b.png", "--overwrite").exit_code == 0
+    assert np.array_equal(load(tmp_path / "b.png"), PICTURE)
+
+
+def test_in_place_replaces_the_input(hfpie, tmp_path):
+    save(tmp_path / "a.png")
+    assert hfpie("denoise", "a.png", "--in-place").exit_code == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_two_inputs_of_one_name_are_refused(hfpie, tmp_path):
+    save(tmp_path / "x/a.png")
+    save(tmp_path / "y/a.png")
+    result = hfpie("denoise", "x/a.png", "y/a.png", "-o", "out/")
+    assert result.exit_code == 2
+    assert "would both become" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_streams(hfpie, tmp_path):
+    data = save(tmp_path / "a.png").read_bytes()
+    result = hfpie("denoise", "-", input=data)
+    assert result.exit_code == 0, result.stderr
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(result.stdout_bytes))), PICTURE)
+    result = hfpie("denoise", "a.png", "-o", "-", "--format", "webp", "--quiet")
+    assert Image.open(io.BytesIO(result.stdout_bytes)).format == "WEBP"
+    assert result.stderr == ""
+    assert hfpie("denoise", "-", "-o", "b.tif", input=data).exit_code == 0
+    assert Image.open(tmp_path / "b.tif").format == "TIFF"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (["missing.png"], 1, "missing.png: no such file"),
+        (["empty.png"], 1, "empty.png: the file is empty"),
+        (["text.png"], 1, "text.png: not a picture"),
+        (["cut.png"], 1, "cut.png: broken"),
+        (["nothing/"], 1, "nothing: no photographs"),
+        (["photo.png", "-o", "text.png/out.png"], 1, "text.png"),
+        (["photo.png", "-o", "out.xyz"], 2, "out.xyz"),
+        (["photo.png", "--format", "gif"], 2, "gif"),
+        (["photo.png", "--tile", "4"], 2, "tile"),
+        (["photo.png", "--device", "cuda:9"], 2, "cuda:9"),
+        (["photo.png", "--weights", "nonsense"], 4, "nonsense"),
+        (["photo.png", "--weights", "photo.png"], 4, "photo.png"),
+        ([], 2, "nothing to restore"),
+    ],
+)
+def test_bad_input_gets_one_clear_line(hfpie, tmp_path, arguments, code, word):
+    data = save(tmp_path / "photo.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("text")
+    (tmp_path / "nothing").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    result = hfpie("denoise", *arguments, weights=None) if "--weights" in arguments else hfpie("denoise", *arguments)
+    assert result.exit_code == code, result.stderr
+    assert word in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("hfpie: ") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_named(hfpie, tmp_path):
+    save(tmp_path / "photo.png")
+    (tmp_path / "locked").mkdir(mode=0o500)
+    result = hfpie("denoise", "photo.png", "-o", "locked/a.png")
+    assert result.exit_code == 1
+    assert "locked: cannot be written to" in result.stderr
+
+
+def test_an_interrupt_leaves_nothing_half_written(hfpie, tmp_path, monkeypatch):
+    save(tmp_path / "photo.png")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hfpie_cli.restore.Restorer.process", interrupt)
+    assert hfpie("denoise", "photo.png").exit_code == 130
+    assert [p.name for p in tmp_path.iterdir()] == ["photo.png"]
+
+
+def test_the_named_test_weights_do_something(hfpie, tmp_path):
+    save(tmp_path / "photo.png")
+    assert hfpie("denoise", "photo.png", weights="unit-test").exit_code == 0
+    assert not np.array_equal(load(tmp_path / "photo_denoised.png"), PICTURE)
+
+
+def test_weights_of_another_scale_are_refused(hfpie, tmp_path, enlarger, identity):
+    save(tmp_path / "photo.png")
+    assert hfpie("denoise", "photo.png", weights=enlarger).exit_code == 2
+    assert hfpie("sr", "photo.png", weights=identity).exit_code == 2
+
+
+def test_help_shows_examples_and_imports_no_torch():
+    for command in ("denoise", "deblur", "sr", "train", "eval"):
+        result = CliRunner().invoke(app, [command, "--help"])
+        assert result.stdout.count(f"hfpie {command}") >= 3, command
+    code = "import sys; sys.argv = ['hfpie', '--help']; import hfpie_cli.cli as c\n"
+    code += "try: c.main()\nexcept SystemExit: pass\n"
+    code += "sys.exit(any(name in sys.modules for name in ('torch', 'cv2', 'numpy', 'PIL')))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

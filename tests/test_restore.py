@@ -1,0 +1,170 @@
+"""The Restorer: arrays and files in, the same kind out, whatever the device does."""
+
+import numpy as np
+import pytest
+import torch
+
+from hfpie_cli import HfpieError, Restorer
+from hfpie_cli.device import Device, choose_device, tiles_at_once
+from hfpie_cli.errors import UsageError
+from hfpie_cli.photo import Photo
+from hfpie_cli.restore import enlarge
+
+
+def identity_network(tiles):
+    return tiles
+
+
+class Scripted(torch.nn.Module):
+    """A network that does what a list says, call by call, then gives back its input."""
+
+    def __init__(self, *script):
+        super().__init__()
+        self.script = list(script)
+        self.calls = []
+
+    def forward(self, tiles):
+        self.calls.append(tuple(tiles.shape))
+        act = self.script.pop(0) if self.script else identity_network
+        return act(tiles)
+
+
+def out_of_memory(tiles):
+    raise torch.cuda.OutOfMemoryError("injected")
+
+
+def not_finite(tiles):
+    return tiles * torch.nan
+
+
+def restorer(network, **options):
+    return Restorer(network, **{"scale": 1, "stride": 4, "tile": 128, "overlap": 16, **options})
+
+
+def picture(rng, height=200, width=300, dtype=np.uint8):
+    return rng.integers(0, np.iinfo(dtype).max, (height, width, 3), dtype=dtype, endpoint=True)
+
+
+def test_arrays_keep_their_shape_and_type(rng):
+    restore = restorer(Scripted())
+    for array in (picture(rng), picture(rng, dtype=np.uint16), picture(rng)[..., 0], picture(rng)[..., :1]):
+        restored = restore(array)
+        assert restored.dtype == array.dtype
+        assert np.array_equal(restored, array)
+
+
+def test_memory_running_out_halves_the_tile_and_loses_no_pixel(rng):
+    network, array = Scripted(identity_network, identity_network, out_of_memory), picture(rng)
+    outcome = restorer(network).restore(Photo(array))
+    assert (outcome.tile, outcome.halved) == (64, True)
+    assert np.array_equal(outcome.photo.pixels, array)
+    assert max(shape[2] for shape in network.calls[3:]) <= 64
+
+
+def test_memory_that_never_suffices_is_an_error(rng):
+    with pytest.raises(HfpieError, match="memory"):
+        restorer(Scripted(*[out_of_memory] * 50))(picture(rng))
+
+
+def test_other_errors_of_the_network_are_not_taken_for_memory(rng):
+    def broken(tiles):
+        raise RuntimeError("CUDA error: out of memory, it says, but it is none")
+
+    network = Scripted(broken)
+    with pytest.raises(RuntimeError):
+        restorer(network)(picture(rng))
+    assert len(network.calls) == 1
+
+
+def test_a_tile_that_is_not_finite_is_computed_again(rng):
+    network, array = Scripted(identity_network, not_finite), picture(rng)
+    assert np.array_equal(restorer(network)(array), array)
+    with pytest.raises(HfpieError, match="not numbers"):
+        restorer(Scripted(not_finite, not_finite))(array)
+
+
+def test_batches_shrink_before_tiles_do(rng, monkeypatch):
+    monkeypatch.setattr("hfpie_cli.restore.tiles_at_once", lambda *_: 4)
+    network, array = Scripted(out_of_memory, out_of_memory), picture(rng)
+    outcome = restorer(network).restore(Photo(array))
+    assert [shape[0] for shape in network.calls[:3]] == [3, 2, 1]
+    assert not outcome.halved
+    assert np.array_equal(outcome.photo.pixels, array)
+
+
+def test_memory_decides_only_how_many_tiles_go_at_once():
+    class Card(Device):
+        def free_bytes(self):
+            return 8 << 30
+
+    card = Card(torch.device("cpu"), "fp32")
+    assert 1 < tiles_at_once(card, 256, 1) <= 16
+    assert tiles_at_once(card, 4096, 4) == 1
+    assert tiles_at_once(Device(torch.device("cpu"), "fp32"), 256, 1) == 1
+
+
+def test_the_ensemble_turns_everything_back(rng):
+    array = picture(rng, 37, 50)
+    assert np.array_equal(restorer(Scripted(), tta=True)(array), array)
+
+    def brighter_to_the_right(tiles):
+        return tiles + torch.linspace(0, 0.2, tiles.shape[3])
+
+    network = Scripted(*[brighter_to_the_right] * 8)
+    average = restorer(network, tta=True)(np.zeros((40, 40, 3), np.uint8))
+    assert len(network.calls) == 8
+    assert np.array_equal(average, np.full_like(average, round(0.1 * 255)))
+
+
+def test_strength_blends_with_the_input(rng):
+    dark = Scripted(*[torch.zeros_like] * 3)
+    array = np.full((8, 8, 3), 200, np.uint8)
+    assert (restorer(dark, strength=0.0)(array) == 200).all()
+    assert (restorer(dark, strength=0.25)(array) == 150).all()
+    assert (restorer(dark, strength=1.0)(array) == 0).all()
+
+
+@pytest.mark.parametrize("out_scale", [2, 3, 4])
+def test_a_x4_network_gives_smaller_scales_too(rng, enlarger, out_scale):
+    restore = Restorer.from_weights(enlarger, out_scale=out_scale)
+    for dtype in (np.uint8, np.uint16):
+        photo = Photo(np.full((5, 7, 3), 77, dtype), np.full((5, 7), 99, dtype))
+        restored = restore.restore(photo).photo
+        assert restored.pixels.shape == (5 * out_scale, 7 * out_scale, 3)
+        assert restored.alpha.shape == (5 * out_scale, 7 * out_scale)
+        assert (restored.pixels == 77).all()
+        assert (restored.alpha == 99).all()
+
+
+def test_the_size_out_is_exactly_scale_times_the_size_in(enlarger, identity):
+    enlarge_it, keep_it = (Restorer.from_weights(path, tile=32, overlap=8) for path in (enlarger, identity))
+    for side in range(1, 71):
+        array = np.zeros((side, 71 - side, 3), np.uint8)
+        assert enlarge_it(array).shape == (4 * side, 4 * (71 - side), 3)
+        assert keep_it(array).shape == array.shape
+
+
+def test_enlarging_in_tiles_equals_enlarging_at_once(rng, enlarger):
+    array = picture(rng, 90, 110)
+    whole = torch.from_numpy(array.astype(np.float32) / 255).permute(2, 0, 1)[None]
+    expected = np.rint(enlarge(whole, 4)[0].permute(1, 2, 0).clamp(0, 1).numpy() * 255)
+    tiled = Restorer.from_weights(enlarger, tile=48, overlap=16)(array)
+    inner = slice(0, -16)  # at its lower and right border the network repeats the last pixels
+    assert np.abs(tiled - expected)[inner, inner].max() <= 1
+
+
+def test_devices_are_named_and_checked():
+    def nothing_but_cpu(name):
+        return name == "cpu"
+
+    assert choose_device("auto", has=nothing_but_cpu) == Device(torch.device("cpu"), "fp32")
+    assert choose_device("auto", has=lambda name: True) == Device(torch.device("cuda"), "fp16")
+    assert choose_device("cuda:1", "bf16", has=lambda name: True).name == "cuda:1 bf16"
+    for name, precision in (("cuda", "auto"), ("gpu", "auto"), ("cpu", "fp16"), ("cpu", "fp8")):
+        with pytest.raises(UsageError):
+            choose_device(name, precision, has=nothing_but_cpu)
+
+
+def test_impossible_tiles_are_a_usage_error():
+    with pytest.raises(UsageError, match="overlap"):
+        restorer(Scripted(), tile=32, overlap=20)

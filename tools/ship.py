@@ -1,0 +1,90 @@
+"""Ship a checkpoint: copy it into the package at half precision and write its entry in weights.toml.
+
+    python tools/ship.py NAME CHECKPOINT --tile 256 --overlap 32 --licence TEXT --trained-on TEXT
+
+What `hfpie eval` scored is added with `--score "CBSD68 sigma 25=31.02 dB"`, as often as needed; an entry that exists
+keeps the values that are not given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from hfpie_cli.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hfpie_cli.files import atomic_path
+from hfpie_cli.models.network import Network
+from hfpie_cli.weights import SHIPPED, Entry, table
+
+TABLE = Path(__file__).parent.parent / "weights.toml"
+FLOP_SIDE = 256  # pixels a side of the picture whose cost is counted
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name")
+    parser.add_argument("checkpoint", type=Path, nargs="?")
+    parser.add_argument("--tile", type=int)
+    parser.add_argument("--overlap", type=int)
+    parser.add_argument("--licence")
+    parser.add_argument("--trained-on", dest="trained_on")
+    parser.add_argument("--score", action="append", default=[], metavar="PROTOCOL=RESULT")
+    given = vars(parser.parse_args())
+    name, source, scores = given.pop("name"), given.pop("checkpoint"), dict(s.split("=", 1) for s in given.pop("score"))
+    entries = dict(table())
+    values = dataclasses.asdict(entries[name]) if name in entries else {"name": name, "scores": {}}
+    if source is not None:
+        values |= install(load_checkpoint(source), name)
+        values["scores"] = {}
+    values |= {key: value for key, value in given.items() if value is not None}
+    values["scores"] = values["scores"] | scores
+    entries[name] = Entry(**values)
+    write_table(entries)
+
+
+def install(checkpoint: Checkpoint, name: str) -> dict[str, object]:
+    """Write the half precision file; what the table says of it."""
+    path = SHIPPED / f"{name}.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    half = {key: weight.half() for key, weight in checkpoint.weights.items()}
+    save_checkpoint(path, dataclasses.replace(checkpoint, weights=half))
+    data = path.read_bytes()
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        network = Network(checkpoint.config)
+        network(torch.empty(1, 3, FLOP_SIDE, FLOP_SIDE))
+    return {
+        "task": checkpoint.info["task"],
+        "scale": checkpoint.config.scale,
+        "stride": checkpoint.config.stride,
+        "file": path.name,
+        "size": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "flop": counter.get_total_flops() // FLOP_SIDE**2,
+        "parameters": sum(p.numel() for p in network.parameters()),
+    }
+
+
+def write_table(entries: dict[str, Entry]) -> None:
+    """Write weights.toml anew, its comment kept."""
+    comment = TABLE.read_text(encoding="utf-8").split("\n[")[0].strip()
+    lines = [comment]
+    for name in sorted(entries):
+        entry = dataclasses.asdict(entries[name])
+        scores = entry.pop("scores")
+        lines += ["", f"[{json.dumps(name)}]"]
+        lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in entry.items() if key != "name"]
+        if scores:
+            lines += ["", f"[{json.dumps(name)}.scores]"]
+            lines += [f"{json.dumps(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in scores.items()]
+    with atomic_path(TABLE) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
