@@ -1,6 +1,6 @@
 """Restore a photograph from Python: three lines, and what they did.
 
-    python examples/python_api.py [PHOTO]
+python examples/python_api.py [PHOTO]
 """
 
 import sys

@@ -23,7 +23,6 @@ from .formats import FORMATS
 Pixels = NDArray[Any]  # of uint8, uint16 or float32
 
 MAX_PIXELS = 400_000_000  # larger than any camera's; guards against files made to fill the memory
-warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, for every kind of file alike
 
 
@@ -72,7 +71,8 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
     if not data:
         raise HfpieError(f"{name}: the file is empty")
     try:
-        return _decode(data, name)
+        with warnings.catch_warnings(action="ignore"):  # what a decoder thinks of a file that it then reads
+            return _decode(data, name)
     except HfpieError:
         raise
     except UnidentifiedImageError:
@@ -80,7 +80,8 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
     except MemoryError:
         raise HfpieError(f"{name}: too large for this machine's memory") from None
     except Exception as error:  # decoders raise whatever they please at broken files
-        raise HfpieError(f"{name}: broken or unusual {type(error).__name__}: {error}".splitlines()[0]) from None
+        message = f"{name}: broken, or of a kind that is not read ({error or type(error).__name__})"
+        raise HfpieError(message.splitlines()[0], "open and save it with another program, as PNG or TIFF") from None
 
 
 def _decode(data: bytes, name: str) -> Photo:
@@ -88,6 +89,8 @@ def _decode(data: bytes, name: str) -> Photo:
     if kind is not None:
         _check_size(name, kind.width, kind.height)
         pixels = deep.decode(data, kind)
+        if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
+            raise ValueError("some of its pixels are not finite numbers")
         if kind.format == "TIFF":
             turn, metadata = _tiff_metadata(exif.parse(data))
         else:

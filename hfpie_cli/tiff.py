@@ -7,6 +7,7 @@ tifffile does the work, with OpenCV for the compressions that it leaves to an op
 from __future__ import annotations
 
 import io
+import logging
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ from . import exif
 
 if TYPE_CHECKING:
     from .photo import Photo
+
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # errors come as exceptions
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -36,8 +40,10 @@ def probe(data: bytes) -> tuple[int, int] | None:
             return None
         if len(file.pages) > 1 and not all(p.is_reduced for p in file.pages[1:]):  # type: ignore[union-attr]
             raise ValueError("has several pages; extract them into files of their own first")
-        if page.dtype not in (np.uint16, np.float32) or page.photometric not in (0, 1, 2):
-            raise ValueError(f"TIFF samples of type {page.dtype} ({page.photometric!r}) are not read")
+        if page.dtype not in (np.uint16, np.float32) or page.bitspersample not in (16, 32):
+            raise ValueError(f"TIFF samples of {page.bitspersample} bits ({page.dtype}) are not read")
+        if page.photometric not in (0, 1, 2):
+            raise ValueError(f"deep TIFF samples are read if grey or RGB, not {page.photometric!r}")
         return page.imagewidth, page.imagelength
 
 
