@@ -12,34 +12,45 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .errors import UnavailableError
 from .files import atomic_path
+from .models.highpass import HighpassConfig, HighpassNetwork
 from .models.network import Network, NetworkConfig
 
 FORMAT = "hfpie-1"  # the metadata key `format` of our files
 MAX_PARAMETERS = 200_000_000
+
+Config = NetworkConfig | HighpassConfig
+ARCHITECTURES: dict[str, type[Config]] = {"restoration": NetworkConfig, "highpass": HighpassConfig}
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A network's shape and its weights, with what is known of them (task, run, steps: free text)."""
 
-    config: NetworkConfig
+    config: Config
     weights: Mapping[str, Tensor]
     info: Mapping[str, str]
 
-    def network(self) -> Network:
+    def network(self) -> nn.Module:
         """The network with these weights, in evaluation mode."""
-        network = Network(self.config)
+        network = build(self.config)
         network.load_state_dict(dict(self.weights), strict=True)
         return network.eval()
 
 
+def build(config: Config) -> Network | HighpassNetwork:
+    """A network of this shape, freshly initialised."""
+    return HighpassNetwork(config) if isinstance(config, HighpassConfig) else Network(config)
+
+
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write the file, whole or not at all."""
-    metadata = {"format": FORMAT, "network": json.dumps(dataclasses.asdict(checkpoint.config)), **checkpoint.info}
+    architecture = next(name for name, kind in ARCHITECTURES.items() if isinstance(checkpoint.config, kind))
+    config = json.dumps(dataclasses.asdict(checkpoint.config))
+    metadata = {"format": FORMAT, "architecture": architecture, "network": config, **checkpoint.info}
     weights = {name: weight.detach().cpu().contiguous() for name, weight in checkpoint.weights.items()}
     with atomic_path(path) as temporary:
         safetensors.torch.save_file(weights, temporary, metadata)
@@ -69,22 +80,22 @@ def load_checkpoint(path: Path) -> Checkpoint:
     for name, weight in weights.items():
         if weight.dtype not in (torch.float32, torch.float16, torch.bfloat16) or not weight.isfinite().all():
             raise UnavailableError(f"{path}: the weight {name} is not made of finite floating-point numbers")
-    info = {key: text for key, text in metadata.items() if key not in {"format", "network"}}
+    info = {key: text for key, text in metadata.items() if key not in {"format", "architecture", "network"}}
     return Checkpoint(config, {name: weight.float() for name, weight in weights.items()}, info)
 
 
-def _parse_config(path: Path, metadata: Mapping[str, str]) -> NetworkConfig:
+def _parse_config(path: Path, metadata: Mapping[str, str]) -> Config:
     if metadata.get("format") != FORMAT:
         raise UnavailableError(f"{path}: not an hfpie checkpoint", f"its metadata lacks format = {FORMAT}")
     try:
-        return NetworkConfig(**json.loads(metadata["network"]))
+        return ARCHITECTURES[metadata["architecture"]](**json.loads(metadata["network"]))
     except (KeyError, TypeError, ValueError) as error:
         raise UnavailableError(f"{path}: its network configuration is not valid ({error})") from None
 
 
-def _expected_shapes(path: Path, config: NetworkConfig) -> dict[str, tuple[int, ...]]:
+def _expected_shapes(path: Path, config: Config) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
-        network = Network(config)
+        network = build(config)
     if sum(parameter.numel() for parameter in network.parameters()) > MAX_PARAMETERS:
         raise UnavailableError(f"{path}: its configuration asks for more than {MAX_PARAMETERS:,} weights")
     return {name: tuple(weight.shape) for name, weight in network.state_dict().items()}

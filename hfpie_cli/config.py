@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from .checkpoint import Config
 from .errors import UsageError
 from .files import atomic_path
+from .losses import GmsMask, LossConfig
+from .models.highpass import HighpassConfig
 from .models.network import NetworkConfig
 
 DECAY_SHARE = 0.2  # of the steps, at the end, over which the rate falls to zero
@@ -18,7 +21,7 @@ DECAY_SHARE = 0.2  # of the steps, at the end, over which the rate falls to zero
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A recipe. Every key stands in the TOML file under the same name; `network` is a table of its own.
+    """A recipe. Every key stands in the TOML file under the same name; dataclasses are tables of their own.
 
     degradation: names of DEGRADATIONS and their shares. validation: degradations scored on held-out pictures.
     crop: side of the clean crops, pixels. batch: crops a step. rate: of the optimiser, constant after `warmup` steps,
@@ -26,7 +29,7 @@ class TrainConfig:
     """
 
     task: str
-    network: NetworkConfig
+    network: Config
     degradation: dict[str, float]
     validation: tuple[str, ...]
     crop: int
@@ -41,6 +44,12 @@ class TrainConfig:
     seed: int = 0
     validate_every: int = 500
     save_seconds: int = 240
+    losses: LossConfig = field(default_factory=LossConfig)
+
+    @property
+    def scale(self) -> int:
+        """Of the network's enlargement."""
+        return self.network.scale if isinstance(self.network, NetworkConfig) else 1
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
@@ -61,7 +70,10 @@ def load_config(path: Path, **changes: Any) -> TrainConfig:
     if unknown := sorted(set(table) - known):
         raise UsageError(f"{path}: unknown key {unknown[0]!r}", f"the keys are {', '.join(sorted(known))}")
     try:
-        table["network"] = NetworkConfig(**table["network"])
+        kind = HighpassConfig if table["task"] == "highpass" else NetworkConfig
+        table["network"] = kind(**table["network"])
+        losses = dict(table.pop("losses", {}))
+        table["losses"] = LossConfig(**losses | {"gms_mask": GmsMask(**losses.pop("gms_mask", {}))})
         table["validation"] = tuple(table["validation"])
         return TrainConfig(**table)
     except KeyError as error:
@@ -84,9 +96,10 @@ def recipe_path(name: str) -> Path:
 def write_config(config: TrainConfig, path: Path) -> None:
     """Write the configuration as a recipe that `load_config` reads."""
     table = dataclasses.asdict(config)
-    network, degradation = table.pop("network"), table.pop("degradation")
+    sections = {name: table.pop(name) for name in ("network", "degradation", "losses")}
+    sections["losses.gms_mask"] = sections["losses"].pop("gms_mask")
     lines = [f"{key} = {_toml(value)}" for key, value in table.items()]
-    for name, section in (("network", network), ("degradation", degradation)):
+    for name, section in sections.items():
         lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in section.items())]
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -62,10 +62,10 @@ class Muon(torch.optim.Optimizer):
 
 
 def make_optimizers(model: nn.Module, name: str, rate: float) -> list[torch.optim.Optimizer]:
-    """`adam`: Adam on everything. `muon`: Muon on the inner kernels, Adam at half its rate on the rest."""
-    if name == "adam":
+    """`adam`: Adam on everything. `muon`: Muon on 3x3 kernels behind the heads, Adam at half its rate on the rest."""
+    inner = [p for n, p in model.named_parameters() if p.shape[2:] == (3, 3) and not n.startswith("heads.")]
+    if name == "adam" or not inner:
         return [torch.optim.Adam(model.parameters(), lr=rate, betas=ADAM_BETAS)]
-    inner = [p for n, p in model.named_parameters() if p.ndim == 4 and p.shape[-1] == 3 and p.shape[1] > 12]
     chosen = {id(p) for p in inner}
     rest = [p for p in model.parameters() if id(p) not in chosen]
     return [Muon(inner, lr=rate), torch.optim.Adam(rest, lr=rate * ADAM_SHARE, betas=ADAM_BETAS)]

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from .checkpoint import load_checkpoint
 from .device import Device, choose_device, tiles_at_once
-from .errors import HfpieError, UsageError
+from .errors import HfpieError, UnavailableError, UsageError
+from .models.network import Network
 from .photo import Photo, Pixels, read_photo
 from .tensors import as_hwc, fill_rows, to_tensor
 from .tiling import plan_tiles, process_tiles
@@ -88,6 +89,8 @@ class Restorer:
         defaults = {"tile": found.tile, "overlap": found.overlap}
         options = defaults | {key: value for key, value in options.items() if value is not None}
         network = load_checkpoint(found.path).network()
+        if not isinstance(network, Network):
+            raise UnavailableError(f"{found.name}: not a network that restores photographs")
         scale, stride = network.config.scale, network.config.stride
         return cls(network, scale=scale, stride=stride, device=choose_device(device, precision), **options)
 

@@ -20,16 +20,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from .checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
 from .config import TrainConfig, write_config
 from .data.degradations import degradation_named
 from .data.pairs import CropSampler, held_out, validation_pairs
 from .data.store import PhotoStore
 from .errors import HfpieError
 from .files import atomic_path
-from .losses import pixel_loss
-from .metrics import psnr, to_8bit_range
-from .models.network import Network
+from .models.highpass import HighpassConfig
+from .objectives import Adversary, HighpassExtraction, Objective, Restoration
 from .optim import make_optimizers
 
 Say = Callable[[str], None]
@@ -41,12 +40,18 @@ class Run:
 
     folder: Path
     config: TrainConfig
-    network: Network
-    average: Network  # exponential moving average of the weights: what is validated and shipped
+    network: nn.Module
+    average: nn.Module  # exponential moving average of the weights: what is validated and shipped
     optimizers: list[torch.optim.Optimizer]
+    objective: Objective
     step: int = 0
     best: float = float("-inf")
     seconds: float = 0.0
+
+    @property
+    def adversary(self) -> Adversary | None:
+        """The discriminator, if the objective has one."""
+        return self.objective.adversary if isinstance(self.objective, Restoration) else None
 
 
 def setup(config: TrainConfig, folder: Path, init: Path | None = None) -> Run:
@@ -55,14 +60,15 @@ def setup(config: TrainConfig, folder: Path, init: Path | None = None) -> Run:
     init: a checkpoint whose weights start a new run; weights of other shapes (another scale's output) are left out.
     """
     torch.manual_seed(config.seed)
-    network = Network(config.network)
+    network = build(config.network)
     if init is not None:
         _warm_start(network, load_checkpoint(init))
-    average = Network(config.network)
+    average = build(config.network)
     average.load_state_dict(network.state_dict())
     for model in (network, average):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    run = Run(folder, config, network, average, make_optimizers(network, config.optimizer, config.rate))
+    optimizers = make_optimizers(network, config.optimizer, config.rate)
+    run = Run(folder, config, network, average, optimizers, _objective(config))
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "state.pt").exists():
         _load_state(run)
@@ -80,7 +86,7 @@ def fit(run: Run, photos: PhotoStore, say: Say) -> None:
     names = held_out(photos.entries)
     kept_out = photos.subset(lambda entry: entry.name in names)
     training = photos.subset(lambda entry: entry.name not in names)
-    sampler = CropSampler(training, config.degradation, config.crop, config.network.scale, config.seed)
+    sampler = CropSampler(training, config.degradation, config.crop, config.scale, config.seed)
     started, saved = time.monotonic() - run.seconds, time.monotonic()
     losses: list[Tensor] = []
     try:
@@ -89,7 +95,7 @@ def fit(run: Run, photos: PhotoStore, say: Say) -> None:
             run.step += 1
             run.seconds = time.monotonic() - started
             if run.step % config.validate_every == 0 or run.step == config.steps:
-                _report(run, _mean_loss(losses), validate(run.average, config, kept_out), say)
+                _report(run, _mean_loss(losses), validate(run, kept_out), say)
                 losses.clear()
                 run.seconds = time.monotonic() - started
             if time.monotonic() - saved > config.save_seconds or run.step == config.steps:
@@ -105,7 +111,7 @@ def train_step(run: Run, degraded: Tensor, clean: Tensor) -> Tensor:
     rate = run.config.rate_at(run.step)
     with precision(run.config.precision):
         restored = run.network(degraded)
-    loss = pixel_loss(restored, clean)
+        loss = run.objective.loss(restored.float(), clean)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip)
     for optimizer in run.optimizers:
@@ -119,18 +125,25 @@ def train_step(run: Run, degraded: Tensor, clean: Tensor) -> Tensor:
     return loss.detach()
 
 
-def validate(network: Network, config: TrainConfig, photos: PhotoStore) -> dict[str, float]:
-    """Mean RGB PSNR in dB over the held-out photographs, for every degradation that the configuration names."""
+def validate(run: Run, photos: PhotoStore) -> dict[str, float]:
+    """Mean score in dB of the averaged weights over the photographs, for every degradation of the configuration."""
     scores = {}
-    for name in config.validation:
+    for name in run.config.validation:
         values = []
-        for degraded, clean in validation_pairs(photos, degradation_named(name), config.network.scale):
-            batch = torch.from_numpy(degraded.transpose(2, 0, 1)[None].copy()).to(memory_format=torch.channels_last)
-            with torch.inference_mode(), precision(config.precision):
-                restored = network(batch)[0].float().clamp(0, 1)
-            values.append(psnr(to_8bit_range(restored.permute(1, 2, 0).numpy()), to_8bit_range(clean)))
+        for pair in validation_pairs(photos, degradation_named(name), run.config.scale):
+            degraded, clean = (torch.from_numpy(side.transpose(2, 0, 1).copy()) for side in pair)
+            batch = degraded[None].contiguous(memory_format=torch.channels_last)
+            with torch.inference_mode(), precision(run.config.precision):
+                restored = run.average(batch)[0].float()
+            values.append(run.objective.score(restored, clean))
         scores[name] = sum(values) / len(values)
     return scores
+
+
+def _objective(config: TrainConfig) -> Objective:
+    if isinstance(config.network, HighpassConfig):
+        return HighpassExtraction(config.network)
+    return Restoration(config.losses)
 
 
 def precision(name: str) -> AbstractContextManager[Any]:
@@ -138,7 +151,7 @@ def precision(name: str) -> AbstractContextManager[Any]:
     return torch.autocast("cpu", torch.bfloat16, enabled=name == "bf16")
 
 
-def _warm_start(network: Network, checkpoint: Checkpoint) -> None:
+def _warm_start(network: nn.Module, checkpoint: Checkpoint) -> None:
     shapes = {name: weight.shape for name, weight in network.state_dict().items()}
     fitting = {name: weight for name, weight in checkpoint.weights.items() if shapes.get(name) == weight.shape}
     network.load_state_dict(fitting, strict=False)
@@ -174,6 +187,7 @@ def _save_state(run: Run) -> None:
         "network": run.network.state_dict(),
         "average": run.average.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in run.optimizers],
+        "adversary": run.adversary.state() if run.adversary else None,
         "step": run.step,
         "best": run.best,
         "seconds": run.seconds,
@@ -188,4 +202,6 @@ def _load_state(run: Run) -> None:
     run.average.load_state_dict(state["average"])
     for optimizer, saved in zip(run.optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
+    if run.adversary:
+        run.adversary.load(state["adversary"])
     run.step, run.best, run.seconds = state["step"], state["best"], state["seconds"]

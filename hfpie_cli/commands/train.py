@@ -10,17 +10,17 @@ from typing import Annotated
 import typer
 
 from ..errors import ExitCode, UnavailableError, UsageError
-from ..tasks import TASKS
 from .options import TalkOptions, add_command
 
-DATA_SET = {"denoise": "SIDD", "deblur": "REDS", "sr": "DIV2K"}  # the paper's training set of each task
+DATA_SET = {"denoise": "SIDD", "deblur": "REDS", "sr": "DIV2K", "highpass": "DIV2K"}  # the paper trains each task on
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(TalkOptions):
     """Options of `hfpie train`; those that are None leave the recipe's value."""
 
-    task: Annotated[str, typer.Option(help="denoise, deblur or sr.")]
+    task: Annotated[str, typer.Option(help="denoise, deblur, sr or highpass (the loss network).")]
+    gan: Annotated[bool, typer.Option("--gan", help="Adversarial training; start it with --init.")] = False
     data: Annotated[Path | None, typer.Option(help="A folder of photographs.")] = None
     data_root: Annotated[
         Path | None, typer.Option(envvar="HFPIE_DATA", help="Where data sets lie; default ~/.cache/hfpie/data.")
@@ -53,8 +53,10 @@ def register(app: typer.Typer) -> None:
 
 def train(options: TrainOptions) -> int:
     """Resolve the recipe and the data, then train; the run's folder keeps everything."""
-    if options.task not in TASKS:
-        raise UsageError(f"no task {options.task!r}", f"there are {', '.join(TASKS)}")
+    if options.task not in DATA_SET:
+        raise UsageError(f"no task {options.task!r}", f"there are {', '.join(DATA_SET)}")
+    if options.gan and options.init is None and options.resume is None:
+        raise UsageError("adversarial training starts from a trained network", "name its checkpoint with --init")
     data = options.data or _default_data(options)
     from ..config import load_config, recipe_path
     from ..data.store import open_store
@@ -64,7 +66,8 @@ def train(options: TrainOptions) -> int:
     folder = options.resume or options.out or Path("runs") / options.task
     if options.resume is None and (folder / "state.pt").exists():
         raise UsageError(f"{folder}: holds a run already", f"say --resume {folder}, or name another folder with --out")
-    recipe = folder / "config.toml" if options.resume else recipe_path(options.recipe or f"compact-{options.task}")
+    default = f"compact-{options.task}-gan" if options.gan else f"compact-{options.task}"
+    recipe = folder / "config.toml" if options.resume else recipe_path(options.recipe or default)
     changes = {key: getattr(options, key) for key in ("steps", "batch", "crop", "rate", "precision", "seed")}
     config = load_config(recipe, **changes)
     if config.task != options.task:

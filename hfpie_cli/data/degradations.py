@@ -67,6 +67,23 @@ class MotionBlur:
         return finish(blurred, self.noise, self.quality, rng)
 
 
+@dataclass(frozen=True)
+class SmallPhoto:
+    """What small real pictures are: slightly blurred, reduced x4, slightly noisy, JPEG-compressed.
+
+    blur: range of the Gaussian's sigma before reduction, pixels. noise: range of sigma (1/255).
+    """
+
+    blur: tuple[float, float] = (0.2, 1.6)
+    noise: tuple[float, float] = (0, 4)
+    quality: tuple[int, int] = (60, 100)
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        sigma = rng.uniform(*self.blur)
+        small = reduce_bicubic(blur(picture, gaussian_kernel(sigma, sigma, 0.0)))
+        return finish(small, self.noise, self.quality, rng)
+
+
 def finish(
     picture: Picture, noise: tuple[float, float], quality: tuple[int, int] | None, rng: np.random.Generator
 ) -> Picture:
@@ -96,6 +113,7 @@ DEGRADATIONS: dict[str, Degradation] = {
     "motion-jpeg": MotionBlur(quality=(25, 25)),
     "motion-any": MotionBlur(noise=(0, 4), quality=(20, 100)),
     "bicubic-x4": lambda picture, rng: reduce_bicubic(picture),
+    "small-photo-x4": SmallPhoto(),
 }
 
 

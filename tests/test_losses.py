@@ -1,0 +1,179 @@
+"""Losses against values worked out by hand, gradients where the paper wants them, and the runs that use them."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hfpie_cli import losses
+from hfpie_cli.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hfpie_cli.config import TrainConfig, load_config, write_config
+from hfpie_cli.data.store import open_store
+from hfpie_cli.losses import GMS_C, GmsMask, LossConfig
+from hfpie_cli.models.discriminator import Discriminator
+from hfpie_cli.models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
+from hfpie_cli.models.network import NetworkConfig
+from hfpie_cli.objectives import HighpassExtraction, Restoration
+from hfpie_cli.train import fit, setup
+
+
+def step_edge(height: float, side=16) -> torch.Tensor:
+    """Two levels: 0 on the left, `height` on the right."""
+    picture = torch.zeros(1, 3, side, side)
+    picture[..., side // 2 :] = height
+    return picture
+
+
+def test_the_gradient_of_a_step_is_its_height():
+    magnitude = losses.gradient_magnitude(step_edge(0.6))
+    assert magnitude[0, 0, :, 7:9] == pytest.approx(torch.full((16, 2), 0.6))
+    assert not magnitude[..., :6].any()
+
+
+def test_gms_of_two_steps_is_equation_3():
+    similarity = losses.gms_map(step_edge(0.6), step_edge(0.2))
+    expected = 1 - (2 * 0.6 * 0.2 + GMS_C) / (0.6**2 + 0.2**2 + GMS_C)
+    assert similarity[0, 0, 5, 7].item() == pytest.approx(expected, rel=1e-5)
+    assert similarity[0, 0, 5, 3].item() == 0
+    assert pytest.approx(170 / 65025) == GMS_C
+
+
+def test_opening_removes_specks_and_keeps_regions():
+    mask = torch.zeros(1, 1, 12, 12)
+    mask[..., 1, 1] = 1
+    mask[..., 5:10, 4:9] = 1
+    opened = losses.opening(mask, 3)
+    assert opened[..., 1, 1] == 0
+    assert torch.equal(opened[..., 4:, :], mask[..., 4:, :])
+
+
+def test_the_soft_mask_is_high_inside_bad_regions_and_has_no_gradient():
+    clean = torch.tensor([0.0, 0, 1, 1]).repeat(16).expand(1, 3, 64, 64)  # a gradient everywhere
+    restored = clean.clone()
+    restored[..., 16:48, 16:48] = 0.5
+    restored.requires_grad_(True)
+    mask = losses.soft_mask(restored, clean, GmsMask())
+    assert not mask.requires_grad
+    assert mask[0, 0, 32, 32] > 0.9
+    assert mask[0, 0, 2, 2] < 0.01
+    assert 0.05 < mask[0, 0, 16, 32] < 0.95
+
+
+def test_blurring_a_mask_keeps_its_sum():
+    mask = torch.zeros(1, 1, 31, 31)
+    mask[..., 15, 15] = 1
+    blurred = losses.gaussian_blur(mask, 1.5)
+    assert blurred.sum().item() == pytest.approx(1, abs=1e-5)
+    assert (blurred[0, 0, 15] * (torch.arange(31) - 15) ** 2).sum() / blurred[0, 0, 15].sum() == pytest.approx(
+        1.5**2, rel=0.06
+    )
+
+
+def test_the_fft_high_pass_keeps_what_is_above_the_cutoff():
+    at = torch.arange(64) / 64
+    slow, fast = torch.cos(2 * torch.pi * 4 * at), torch.cos(2 * torch.pi * 16 * at)
+    picture = (0.5 + slow + fast).expand(1, 3, 64, 64)
+    assert torch.allclose(fft_highpass(picture, 0.125), fast.expand(1, 3, 64, 64), atol=1e-5)
+
+
+def test_the_high_pass_loss_is_the_difference_of_the_first_two_layers():
+    torch.manual_seed(0)
+    network, a, b = HighpassNetwork(HighpassConfig(width=4)), torch.rand(1, 3, 9, 9), torch.rand(1, 3, 9, 9)
+    first = [network.layers[0](x - 0.5).relu() for x in (a, b)]
+    second = [network.layers[1](x).relu() for x in first]
+    expected = (first[0] - first[1]).abs().mean() + (second[0] - second[1]).abs().mean()
+    assert losses.highpass_loss(a, b, network).item() == pytest.approx(expected.item(), rel=1e-6)
+    a.requires_grad_(True)
+    losses.highpass_loss(a, b, network).backward()
+    assert a.grad.abs().sum() > 0
+
+
+def test_adversarial_losses_at_known_logits():
+    zero, sure = torch.zeros(4), torch.full((4,), 20.0)
+    assert losses.generator_loss(zero).item() == pytest.approx(np.log(2))
+    assert losses.generator_loss(sure).item() < 1e-6
+    assert losses.discriminator_loss(-sure, sure).item() < 1e-6
+    assert Discriminator(8)(torch.rand(1, 3, 32, 48)).shape == (1, 1, 4, 6)
+
+
+def test_a_gan_step_trains_both_sides():
+    torch.manual_seed(0)
+    objective = Restoration(LossConfig(pixel=1, adversarial=0.1, discriminator_width=4))
+    before = [p.clone() for p in objective.adversary.network.parameters()]
+    restored = torch.rand(2, 3, 32, 32, requires_grad=True)
+    objective.loss(restored, torch.rand(2, 3, 32, 32)).backward()
+    assert restored.grad.abs().sum() > 0
+    assert any(not torch.equal(a, b) for a, b in zip(before, objective.adversary.network.parameters(), strict=True))
+    assert all(p.requires_grad for p in objective.adversary.network.parameters())
+
+
+def test_masking_leaves_good_regions_without_a_gradient():
+    clean = torch.rand(1, 3, 64, 64)
+    restored = clean + 1e-4
+    restored[..., :, 40:] = 0.5
+    restored.requires_grad_(True)
+    Restoration(LossConfig(gms=True)).loss(restored, clean).backward()
+    assert not restored.grad[..., :, :20].any()
+    assert restored.grad[..., :, 56:].abs().sum() > 0
+
+
+@pytest.fixture
+def store(tmp_path, rng):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index in range(6):
+        coarse = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((96, 80), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
+    return open_store(folder, tmp_path / "cache", print)
+
+
+def test_the_loss_network_learns_the_high_pass(store, tmp_path):
+    config = TrainConfig(
+        task="highpass",
+        network=HighpassConfig(width=8),
+        degradation={"clean": 1.0},
+        validation=("clean",),
+        crop=32,
+        batch=4,
+        steps=150,
+        optimizer="adam",
+        rate=1e-2,
+        ema=0.9,
+        validate_every=150,
+    )
+    write_config(config, tmp_path / "config.toml")
+    assert load_config(tmp_path / "config.toml") == config
+    run = setup(config, tmp_path / "run")
+    fit(run, store, print)
+    assert run.best > 3
+    assert isinstance(run.objective, HighpassExtraction)
+    assert load_checkpoint(tmp_path / "run/best.safetensors").config == config.network
+
+
+def test_a_gan_run_resumes_with_its_discriminator(store, tmp_path, monkeypatch):
+    network = HighpassNetwork(HighpassConfig(width=4))
+    loss_network = tmp_path / "highpass.safetensors"
+    save_checkpoint(loss_network, Checkpoint(network.config, network.state_dict(), {}))
+    monkeypatch.setattr("hfpie_cli.objectives.HIGHPASS_WEIGHTS", str(loss_network))
+    config = TrainConfig(
+        task="sr",
+        network=NetworkConfig(width=8, blocks=(1, 1, 1), scale=4),
+        degradation={"small-photo-x4": 1.0},
+        validation=("bicubic-x4",),
+        crop=32,
+        batch=2,
+        steps=4,
+        losses=LossConfig(highpass=0.5, adversarial=0.01, gms=True, discriminator_width=4),
+        validate_every=2,
+    )
+    straight = setup(config, tmp_path / "straight")
+    fit(straight, store, print)
+    halfway = setup(TrainConfig(**{**vars(config), "steps": 2}), tmp_path / "halves")
+    fit(halfway, store, print)
+    assert (tmp_path / "halves/state.pt").exists()
+    resumed = setup(config, tmp_path / "halves")
+    assert resumed.step == 2
+    saved, loaded = halfway.adversary.network.state_dict(), resumed.adversary.network.state_dict()
+    assert all(torch.equal(saved[name], loaded[name]) for name in saved)
+    fit(resumed, store, print)
+    assert resumed.step == straight.step
