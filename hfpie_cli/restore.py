@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from .checkpoint import load_checkpoint
 from .device import Device, choose_device, tiles_at_once
 from .errors import HfpieError, UnavailableError, UsageError
 from .models.network import Network
+from .models.pooling import MeasuringPool, RecalledPool
 from .photo import Photo, Pixels, read_photo
 from .tensors import as_hwc, fill_rows, to_tensor
 from .tiling import plan_tiles, process_tiles
@@ -28,6 +30,9 @@ from .weights import Weights, resolve
 
 SMALLEST_TILE = 64  # pixels; below it a device that runs out of memory is given up
 
+SAMPLE_GRID, SAMPLE_SIDE = 4, 64  # squares a side and pixels a square of the sample that averages are measured on
+
+Averages = list[Tensor] | None  # of a network's layers in their order; None for networks that take none
 Progress = Callable[[int, int], None]  # (tiles done, tiles in all)
 
 
@@ -71,7 +76,8 @@ class Restorer:
         self.device = device or choose_device()
         self.network = network.to(self.device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.scale, self.stride, self.tile, self.overlap = scale, stride, tile, overlap
-        self.strength, self.tta, self.out_scale = strength, tta, out_scale or scale
+        self.strength, self.out_scale = strength, out_scale or scale
+        self._turns = ALL_TURNS if tta else AS_IT_IS
         try:
             plan_tiles(1, 1, tile=tile, overlap=overlap, stride=stride)
         except ValueError as error:
@@ -121,6 +127,7 @@ class Restorer:
                 tile, overlap = tile // 2, min(overlap, tile // 4)
 
     def _restore(self, photo: Photo, tile: int, overlap: int, batch: int, progress: Progress) -> Outcome:
+        averages = self._measure(photo)
         plan = plan_tiles(photo.height, photo.width, tile=tile, overlap=overlap, stride=self.stride)
         done = 0
 
@@ -134,26 +141,38 @@ class Restorer:
 
         shape = (photo.height * self.scale, photo.width * self.scale, photo.pixels.shape[2])
         pixels = np.empty(shape, photo.pixels.dtype)
-        rows = process_tiles(plan, read, self.process, scale=self.scale, batch=batch, progress=advance)
+        process = partial(self.process, averages=averages)
+        rows = process_tiles(plan, read, process, scale=self.scale, batch=batch, progress=advance)
         for top, strip in rows:
             fill_rows(pixels, top, strip)
         restored = self._finish(replace(photo, pixels=pixels))
         return Outcome(restored, tile, overlap, len(plan), tile != self.tile)
 
     @torch.inference_mode()
-    def process(self, tiles: Tensor) -> Tensor:
+    def _measure(self, photo: Photo) -> list[Averages]:
+        """The channel averages that all tiles of the photo share, for every turn of the ensemble."""
+        if not isinstance(self.network, Network):
+            return [None] * len(self._turns)
+        sample = self._to_device(torch.stack([to_tensor(part) for part in sample_parts(photo.pixels)]))
+        measured: list[Averages] = []
+        for turn in self._turns:
+            pool = MeasuringPool()
+            with self.device.autocast():
+                self.network(turn.apply(sample), pool)
+            measured.append(pool.averages)
+        return measured
+
+    @torch.inference_mode()
+    def process(self, tiles: Tensor, averages: list[Averages]) -> Tensor:
         """Run the network on a batch of tiles on the CPU, (n, 3, h, w) -> (n, 3, scale h, scale w) float32.
 
         A result that is not finite at reduced precision is computed again at fp32.
         """
-        target = self.device.torch_device
-        if target.type == "cuda":
-            tiles = tiles.pin_memory()
-        tiles = tiles.to(target, non_blocking=True).contiguous(memory_format=torch.channels_last)
+        tiles = self._to_device(tiles)
         with self.device.autocast():
-            restored = self._ensemble(tiles).float()
+            restored = self._ensemble(tiles, averages)
         if not restored.isfinite().all():
-            restored = self._ensemble(tiles).float()
+            restored = self._ensemble(tiles, averages)
             if not restored.isfinite().all():
                 raise HfpieError("the network gave values that are not numbers", "try other weights")
         if self.strength < 1:
@@ -161,16 +180,20 @@ class Restorer:
             restored = torch.lerp(plain, restored, self.strength)
         return restored.cpu()
 
-    def _ensemble(self, tiles: Tensor) -> Tensor:
-        if not self.tta:
-            return self.network(tiles)
-        total = torch.zeros(())
-        for turns in range(4):
-            for flip in (False, True):
-                turned = tiles.rot90(turns, (2, 3))
-                restored = self.network(turned.flip(3) if flip else turned).float()
-                total = total.to(restored.device) + (restored.flip(3) if flip else restored).rot90(-turns, (2, 3))
-        return total / 8
+    def _to_device(self, tiles: Tensor) -> Tensor:
+        target = self.device.torch_device
+        if target.type == "cuda":
+            tiles = tiles.pin_memory()
+        return tiles.to(target, non_blocking=True).contiguous(memory_format=torch.channels_last)
+
+    def _ensemble(self, tiles: Tensor, averages: list[Averages]) -> Tensor:
+        """The mean over the turns, each turned back."""
+        results = []
+        for turn, known in zip(self._turns, averages, strict=True):
+            turned = turn.apply(tiles)
+            restored = self.network(turned) if known is None else self.network(turned, RecalledPool(known))
+            results.append(turn.undo(restored.float()))
+        return torch.stack(results).mean(0) if len(results) > 1 else results[0]
 
     def _finish(self, photo: Photo) -> Photo:
         """Bring colours and transparency to the size asked for."""
@@ -181,6 +204,39 @@ class Restorer:
         if alpha is not None and alpha.shape != (height, width):
             alpha = resize(alpha[..., None], height, width)[..., 0]
         return replace(photo, pixels=pixels, alpha=alpha)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One of the 8 ways to turn and mirror a picture (n, c, h, w)."""
+
+    quarters: int
+    flip: bool
+
+    def apply(self, picture: Tensor) -> Tensor:
+        """Turn, then mirror."""
+        turned = picture.rot90(self.quarters, (2, 3))
+        return turned.flip(3) if self.flip else turned
+
+    def undo(self, picture: Tensor) -> Tensor:
+        """Back to how it was."""
+        return (picture.flip(3) if self.flip else picture).rot90(-self.quarters, (2, 3))
+
+
+AS_IT_IS = (Turn(0, False),)
+ALL_TURNS = tuple(Turn(quarters, flip) for quarters in range(4) for flip in (False, True))
+
+
+def sample_parts(pixels: Pixels) -> list[Pixels]:
+    """Squares of SAMPLE_SIDE pixels on an even grid over (h, w, c) pixels, or all of them where they are few.
+
+    It depends on the picture alone, never on tiles.
+    """
+    height, width = pixels.shape[:2]
+    if height * width <= SAMPLE_GRID**2 * SAMPLE_SIDE**2 or min(height, width) < SAMPLE_SIDE:
+        return [pixels]
+    tops, lefts = (np.linspace(0, n - SAMPLE_SIDE, SAMPLE_GRID).astype(int) for n in (height, width))
+    return [pixels[t : t + SAMPLE_SIDE, left : left + SAMPLE_SIDE] for t in tops for left in lefts]
 
 
 def enlarge(tiles: Tensor, scale: int) -> Tensor:

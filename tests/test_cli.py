@@ -198,7 +198,7 @@ def test_a_folder_without_permission_is_named(hfpie, tmp_path):
 def test_an_interrupt_leaves_nothing_half_written(hfpie, tmp_path, monkeypatch):
     save(tmp_path / "photo.png")
 
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("hfpie_cli.restore.Restorer.process", interrupt)

@@ -6,6 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hfpie_cli.models.blocks import FeatureAttention, MultiScaleEdgeFilter, edge_kernels
 from hfpie_cli.models.network import Network, NetworkConfig
+from hfpie_cli.models.pooling import MeasuringPool, RecalledPool, pool_each
 
 SIZES = [  # configuration, million parameters, MFLOP per input pixel
     (NetworkConfig(), 6.76, 2.004),
@@ -52,7 +53,7 @@ def test_edge_filters_start_as_predefined_and_are_trained():
 
 def test_feature_attention_starts_as_a_plain_sum():
     maps = list(torch.randn(3, 2, 8, 5, 6))
-    assert torch.allclose(FeatureAttention(3)(maps), sum(maps), atol=1e-6)
+    assert torch.allclose(FeatureAttention(3)(maps, pool_each), sum(maps), atol=1e-6)
 
 
 def test_feature_attention_tells_maps_apart_but_not_channels():
@@ -61,12 +62,12 @@ def test_feature_attention_tells_maps_apart_but_not_channels():
     optimizer = torch.optim.Adam(attention.parameters(), lr=0.05)
     for _ in range(5):
         optimizer.zero_grad()
-        (attention(maps) - maps[0]).square().mean().backward()
+        (attention(maps, pool_each) - maps[0]).square().mean().backward()
         optimizer.step()
-    joined = attention(maps)
-    assert not torch.allclose(attention(maps[::-1]), joined, atol=1e-3)
+    joined = attention(maps, pool_each)
+    assert not torch.allclose(attention(maps[::-1], pool_each), joined, atol=1e-3)
     order = torch.randperm(8)
-    assert torch.allclose(attention([m[:, order] for m in maps]), joined[:, order], atol=1e-5)
+    assert torch.allclose(attention([m[:, order] for m in maps], pool_each), joined[:, order], atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,16 @@ def test_feature_attention_tells_maps_apart_but_not_channels():
 def test_senseless_shapes_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         NetworkConfig(**wrong)
+
+
+def test_recalled_averages_make_a_part_independent_of_the_rest():
+    torch.manual_seed(0)
+    network = Network(NetworkConfig(width=8, blocks=(1, 1, 1))).eval()
+    picture, pool = torch.rand(1, 3, 32, 32), MeasuringPool()
+    whole = network(picture, pool)
+    assert torch.equal(whole, network(picture))
+    assert torch.allclose(network(picture, RecalledPool(pool.averages)), whole, atol=1e-6)
+    halves = MeasuringPool()
+    network(torch.cat([picture[..., :16], picture[..., 16:]]), halves)
+    assert len(halves.averages) == len(pool.averages)
+    assert all(average.shape == (1, 8, 1, 1) for average in halves.averages)

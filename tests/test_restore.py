@@ -9,6 +9,7 @@ from hfpie_cli.device import Device, choose_device, tiles_at_once
 from hfpie_cli.errors import UsageError
 from hfpie_cli.photo import Photo
 from hfpie_cli.restore import enlarge
+from tests.conftest import make_checkpoint
 
 
 def identity_network(tiles):
@@ -168,3 +169,13 @@ def test_devices_are_named_and_checked():
 def test_impossible_tiles_are_a_usage_error():
     with pytest.raises(UsageError, match="overlap"):
         restorer(Scripted(), tile=32, overlap=20)
+
+
+def test_tiles_share_the_averages_of_the_photo(tmp_path):
+    """Half plain, half texture: attention that saw single tiles would restore the plain half tile by tile."""
+    array = np.full((400, 500, 3), 128, np.uint8)
+    array[200:] = np.random.default_rng(0).integers(0, 256, (200, 500, 3), dtype=np.uint8)
+    path = make_checkpoint(tmp_path / "strong.safetensors", unshuffle=2)
+    whole, tiled = (Restorer.from_weights(path, tile=tile, overlap=64).restore(Photo(array)) for tile in (2048, 192))
+    assert (whole.tiles, tiled.tiles) == (1, 12)
+    assert np.abs(whole.photo.pixels.astype(int) - tiled.photo.pixels).max() <= 1

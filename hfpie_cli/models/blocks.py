@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from .pooling import Pool
+
 ATTENTION_REDUCTION = 16  # RCAN's: the channel attention squeezes the width by this
 FEATURE_ATTENTION_HIDDEN = 8  # hidden maps of the convolution along the feature axis
 RESIDUAL_INIT = 0.1  # scale of each residual branch's last convolution at the start
@@ -35,10 +37,9 @@ class ResidualChannelAttentionBlock(nn.Module):
         with torch.no_grad():
             self.conv2.weight.mul_(RESIDUAL_INIT)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, pool: Pool) -> Tensor:
         residual = self.conv2(self.conv1(x).relu_())
-        pooled = residual.mean((2, 3), keepdim=True)  # (n, c, 1, 1)
-        attention = self.excite(self.squeeze(pooled).relu_()).sigmoid()
+        attention = self.excite(self.squeeze(pool(residual)).relu_()).sigmoid()  # (n, c, 1, 1)
         return torch.addcmul(x, residual, attention)
 
 
@@ -58,8 +59,8 @@ class FeatureAttention(nn.Module):
         nn.init.zeros_(self.conv2.weight)
         nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
 
-    def forward(self, maps: list[Tensor]) -> Tensor:
-        pooled = torch.stack([m.mean((2, 3)) for m in maps], -1)  # (n, c, k)
+    def forward(self, maps: list[Tensor], pool: Pool) -> Tensor:
+        pooled = torch.stack([pool(m)[..., 0, 0] for m in maps], -1)  # (n, c, k)
         n, c, k = pooled.shape
         scores = self.conv2(self.conv1(pooled.reshape(n * c, 1, k)).relu_())
         weights = (k * scores.softmax(-1)).reshape(n, c, 1, 1, k).to(maps[0].dtype)
@@ -72,7 +73,7 @@ class FeatureAttention(nn.Module):
 class PlainSum(nn.Module):
     """What stands in Feature Attention's place in the paper's ablation "w/o FeaAtt"."""
 
-    def forward(self, maps: list[Tensor]) -> Tensor:
+    def forward(self, maps: list[Tensor], pool: Pool) -> Tensor:
         total = maps[0]
         for m in maps[1:]:
             total = total + m

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import FeatureAttention, MultiScaleEdgeFilter, PlainSum, ResidualChannelAttentionBlock, Upsample, conv3x3
+from .pooling import Pool, pool_each
 
 LEVELS = 3  # scales of the input: 1, 1/2, 1/4
 INPUT_SHIFT = 0.5  # the mean of a picture in [0, 1], about
@@ -56,7 +57,10 @@ class NetworkConfig:
 
 
 class Network(nn.Module):
-    """Restores a picture: (n, 3, h, w) RGB around [0, 1] -> (n, 3, scale h, scale w), not clamped, for any h and w."""
+    """Restores a picture: (n, 3, h, w) RGB around [0, 1] -> (n, 3, scale h, scale w), not clamped, for any h and w.
+
+    `pool` gives the channel averages that the attentions see: each picture's own, unless a caller has better ones.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -66,7 +70,7 @@ class Network(nn.Module):
         self.downs = nn.ModuleList(conv3x3(width, width, stride=2) for _ in range(LEVELS - 1))
         self.enters = nn.ModuleList(self._joiner(2) for _ in range(LEVELS - 1))
         self.bodies = nn.ModuleList(
-            nn.Sequential(*(ResidualChannelAttentionBlock(width) for _ in range(count))) for count in config.blocks
+            nn.ModuleList(ResidualChannelAttentionBlock(width) for _ in range(count)) for count in config.blocks
         )
         if config.edges:
             self.edges = nn.ModuleList(MultiScaleEdgeFilter(width, stride=unshuffle) for _ in range(LEVELS))
@@ -80,10 +84,10 @@ class Network(nn.Module):
     def _joiner(self, features: int) -> nn.Module:
         return FeatureAttention(features) if self.config.feature_attention else PlainSum()
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, picture: Tensor, pool: Pool = pool_each) -> Tensor:
         height, width = picture.shape[-2:]
         padded = pad_to_multiple(picture, self.config.stride)
-        restored = self.output(self._features(padded - INPUT_SHIFT)) + self._enlarged(padded)
+        restored = self.output(self._features(padded - INPUT_SHIFT, pool)) + self._enlarged(padded)
         return restored[..., : height * self.config.scale, : width * self.config.scale]
 
     def _enlarged(self, picture: Tensor) -> Tensor:
@@ -92,21 +96,24 @@ class Network(nn.Module):
             return picture
         return F.interpolate(picture, scale_factor=self.config.scale, mode="bicubic", antialias=True)
 
-    def _features(self, picture: Tensor) -> Tensor:
+    def _features(self, picture: Tensor, pool: Pool) -> Tensor:
         pictures = [picture]  # (n, 3, h, w) and its halves
         for _ in range(LEVELS - 1):
             pictures.append(F.avg_pool2d(pictures[-1], 2))
         low = [self.heads[i](F.pixel_unshuffle(p, self.config.unshuffle)) for i, p in enumerate(pictures)]
         for i in range(1, LEVELS):
-            low[i] = self.enters[i - 1]([low[i], self.downs[i - 1](low[i - 1])])
+            low[i] = self.enters[i - 1]([low[i], self.downs[i - 1](low[i - 1])], pool)
         high: Tensor | None = None
         for i in reversed(range(LEVELS)):
-            maps = [self.bodies[i](low[i]), low[i]]
+            deep = low[i]
+            for block in self.bodies[i].children():
+                deep = block(deep, pool)
+            maps = [deep, low[i]]
             if self.config.edges:
                 maps.append(self.edges[i](pictures[i]))
             if high is not None:
                 maps.append(self.ups[i](high))
-            high = self.tails[i](self.leaves[i](maps))
+            high = self.tails[i](self.leaves[i](maps, pool))
         assert high is not None
         return high
 
