@@ -9,16 +9,14 @@ import re
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from . import tiff
-
-if TYPE_CHECKING:
-    from .photo import Metadata, Photo
+from .photo import Metadata, Photo
 
 DeepPixels = NDArray[Any]  # of uint16 or float32
 

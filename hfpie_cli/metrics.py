@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .tensors import FULL_SCALE
+from .photo import FULL_SCALE
 
 Samples = NDArray[np.float64]
 

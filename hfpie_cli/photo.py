@@ -1,29 +1,14 @@
-"""The photo door, inwards: a file becomes a `Photo`, with all that has to come out of the other side again.
-
-Depth comes from the file, never from the values. Orientation is applied and reset. Nothing is converted, except what
-no network can take: a palette is expanded, CMYK and the like become sRGB.
-"""
+"""A photograph in memory: its pixels in the file's own type, and what travels with them."""
 
 from __future__ import annotations
 
-import io
-import warnings
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
 
-from . import deep, exif
-from .errors import HfpieError
-from .formats import FORMATS
-
-Pixels = NDArray[Any]  # of uint8, uint16 or float32
-
-MAX_PIXELS = 400_000_000  # larger than any camera's; guards against files made to fill the memory
-Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, for every kind of file alike
+Pixels = NDArray[Any]  # of uint8, uint16 or float32; full scale is 255, 65535 or 1.0
+FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
 
 @dataclass(frozen=True)
@@ -40,7 +25,7 @@ class Metadata:
 class Photo:
     """A photograph. pixels: (h, w, 1) grey or (h, w, 3) RGB in the file's own type (uint8, uint16, float32).
 
-    alpha: (h, w) of the same type, or None. format: a key of FORMATS. Full scale is 255, 65535 or 1.0.
+    alpha: (h, w) of the same type, or None. format: a key of FORMATS.
     """
 
     pixels: Pixels
@@ -57,143 +42,3 @@ class Photo:
     def width(self) -> int:
         """Columns of pixels."""
         return int(self.pixels.shape[1])
-
-
-def read_photo(source: Path | bytes, name: str = "") -> Photo:
-    """Decode a file, or the bytes of one. Raises HfpieError that names it (or `name`) and what is the matter."""
-    name = name or (str(source) if isinstance(source, Path) else "standard input")
-    try:
-        data = source if isinstance(source, bytes) else source.read_bytes()
-    except FileNotFoundError:
-        raise HfpieError(f"{name}: no such file") from None
-    except OSError as error:
-        raise HfpieError(f"{name}: cannot be read ({error.strerror})") from None
-    if not data:
-        raise HfpieError(f"{name}: the file is empty")
-    try:
-        with warnings.catch_warnings(action="ignore"):  # what a decoder thinks of a file that it then reads
-            return _decode(data, name)
-    except HfpieError:
-        raise
-    except UnidentifiedImageError:
-        raise HfpieError(f"{name}: not a picture that hfpie reads", f"it reads {', '.join(FORMATS)}") from None
-    except MemoryError:
-        raise HfpieError(f"{name}: too large for this machine's memory") from None
-    except Exception as error:  # decoders raise whatever they please at broken files
-        message = f"{name}: broken, or of a kind that is not read ({error or type(error).__name__})"
-        raise HfpieError(message.splitlines()[0], "open and save it with another program, as PNG or TIFF") from None
-
-
-def _decode(data: bytes, name: str) -> Photo:
-    kind = deep.probe(data)
-    if kind is not None:
-        _check_size(name, kind.width, kind.height)
-        pixels = deep.decode(data, kind)
-        if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
-            raise ValueError("some of its pixels are not finite numbers")
-        if kind.format == "TIFF":
-            turn, metadata = _tiff_metadata(exif.parse(data))
-        else:
-            with Image.open(io.BytesIO(data)) as image:
-                image.load()  # OpenCV passes over a truncated end, Pillow does not
-                turn, metadata = _metadata(image)
-        return _upright(_split(pixels, metadata, kind.format), turn)
-    with Image.open(io.BytesIO(data)) as image:
-        form = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with a preview or a depth map
-        if form not in FORMATS:
-            raise HfpieError(f"{name}: {form} files are not read", "convert it to PNG or TIFF first")
-        _check_size(name, *image.size)
-        if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-            raise HfpieError(f"{name}: has several frames or pages", "extract them into files of their own first")
-        image.load()
-        turn, metadata = _tiff_metadata(image.getexif()) if form == "TIFF" else _metadata(image)
-        plain, metadata = _to_plain_mode(image, metadata)
-        return _upright(_split(np.array(plain), metadata, form), turn)
-
-
-def _check_size(name: str, width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        megapixels = width * height / 1e6
-        raise HfpieError(f"{name}: {megapixels:.0f} megapixels, more than the {MAX_PIXELS / 1e6:.0f} that hfpie opens")
-
-
-def _metadata(image: Image.Image) -> tuple[int, Metadata]:
-    """The EXIF orientation and the metadata of any file but TIFF."""
-    info = image.info
-    block = info.get("exif") or (image.getexif().tobytes() if "Raw profile type exif" in info else b"")
-    block = exif.strip_prefix(block)
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
-    xmp = xmp.encode() if isinstance(xmp, str) else xmp
-    dpi = info.get("dpi")
-    metadata = Metadata(info.get("icc_profile") or b"", exif.upright(block), xmp, _sane_dpi(dpi))
-    return exif.orientation(block), metadata
-
-
-def _tiff_metadata(directory: Image.Exif) -> tuple[int, Metadata]:
-    """The same for TIFF, whose directory mixes the photograph's description with the file's layout."""
-    turn = directory.get(exif.ORIENTATION, 1)
-    xmp = directory.get(700, b"")
-    unit = {2: 1.0, 3: 2.54}.get(directory.get(296, 2))
-    across, down = directory.get(282), directory.get(283)
-    dpi = (float(across) * unit, float(down) * unit) if unit and across and down else None
-    metadata = Metadata(
-        bytes(directory.get(34675, b"")),
-        exif.from_tiff(directory),
-        xmp.encode() if isinstance(xmp, str) else bytes(xmp),
-        _sane_dpi(dpi),
-    )
-    return turn if turn in range(1, 9) else 1, metadata
-
-
-def _sane_dpi(dpi: tuple[float, float] | None) -> tuple[float, float] | None:
-    if dpi is None:
-        return None
-    across, down = float(dpi[0]), float(dpi[1])
-    return (across, down) if 1 <= across < 1e5 and 1 <= down < 1e5 else None
-
-
-def _to_plain_mode(image: Image.Image, metadata: Metadata) -> tuple[Image.Image, Metadata]:
-    """Grey, RGB or either with alpha, 8 bits: palettes expanded, CMYK and its like converted to sRGB."""
-    if image.mode in {"L", "LA", "RGB", "RGBA"} and "transparency" not in image.info:
-        return image, metadata
-    if image.mode in {"1", "L", "I;16"} and "transparency" not in image.info:
-        return image.convert("L"), metadata
-    if image.mode in {"P", "PA", "1", "L", "RGB"}:
-        alpha = image.mode == "PA" or "transparency" in image.info
-        return image.convert("RGBA" if alpha else "RGB"), metadata
-    if image.mode == "CMYK" and metadata.icc:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(metadata.icc))
-        converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        assert converted is not None
-        return converted, replace(metadata, icc=b"")
-    if image.mode in {"CMYK", "YCbCr", "LAB", "HSV", "RGBX", "La", "RGBa"}:
-        return image.convert("LA" if image.mode == "La" else "RGBA" if image.mode == "RGBa" else "RGB"), metadata
-    raise ValueError(f"pixels of the kind {image.mode} are not read")
-
-
-def _split(pixels: Pixels, metadata: Metadata, form: str) -> Photo:
-    """Tell the colours from the alpha."""
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    if pixels.shape[2] in (2, 4):
-        return Photo(np.ascontiguousarray(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1]), metadata, form)
-    return Photo(pixels, None, metadata, form)
-
-
-def _upright(photo: Photo, turn: int) -> Photo:
-    """Turn what is stored the way that EXIF says (1: leave it)."""
-    if turn == 1:
-        return photo
-    alpha = None if photo.alpha is None else np.ascontiguousarray(_turned(photo.alpha, turn))
-    dpi = photo.metadata.dpi[::-1] if photo.metadata.dpi and turn >= 5 else photo.metadata.dpi
-    metadata = replace(photo.metadata, dpi=dpi)
-    return replace(photo, pixels=np.ascontiguousarray(_turned(photo.pixels, turn)), alpha=alpha, metadata=metadata)
-
-
-def _turned(pixels: Pixels, turn: int) -> Pixels:
-    if turn >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if turn in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if turn in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels

@@ -23,7 +23,8 @@ from .device import Device, choose_device, tiles_at_once
 from .errors import HfpieError, UnavailableError, UsageError
 from .models.network import Network
 from .models.pooling import MeasuringPool, RecalledPool
-from .photo import Photo, Pixels, read_photo
+from .photo import Photo, Pixels
+from .photo_reader import read_photo
 from .tensors import as_hwc, fill_rows, to_tensor
 from .tiling import plan_tiles, process_tiles
 from .weights import Weights, resolve

@@ -7,9 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .photo import Pixels
-
-FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+from .photo import FULL_SCALE, Pixels
 
 
 def to_tensor(pixels: Pixels) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
 from . import exif
-
-if TYPE_CHECKING:
-    from .photo import Photo
+from .photo import Photo
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # errors come as exceptions
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -11,7 +11,8 @@ from PIL import Image, ImageCms
 from hfpie_cli import Restorer, exif
 from hfpie_cli.errors import HfpieError
 from hfpie_cli.formats import OutputStyle
-from hfpie_cli.photo import Metadata, Photo, read_photo
+from hfpie_cli.photo import Metadata, Photo
+from hfpie_cli.photo_reader import read_photo
 from hfpie_cli.photo_writer import encode_photo, write_photo
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

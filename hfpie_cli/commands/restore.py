@@ -159,7 +159,7 @@ def _load(options: RestoreOptions, default: str, scale: int) -> Restorer:
 
 
 def _restore_file(job: Job, restorer: Restorer, style: OutputStyle, console: Console, progress: FileProgress) -> None:
-    from ..photo import read_photo
+    from ..photo_reader import read_photo
     from ..photo_writer import encode_photo, write_photo
 
     started = time.monotonic()

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..errors import UnavailableError, UsageError
 from ..formats import is_photo
-from ..photo import Photo, read_photo
+from ..photo import Photo
+from ..photo_reader import read_photo
 from .degradations import DEGRADATIONS
 
 SR_SCALE = 4
