@@ -73,7 +73,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
                 raise UnavailableError(f"{path}: its weights do not fit its configuration (first: {wrong[0]})")
             weights = {name: file.get_tensor(name) for name in expected}
     except FileNotFoundError:
-        raise UnavailableError(f"{path}: no such checkpoint", "see `hfpie weights list` for those there are") from None
+        raise UnavailableError(f"{path}: no such checkpoint", "weights.toml names those there are") from None
     except (OSError, safetensors.SafetensorError, struct.error) as error:
         hint = "hfpie reads safetensors files only; download it again or train it anew"
         raise UnavailableError(f"{path}: not a readable safetensors checkpoint ({error})", hint) from None

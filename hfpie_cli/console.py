@@ -44,22 +44,22 @@ class Console:
     def result(self, record: dict[str, Any]) -> None:
         """A record for a program, on standard output, if --json asks for it."""
         if self.json:
-            print(json.dumps(record, ensure_ascii=False), flush=True)
+            print(json.dumps(record), flush=True)
 
     @contextmanager
     def progress(self, files: int) -> Iterator[FileProgress]:
         """A bar over files and their tiles, on standard error; only on a terminal and unless quiet."""
         rich = RichConsole(stderr=True)
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[unit]}"),
+            TextColumn("{task.fields[unit]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
         hidden = self.quiet or not rich.is_terminal
-        with Progress(*columns, console=rich, transient=True, disable=hidden) as bar:
+        with Progress(*columns, console=rich, transient=True, disable=hidden, redirect_stdout=False) as bar:
             total = bar.add_task("files", total=files, unit="files", visible=files > 1)
             yield FileProgress(bar, total, bar.add_task("", total=None, unit="tiles"))
 

@@ -21,7 +21,7 @@ from .photo import Metadata, Photo
 DeepPixels = NDArray[Any]  # of uint16 or float32
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PPM_HEADER = re.compile(rb"P([56])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)\s")
+PPM_HEADER = re.compile(rb"P([2356])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)\s")
 INCHES_PER_METRE = 1 / 0.0254
 ENCODE_ERRORS = cv2.error
 
@@ -46,6 +46,8 @@ def probe(data: bytes) -> DeepKind | None:
         size = tiff.probe(data)
         return DeepKind("TIFF", *size) if size else None
     header = PPM_HEADER.match(data[:1000])
+    if header and int(header[4]) > 255 and header[1] in b"23":
+        raise ValueError("PPM files of 16 bits are read if binary, not as text")
     if header and int(header[4]) > 255:
         return DeepKind("PPM", int(header[2]), int(header[3]), header.end(), int(header[4]))
     return None

@@ -5,6 +5,7 @@ A block is kept without the `Exif\\0\\0` prefix: it starts with its TIFF header.
 
 from __future__ import annotations
 
+import re
 import struct
 
 from PIL import Image
@@ -66,7 +67,16 @@ def from_tiff(directory: Image.Exif) -> bytes:
 
 
 def parse(block: bytes) -> Image.Exif:
-    """The block as Pillow's dictionary."""
+    """The block as Pillow's dictionary; an empty one for a block that is broken."""
     exif = Image.Exif()
-    exif.load(block)
+    try:
+        exif.load(block)
+    except (SyntaxError, ValueError, KeyError, TypeError, struct.error):
+        return Image.Exif()
     return exif
+
+
+def upright_xmp(xmp: bytes) -> bytes:
+    """The same XMP packet with its orientation, attribute or element, set to 1."""
+    xmp = re.sub(rb'(tiff:Orientation\s*=\s*["\'])[1-8](["\'])', rb"\g<1>1\2", xmp)
+    return re.sub(rb"(<tiff:Orientation>\s*)[1-8](\s*</tiff:Orientation>)", rb"\g<1>1\2", xmp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,10 +11,11 @@ from pathlib import Path
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """A temporary path beside `path`, with its suffix; renamed onto it if the block ends well, else removed.
 
-    The file is flushed to the disk before the rename and gets the permissions of an ordinary new file.
+    The file is flushed to the disk before the rename. It gets the permissions of the file that it replaces, or of an
+    ordinary new file. Without `overwrite`, raises FileExistsError if `path` has come to exist in the meantime.
     """
     handle, name = tempfile.mkstemp(prefix=".hfpie-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -22,9 +24,30 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
+        temporary.chmod(_permissions(path))
+        if overwrite:
+            temporary.replace(path)
+        else:
+            _rename_to_free(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _permissions(path: Path) -> int:
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def _rename_to_free(temporary: Path, path: Path) -> None:
+    """Rename only if nothing is there: a hard link fails where a rename would replace."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        temporary.replace(path)

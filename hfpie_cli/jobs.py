@@ -13,8 +13,10 @@ from pathlib import Path
 
 from .errors import HfpieError, UsageError
 from .formats import FORMATS, SUFFIXES, format_named, is_photo
+from .tasks import TASKS
 
 STREAM = "-"  # standard input or output
+OUTPUT_SUFFIXES = [task.output_suffix(scale) for task in TASKS.values() for scale in task.scales]
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,27 @@ class Naming:
 
 def plan_jobs(inputs: Sequence[str], naming: Naming) -> list[Job]:
     """The jobs for files, folders and `-`, in order. Raises UsageError or HfpieError before anything is written."""
+    _check_request(inputs, naming)
+    try:
+        jobs = _list_jobs(inputs, naming)
+        _check_targets(jobs, naming)
+        return [job for job in jobs if not (naming.skip_existing and job.target and job.target.exists())]
+    except (OSError, RuntimeError) as error:  # a name that is too long, links that lead in a circle
+        raise HfpieError(f"a name cannot be looked up: {error}") from None
+
+
+def _check_request(inputs: Sequence[str], naming: Naming) -> None:
     if not inputs:
         raise UsageError("nothing to restore", "name a file or a folder, such as photo.png")
+    if "" in inputs or naming.output == "":
+        raise UsageError("an empty name", "is a shell variable not set? the current folder is .")
     if naming.in_place and (naming.output is not None or STREAM in inputs):
         raise UsageError("--in-place writes onto the input", "leave --output and - out")
+    if naming.in_place and (naming.format or naming.skip_existing):
+        raise UsageError("--in-place keeps the name and the format", "leave --format and --skip-existing out")
+
+
+def _list_jobs(inputs: Sequence[str], naming: Naming) -> list[Job]:
     jobs: list[Job] = []
     to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output)
     for name in inputs:
@@ -61,8 +80,7 @@ def plan_jobs(inputs: Sequence[str], naming: Naming) -> list[Job]:
         jobs += [_file_job(source, source.relative_to(base), naming, to_folder=to_folder) for source in sources]
     if sum(job.target is None for job in jobs) and len(jobs) > 1:
         raise UsageError("standard output takes one photograph", "name a folder with --output")
-    _check_targets(jobs, naming)
-    return [job for job in jobs if not (naming.skip_existing and job.target and job.target.exists())]
+    return jobs
 
 
 def make_folders(jobs: Sequence[Job]) -> None:
@@ -116,12 +134,14 @@ def _format_of(target: Path) -> str:
 def _photos_in(folder: Path, naming: Naming) -> list[Path]:
     """The photographs of a folder, without hidden files, earlier outputs and what lies in the output folder."""
     output = Path(naming.output).resolve() if naming.output not in (None, STREAM) else None
+    if output is not None and (output == folder.resolve() or not output.is_relative_to(folder.resolve())):
+        output = None  # not a folder within this one
     found = []
     for path in sorted(_walk(folder, naming.recursive)):
         if not is_photo(path) or path.name.startswith("."):
             continue
-        earlier = naming.output is None and not naming.in_place and _is_output(path, naming.suffix)
-        inside = output is not None and output != folder.resolve() and path.resolve().is_relative_to(output)
+        earlier = naming.output is None and not naming.in_place and _is_output(path)
+        inside = output is not None and path.resolve().is_relative_to(output)
         if not earlier and not inside:
             found.append(path)
     if not found:
@@ -136,15 +156,14 @@ def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
         return
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent) / name for name in files)
+        yield from (path for path in (Path(parent) / name for name in files) if path.is_file())
 
 
-def _is_output(path: Path, suffix: str) -> bool:
-    """Whether a file's name says that it is the output of another file beside it."""
-    if not path.stem.endswith(suffix):
-        return False
-    stem = path.stem.removesuffix(suffix)
-    return any(path.with_name(stem + s).exists() for s in {path.suffix, *SUFFIXES, *map(str.upper, SUFFIXES)})
+def _is_output(path: Path) -> bool:
+    """Whether a file's name says that hfpie made it from another file beside it."""
+    endings = {path.suffix, *SUFFIXES, *map(str.upper, SUFFIXES)}
+    stems = [path.stem.removesuffix(suffix) for suffix in OUTPUT_SUFFIXES if path.stem.endswith(suffix)]
+    return any(path.with_name(stem + ending).exists() for stem in stems for ending in endings)
 
 
 def _check_targets(jobs: Sequence[Job], naming: Naming) -> None:
@@ -164,6 +183,6 @@ def _check_targets(jobs: Sequence[Job], naming: Naming) -> None:
             raise UsageError(f"{job.target}: would be written onto an input", hint)
         if job.target.is_dir():
             raise UsageError(f"{job.target}: is a folder", "name a file with --output, or end the folder's name with /")
-        if job.target.exists() and not (naming.overwrite or naming.in_place or naming.skip_existing):
+        if os.path.lexists(job.target) and not (naming.overwrite or naming.in_place or naming.skip_existing):
             hint = "say --overwrite to replace it, or --skip-existing to leave it"
             raise UsageError(f"{job.target}: exists already", hint)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .photo import FULL_SCALE
+from .photo import Pixels, to_8bit
 
 Samples = NDArray[np.float64]
 
@@ -19,10 +19,9 @@ SSIM_C1, SSIM_C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 LUMA = np.array([65.481, 128.553, 24.966]) / 255  # Matlab's rgb2ycbcr (BT.601): Y = 16 + LUMA . RGB, 16 to 235
 
 
-def to_8bit_range(pixels: NDArray[np.generic]) -> Samples:
+def to_8bit_range(pixels: Pixels) -> Samples:
     """What an 8-bit file would hold of uint8, uint16 or float32 pixels: clipped and rounded, as float64."""
-    full = FULL_SCALE[pixels.dtype.name]
-    return np.rint((pixels.astype(np.float64) * (PEAK / full)).clip(0, PEAK))
+    return to_8bit(pixels).astype(np.float64)
 
 
 def luma(rgb: Samples) -> Samples:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[Any]  # of uint8, uint16 or float32; full scale is 255, 65535 or 1.0
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+
+
+def to_8bit(pixels: Pixels) -> NDArray[np.uint8]:
+    """Rescale to 0..255, clip and round; 8-bit pixels as they are."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    full = FULL_SCALE[pixels.dtype.name]
+    return np.rint(pixels.clip(0, full) * (255 / full)).astype(np.uint8)
 
 
 @dataclass(frozen=True)

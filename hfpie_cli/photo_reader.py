@@ -61,13 +61,14 @@ def _decode(data: bytes, name: str) -> Photo:
             with Image.open(io.BytesIO(data)) as image:
                 image.load()  # OpenCV passes over a truncated end, Pillow does not
                 turn, metadata = _metadata(image)
+                pixels = _with_transparent_grey(pixels, image)
         return _upright(_split(pixels, metadata, kind.format), turn)
     with Image.open(io.BytesIO(data)) as image:
         form = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with a preview or a depth map
         if form not in FORMATS:
             raise HfpieError(f"{name}: {form} files are not read", "convert it to PNG or TIFF first")
         _check_size(name, *image.size)
-        if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        if form not in {"JPEG", "TIFF"} and getattr(image, "n_frames", 1) > 1:
             raise HfpieError(f"{name}: has several frames or pages", "extract them into files of their own first")
         image.load()
         turn, metadata = _tiff_metadata(image.getexif()) if form == "TIFF" else _metadata(image)
@@ -86,10 +87,11 @@ def _metadata(image: Image.Image) -> tuple[int, Metadata]:
     info = image.info
     block = info.get("exif") or (image.getexif().tobytes() if "Raw profile type exif" in info else b"")
     block = exif.strip_prefix(block)
+    block = block if block[:2] in (b"II", b"MM") else b""
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
     dpi = info.get("dpi")
-    metadata = Metadata(info.get("icc_profile") or b"", exif.upright(block), xmp, _sane_dpi(dpi))
+    metadata = Metadata(info.get("icc_profile") or b"", exif.upright(block), exif.upright_xmp(xmp), _sane_dpi(dpi))
     return exif.orientation(block), metadata
 
 
@@ -103,7 +105,7 @@ def _tiff_metadata(directory: Image.Exif) -> tuple[int, Metadata]:
     metadata = Metadata(
         bytes(directory.get(34675, b"")),
         exif.from_tiff(directory),
-        xmp.encode() if isinstance(xmp, str) else bytes(xmp),
+        exif.upright_xmp(xmp.encode() if isinstance(xmp, str) else bytes(xmp)),
         _sane_dpi(dpi),
     )
     return turn if turn in range(1, 9) else 1, metadata
@@ -118,21 +120,36 @@ def _sane_dpi(dpi: tuple[float, float] | None) -> tuple[float, float] | None:
 
 def _to_plain_mode(image: Image.Image, metadata: Metadata) -> tuple[Image.Image, Metadata]:
     """Grey, RGB or either with alpha, 8 bits: palettes expanded, CMYK and its like converted to sRGB."""
-    if image.mode in {"L", "LA", "RGB", "RGBA"} and "transparency" not in image.info:
-        return image, metadata
-    if image.mode in {"1", "L", "I;16"} and "transparency" not in image.info:
-        return image.convert("L"), metadata
-    if image.mode in {"P", "PA", "1", "L", "RGB"}:
-        alpha = image.mode == "PA" or "transparency" in image.info
+    transparent = "transparency" in image.info
+    if image.mode in {"1", "L", "LA", "La"}:
+        return image.convert("LA" if transparent or image.mode in {"LA", "La"} else "L"), metadata
+    if image.mode in {"P", "PA", "RGB", "RGBA", "RGBX", "RGBa"}:
+        alpha = transparent or image.mode in {"PA", "RGBA", "RGBa"}
         return image.convert("RGBA" if alpha else "RGB"), metadata
-    if image.mode == "CMYK" and metadata.icc:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(metadata.icc))
-        converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        assert converted is not None
-        return converted, replace(metadata, icc=b"")
-    if image.mode in {"CMYK", "YCbCr", "LAB", "HSV", "RGBX", "La", "RGBa"}:
-        return image.convert("LA" if image.mode == "La" else "RGBA" if image.mode == "RGBa" else "RGB"), metadata
+    if image.mode in {"CMYK", "YCbCr", "LAB", "HSV"}:
+        return _to_srgb(image, metadata.icc), replace(metadata, icc=b"")
     raise ValueError(f"pixels of the kind {image.mode} are not read")
+
+
+def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
+    """Through the profile that the file brings, or by Pillow's plain formula where it brings none of use."""
+    if icc and image.mode in {"CMYK", "LAB"}:
+        try:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+            converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            assert converted is not None
+        except (ImageCms.PyCMSError, OSError):
+            return image.convert("RGB")
+        return converted
+    return image.convert("RGB")
+
+
+def _with_transparent_grey(pixels: Pixels, image: Image.Image) -> Pixels:
+    """Add the alpha of a 16-bit grey PNG one of whose greys is transparent, which OpenCV passes over."""
+    clear = image.info.get("transparency")
+    if pixels.ndim == 3 or not isinstance(clear, int):
+        return pixels
+    return np.stack([pixels, np.where(pixels == clear, 0, 65535).astype(np.uint16)], -1)
 
 
 def _split(pixels: Pixels, metadata: Metadata, form: str) -> Photo:

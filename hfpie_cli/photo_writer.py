@@ -14,14 +14,17 @@ from . import deep, exif, tiff
 from .errors import HfpieError
 from .files import atomic_path
 from .formats import DEEP_FORMATS, OutputStyle, check_format
-from .photo import Metadata, Photo, Pixels
+from .photo import Metadata, Photo, to_8bit
 
 
-def write_photo(photo: Photo, path: Path, style: OutputStyle) -> None:
-    """Encode and write, under a temporary name first. Raises HfpieError naming the path."""
+def write_photo(photo: Photo, path: Path, style: OutputStyle, *, overwrite: bool = True) -> None:
+    """Encode and write, under a temporary name first. Raises HfpieError naming the path.
+
+    Without `overwrite`, a file that has come to be there in the meantime is left alone.
+    """
     data = encode_photo(photo, style, name=str(path))
     try:
-        with atomic_path(path) as temporary:
+        with atomic_path(path, overwrite=overwrite) as temporary:
             temporary.write_bytes(data)
     except OSError as error:
         raise HfpieError(f"{path}: cannot be written ({error.strerror})") from None
@@ -32,6 +35,8 @@ def encode_photo(photo: Photo, style: OutputStyle, *, name: str) -> bytes:
     photo = replace(photo, format=style.format or photo.format)
     if style.strip_metadata:  # the ICC profile stays: without it the colours would be others
         photo = replace(photo, metadata=Metadata(icc=photo.metadata.icc))
+    if is_grey_profile(photo.metadata.icc) and not _written_grey(photo):
+        photo = replace(photo, metadata=replace(photo.metadata, icc=b""))
     check_format(photo.format, photo.width, photo.height, alpha=photo.alpha is not None, name=name)
     try:
         if photo.format == "TIFF":
@@ -44,6 +49,17 @@ def encode_photo(photo: Photo, style: OutputStyle, *, name: str) -> bytes:
         raise HfpieError(message, "try --format png or --strip-metadata") from None
 
 
+def is_grey_profile(icc: bytes) -> bool:
+    """Whether an ICC profile describes grey; it must not stand in a file of colours."""
+    return icc[16:20] == b"GRAY"
+
+
+def _written_grey(photo: Photo) -> bool:
+    """Whether the file will be grey: WebP and AVIF have colours only, and OpenCV no 16-bit grey with alpha."""
+    deep_alpha = photo.alpha is not None and photo.pixels.dtype == np.uint16 and photo.format == "PNG"
+    return photo.pixels.shape[2] == 1 and photo.format not in {"WEBP", "AVIF"} and not deep_alpha
+
+
 def _encode_8bit(photo: Photo, quality: int) -> bytes:
     pixels, alpha = to_8bit(photo.pixels), None if photo.alpha is None else to_8bit(photo.alpha)
     if alpha is not None:
@@ -54,19 +70,11 @@ def _encode_8bit(photo: Photo, quality: int) -> bytes:
     return buffer.getvalue()
 
 
-def to_8bit(pixels: Pixels) -> Pixels:
-    """Rescale to 0..255 and round; 8-bit pixels as they are."""
-    if pixels.dtype == np.uint8:
-        return pixels
-    top = 65535 if pixels.dtype == np.uint16 else 1
-    return np.rint(pixels.clip(0, top) * np.float32(255 / top)).astype(np.uint8)
-
-
 def _save_options(photo: Photo, quality: int) -> dict[str, Any]:
     """Pillow's arguments for the format: its quality settings and the metadata that it can carry."""
     metadata, form = photo.metadata, photo.format
     by_format: dict[str, dict[str, Any]] = {
-        "JPEG": {"quality": quality, "subsampling": 0, "optimize": True},
+        "JPEG": {"quality": quality, "subsampling": 0},
         "WEBP": {"quality": quality, "exact": True},
         "AVIF": {"quality": quality, "subsampling": "4:4:4"},
     }

@@ -23,7 +23,7 @@ from .device import Device, choose_device, tiles_at_once
 from .errors import HfpieError, UnavailableError, UsageError
 from .models.network import Network
 from .models.pooling import MeasuringPool, RecalledPool
-from .photo import Photo, Pixels
+from .photo import FULL_SCALE, Photo, Pixels
 from .photo_reader import read_photo
 from .tensors import as_hwc, fill_rows, to_tensor
 from .tiling import plan_tiles, process_tiles
@@ -105,6 +105,7 @@ class Restorer:
         """Restore a file or an array, (h, w) or (h, w, 1 or 3) RGB of uint8, uint16 or float32; the same comes back."""
         if isinstance(source, str | Path):
             return self.restore(read_photo(Path(source))).photo.pixels
+        _check_array(source)
         restored = self.restore(Photo(as_hwc(source))).photo.pixels
         return restored[..., 0] if source.ndim == 2 else restored
 
@@ -158,8 +159,7 @@ class Restorer:
         measured: list[Averages] = []
         for turn in self._turns:
             pool = MeasuringPool()
-            with self.device.autocast():
-                self.network(turn.apply(sample), pool)
+            self.network(turn.apply(sample), pool)  # at fp32: the averages must be finite whatever the precision
             measured.append(pool.averages)
         return measured
 
@@ -207,6 +207,13 @@ class Restorer:
         return replace(photo, pixels=pixels, alpha=alpha)
 
 
+def _check_array(pixels: Pixels) -> None:
+    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (1, 3))
+    if not shaped or not pixels.size or pixels.dtype.name not in FULL_SCALE:
+        message = f"an array of shape {pixels.shape} and type {pixels.dtype} is no photograph"
+        raise HfpieError(message, "give (h, w), (h, w, 1) or (h, w, 3) of uint8, uint16 or float32")
+
+
 @dataclass(frozen=True)
 class Turn:
     """One of the 8 ways to turn and mirror a picture (n, c, h, w)."""
@@ -229,15 +236,15 @@ ALL_TURNS = tuple(Turn(quarters, flip) for quarters in range(4) for flip in (Fal
 
 
 def sample_parts(pixels: Pixels) -> list[Pixels]:
-    """Squares of SAMPLE_SIDE pixels on an even grid over (h, w, c) pixels, or all of them where they are few.
+    """Parts of at most SAMPLE_SIDE pixels a side on an even grid over (h, w, c) pixels, or all where they are few.
 
-    It depends on the picture alone, never on tiles.
+    They depend on the picture alone, never on tiles.
     """
-    height, width = pixels.shape[:2]
-    if height * width <= SAMPLE_GRID**2 * SAMPLE_SIDE**2 or min(height, width) < SAMPLE_SIDE:
+    if pixels.shape[0] * pixels.shape[1] <= (SAMPLE_GRID * SAMPLE_SIDE) ** 2:
         return [pixels]
-    tops, lefts = (np.linspace(0, n - SAMPLE_SIDE, SAMPLE_GRID).astype(int) for n in (height, width))
-    return [pixels[t : t + SAMPLE_SIDE, left : left + SAMPLE_SIDE] for t in tops for left in lefts]
+    last = (max(n - SAMPLE_SIDE, 0) for n in pixels.shape[:2])
+    tops, lefts = (np.unique(np.linspace(0, end, SAMPLE_GRID).astype(int)) for end in last)
+    return [pixels[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE] for top in tops for left in lefts]
 
 
 def enlarge(tiles: Tensor, scale: int) -> Tensor:

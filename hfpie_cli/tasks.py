@@ -9,23 +9,27 @@ from dataclasses import dataclass
 class Task:
     """A restoration task.
 
-    verb: for messages. suffix: of the output's name beside the input. scale: of its network.
+    verb: for messages. suffix: of the output's name beside the input. scales: on offer, the network's own first.
     weights: the checkpoint used when none is named; gan_weights: the same with --gan, empty if there is none.
     """
 
     name: str
     verb: str
     suffix: str
-    scale: int
+    scales: tuple[int, ...]
     weights: str
     gan_weights: str = ""
+
+    def output_suffix(self, scale: int) -> str:
+        """What is added to the name of an output of this scale."""
+        return self.suffix.format(scale=scale)
 
 
 TASKS = {
     task.name: task
     for task in (
-        Task("denoise", "denoised", "_denoised", 1, "compact.denoise"),
-        Task("deblur", "deblurred", "_deblurred", 1, "compact.deblur"),
-        Task("sr", "enlarged", "_x4", 4, "compact.sr-x4", "compact.sr-x4-gan"),
+        Task("denoise", "denoised", "_denoised", (1,), "compact.denoise"),
+        Task("deblur", "deblurred", "_deblurred", (1,), "compact.deblur"),
+        Task("sr", "enlarged", "_x{scale}", (4, 3, 2), "compact.sr-x4", "compact.sr-x4-gan"),
     )
 }

@@ -18,30 +18,34 @@ from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
 from . import exif
-from .photo import Photo
+from .photo import FULL_SCALE, Photo
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # errors come as exceptions
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
+WHITE_IS_ZERO, PLANAR, PREMULTIPLIED = 0, 2, 1  # values of the tags PhotometricInterpretation and so on
+COLOURS = {WHITE_IS_ZERO: 1, 1: 1, 2: 3}  # samples of each photometric interpretation that is read
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def probe(data: bytes) -> tuple[int, int] | None:
     """Width and height of a TIFF file whose samples have more than 8 bits; None for one that Pillow reads.
 
-    Raises ValueError for samples that no one reads, and for several pages.
+    Raises ValueError for samples that no one reads, and for several pages (a preview page is none).
     """
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         assert isinstance(page, tifffile.TiffPage)
+        if len(file.pages) > 1 and not all(p.is_reduced for p in file.pages[1:]):  # type: ignore[union-attr]
+            raise ValueError("it has several pages; extract them into files of their own first")
         if page.dtype is None or page.dtype in (np.uint8, bool):
             return None
-        if len(file.pages) > 1 and not all(p.is_reduced for p in file.pages[1:]):  # type: ignore[union-attr]
-            raise ValueError("has several pages; extract them into files of their own first")
         if page.dtype not in (np.uint16, np.float32) or page.bitspersample not in (16, 32):
             raise ValueError(f"TIFF samples of {page.bitspersample} bits ({page.dtype}) are not read")
-        if page.photometric not in (0, 1, 2):
-            raise ValueError(f"deep TIFF samples are read if grey or RGB, not {page.photometric!r}")
+        if page.photometric not in COLOURS or page.samplesperpixel - COLOURS[page.photometric] not in (0, 1):
+            raise ValueError(f"deep TIFF files are read if grey or RGB, not {page.samplesperpixel} samples a pixel")
+        if file.is_bigtiff:
+            raise ValueError("deep BigTIFF files are not read")
         return page.imagewidth, page.imagelength
 
 
@@ -52,13 +56,18 @@ def decode(data: bytes) -> NDArray[Any]:
         assert isinstance(page, tifffile.TiffPage)
         try:
             pixels = page.asarray()
-            if page.planarconfig == 2 and pixels.ndim == 3:
+            if page.planarconfig == PLANAR and pixels.ndim == 3:
                 pixels = np.moveaxis(pixels, 0, -1)
         except (ValueError, ImportError, KeyError):  # a compression that tifffile leaves to an optional package
-            return decode_opencv(data)
-        if page.photometric == 0:  # white is zero
-            top = 1.0 if pixels.dtype == np.float32 else 65535
+            pixels = decode_opencv(exif.upright(data))  # OpenCV would turn the picture by itself
+        top = FULL_SCALE[pixels.dtype.name]
+        if page.photometric == WHITE_IS_ZERO:
             pixels = (top - pixels).astype(pixels.dtype)
+        if page.extrasamples == (PREMULTIPLIED,):
+            alpha = pixels[..., -1:].astype(np.float64)
+            colours = (pixels[..., :-1] * (top / np.maximum(alpha, top * 1e-6))).clip(0, top)
+            colours = colours if top == 1.0 else np.rint(colours)
+            pixels = np.concatenate([colours.astype(pixels.dtype), pixels[..., -1:]], -1)
         return np.ascontiguousarray(pixels)
 
 
@@ -78,12 +87,13 @@ def encode(photo: Photo) -> bytes:
     if photo.alpha is not None:
         pixels = np.concatenate([pixels, photo.alpha[..., None]], -1)
     directory = exif.parse(metadata.exif) if metadata.exif else None
-    tags: list[tuple[int, str, int, Any, bool]] = []
+    tags: list[tuple[int, str, int, Any, bool]] = [(exif.ORIENTATION, "H", 1, 1, True)]
     if metadata.xmp:
         tags.append((700, "B", len(metadata.xmp), metadata.xmp, True))
     if directory is not None:
         texts = {tag: str(directory[tag]) for tag in exif.DESCRIPTIVE if tag in directory}
-        tags += [(tag, "s", len(text.encode()) + 1, text, True) for tag, text in texts.items()]
+        stored = {tag: text.encode("latin-1", "replace") + b"\0" for tag, text in texts.items()}  # as Pillow decoded it
+        tags += [(tag, "s", len(text), text, True) for tag, text in stored.items()]
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,

@@ -141,6 +141,90 @@ def test_two_inputs_of_one_name_are_refused(hfpie, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_confusing_requests_are_refused(hfpie, tmp_path):
+    save(tmp_path / "a.png")
+    for arguments, word in [
+        (["", "--in-place"], "empty name"),
+        (["a.png", "-o", ""], "empty name"),
+        (["a.png", "--in-place", "--format", "jpg"], "--in-place keeps"),
+        (["a.png", "-o", "-", "--json"], "standard output"),
+    ]:
+        result = hfpie("denoise", *arguments)
+        assert result.exit_code == 2, arguments
+        assert word in result.stderr
+    assert hfpie("denoise", "x" * 300).exit_code == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_folder_may_go_to_the_current_one(hfpie, tmp_path):
+    save(tmp_path / "photos/a.png")
+    assert hfpie("denoise", "photos", "-o", ".").exit_code == 0
+    assert (tmp_path / "a.png").exists()
+
+
+def test_outputs_of_other_commands_are_passed_over(hfpie, tmp_path, enlarger):
+    save(tmp_path / "in/a.png")
+    assert hfpie("sr", "in", weights=enlarger).exit_code == 0
+    assert hfpie("sr", "in", "--scale", "2", weights=enlarger).exit_code == 0
+    assert hfpie("denoise", "in").exit_code == 0
+    names = sorted(p.name for p in (tmp_path / "in").iterdir())
+    assert names == ["a.png", "a_denoised.png", "a_x2.png", "a_x4.png"]
+
+
+def test_any_error_of_one_file_leaves_the_others(hfpie, tmp_path, monkeypatch):
+    save(tmp_path / "in/a.png")
+    save(tmp_path / "in/b.png")
+    from hfpie_cli.restore import Restorer
+
+    process, calls = Restorer.process, []
+
+    def fail_first(self, *arguments, **options):
+        calls.append(1)
+        if len(calls) == 1:
+            raise RuntimeError("a bug")
+        return process(self, *arguments, **options)
+
+    monkeypatch.setattr(Restorer, "process", fail_first)
+    result = hfpie("denoise", "in", "-o", "out")
+    assert result.exit_code == 3
+    assert "in/a.png: internal error: RuntimeError: a bug" in result.stderr
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["b.png"]
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(hfpie, tmp_path, monkeypatch):
+    save(tmp_path / "a.png")
+    from hfpie_cli.restore import Restorer
+
+    process = Restorer.process
+
+    def appear(self, *arguments, **options):
+        (tmp_path / "a_denoised.png").write_text("mine")
+        return process(self, *arguments, **options)
+
+    monkeypatch.setattr(Restorer, "process", appear)
+    assert hfpie("denoise", "a.png").exit_code == 1
+    assert (tmp_path / "a_denoised.png").read_text() == "mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "a_denoised.png"]
+
+
+def test_a_private_photograph_stays_private(hfpie, tmp_path):
+    save(tmp_path / "a.png").chmod(0o600)
+    assert hfpie("denoise", "a.png", "--in-place").exit_code == 0
+    assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o600
+
+
+def test_on_a_terminal_too_results_go_to_standard_output(tmp_path, identity):
+    """A name with brackets, and a progress bar on a terminal that must not swallow the records."""
+    save(tmp_path / "b[/x].png")
+    controller, terminal = os.openpty()
+    command = [sys.executable, "-m", "hfpie_cli", "denoise", "b[/x].png", "--json", "--weights", str(identity)]
+    done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=terminal, check=False)
+    os.close(terminal)
+    assert done.returncode == 0, os.read(controller, 10000)
+    os.close(controller)
+    assert json.loads(done.stdout)["output"] == "b[/x]_denoised.png"
+
+
 def test_streams(hfpie, tmp_path):
     data = save(tmp_path / "a.png").read_bytes()
     result = hfpie("denoise", "-", input=data)

@@ -79,29 +79,33 @@ def test_an_identity_network_gives_back_the_file(tmp_path, rng, identity, form, 
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
-@pytest.mark.parametrize(("form", "dtype"), KINDS[:5], ids=lambda v: v if isinstance(v, str) else np.dtype(v).name)
+@pytest.mark.parametrize(
+    ("form", "dtype"),
+    [*KINDS[:5], ("JPEG", np.uint8), ("WEBP", np.uint8)],
+    ids=lambda v: v if isinstance(v, str) else np.dtype(v).name,
+)
 def test_orientation_is_applied_and_reset(rng, form, dtype, turn):
     photo = make_photo(rng, form, dtype, 3, turn=turn)
     data = encode_photo(photo, OutputStyle(), name="memory")
     if form == "TIFF":
         data = with_tiff_orientation(data, turn)
     read = read_photo(data)
-    assert np.array_equal(read.pixels, turned(photo.pixels, turn))
+    stored = read_photo(encode_photo(upright(photo), OutputStyle(), name="memory")).pixels  # as a codec leaves them
+    assert np.array_equal(read.pixels, turned(stored, turn))
     assert exif.parse(read.metadata.exif).get(exif.ORIENTATION, 1) == 1
 
 
 def with_tiff_orientation(data: bytes, turn: int) -> bytes:
-    """The same TIFF with its orientation tag set, added by tifffile where it is missing."""
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pixels, tag = file.asarray(), file.pages[0].tags.get(274)
+    """The same TIFF with its orientation tag overwritten."""
     buffer = io.BytesIO(data)
-    if tag is None:
-        buffer = io.BytesIO()
-        tifffile.imwrite(buffer, pixels, photometric="rgb", extratags=[(274, "H", 1, turn, True)])
-    else:
-        with tifffile.TiffFile(buffer, mode="r+") as file:
-            file.pages[0].tags[274].overwrite(turn)
+    with tifffile.TiffFile(buffer, mode="r+") as file:
+        file.pages[0].tags[274].overwrite(turn)
     return buffer.getvalue()
+
+
+def upright(photo: Photo) -> Photo:
+    """The same photo, its metadata saying upright."""
+    return Photo(photo.pixels, photo.alpha, Metadata(), photo.format)
 
 
 def turned(pixels: np.ndarray, turn: int) -> np.ndarray:
@@ -131,11 +135,95 @@ def test_a_palette_is_expanded(rng):
     assert np.array_equal(clear.alpha == 0, np.asarray(image) == 3)
 
 
-def test_cmyk_goes_through_its_profile(rng):
+def test_cmyk_becomes_srgb_even_with_a_useless_profile(rng):
     image = Image.fromarray(samples(rng, np.uint8, 4), "CMYK")
-    photo = read_photo(saved(image, "TIFF"))
-    assert photo.pixels.shape[2] == 3
+    for profile in (b"", b"nonsense", ICC):
+        photo = read_photo(saved(image, "TIFF", icc_profile=profile))
+        assert np.array_equal(photo.pixels, np.asarray(image.convert("RGB")))
+        assert photo.metadata.icc == b""
+
+
+def test_lab_goes_through_its_profile():
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    image = Image.merge("LAB", [Image.new("L", (4, 4), level) for level in (255, 128, 128)])
+    photo = read_photo(saved(image, "TIFF", icc_profile=lab))
+    assert photo.pixels.min() >= 254  # the brightest of all, without a hue
     assert photo.metadata.icc == b""
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_compression_left_to_opencv_is_not_turned_twice(rng, turn):
+    pixels = samples(rng, np.uint16, 1)
+    data = saved(Image.fromarray(pixels[..., 0]), "TIFF", compression="tiff_lzw", tiffinfo={exif.ORIENTATION: turn})
+    assert np.array_equal(read_photo(data).pixels, turned(pixels, turn))
+
+
+def test_deep_tiffs_of_unusual_kinds(rng):
+    def tiff(pixels, **options):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, pixels, **options)
+        return buffer.getvalue()
+
+    grey = samples(rng, np.uint16, 1)[..., 0]
+    assert np.array_equal(read_photo(tiff(grey, photometric="miniswhite")).pixels[..., 0], 65535 - grey)
+    half = np.full((4, 4, 4), 20000, np.uint16)
+    half[..., :3] = 10000
+    photo = read_photo(tiff(half, photometric="rgb", extrasamples=["assocalpha"]))
+    assert (photo.pixels == 32768).all()
+    assert (photo.alpha == 20000).all()
+    planes = samples(rng, np.uint16, 3)
+    assert np.array_equal(
+        read_photo(tiff(np.moveaxis(planes, -1, 0), photometric="rgb", planarconfig="separate")).pixels, planes
+    )
+    for wrong, options in [
+        (samples(rng, np.uint16, 5), {"photometric": "rgb", "extrasamples": ["unspecified"] * 2}),
+        (grey, {"bigtiff": True}),
+        (grey.astype(np.uint32), {}),
+        (np.full((2, 2), np.nan, np.float32), {}),
+    ]:
+        with pytest.raises(HfpieError, match=r"not read|not finite"):
+            read_photo(tiff(wrong, **options))
+
+
+def test_a_transparent_grey_stays_grey(rng):
+    grey = samples(rng, np.uint8, 1)[..., 0]
+    photo = read_photo(saved(Image.fromarray(grey), "PNG", transparency=int(grey[0, 0])))
+    assert photo.pixels.shape[2] == 1
+    assert np.array_equal(photo.alpha == 0, grey == grey[0, 0])
+    deep = grey.astype(np.uint16) * 257
+    photo = read_photo(saved(Image.fromarray(deep), "PNG", transparency=int(deep[0, 0])))
+    assert np.array_equal(photo.alpha == 0, deep == deep[0, 0])
+
+
+def test_a_grey_profile_does_not_come_to_stand_in_colours(rng):
+    grey_icc = ICC[:16] + b"GRAY" + ICC[20:]
+    photo = Photo(samples(rng, np.uint8, 1), metadata=Metadata(icc=grey_icc))
+    for form, icc in (("PNG", grey_icc), ("TIFF", grey_icc), ("WEBP", b"")):
+        assert read_photo(encode_photo(photo, OutputStyle(form), name="memory")).metadata.icc == icc
+
+
+@pytest.mark.parametrize("quality", [1, 80, 95, 100])
+def test_the_noisiest_picture_fits_in_a_jpeg(quality):
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    assert read_photo(encode_photo(Photo(noise), OutputStyle("JPEG", quality), name="noise")).width == 400
+
+
+def test_xmp_and_exif_texts_survive():
+    xmp = b'<x:xmpmeta><a tiff:Orientation="6"/><tiff:Orientation>8</tiff:Orientation></x:xmpmeta>'
+    directory = Image.Exif()
+    directory[315] = "Jörg"
+    metadata = Metadata(xmp=exif.upright_xmp(xmp), exif=exif.strip_prefix(directory.tobytes()))
+    photo = Photo(np.zeros((2, 3, 3), np.uint8), metadata=metadata)
+    for form in ("PNG", "TIFF"):
+        again = read_photo(encode_photo(photo, OutputStyle(form), name="memory"))
+        assert again.metadata.xmp == xmp.replace(b"6", b"1").replace(b"8", b"1")
+        assert exif.parse(again.metadata.exif)[315] == exif.parse(metadata.exif)[315]
+
+
+def test_broken_exif_does_not_lose_the_picture():
+    photo = read_photo(saved(Image.new("RGB", (3, 2)), "JPEG", exif=b"Exif\0\0garbage that is no directory"))
+    for form in ("PNG", "TIFF", "JPEG", "WEBP", "AVIF"):
+        assert read_photo(encode_photo(photo, OutputStyle(form), name="memory")).width == 3
 
 
 def test_maker_notes_survive_the_reset_of_the_orientation():

@@ -8,7 +8,7 @@ from hfpie_cli import HfpieError, Restorer
 from hfpie_cli.device import Device, choose_device, tiles_at_once
 from hfpie_cli.errors import UsageError
 from hfpie_cli.photo import Photo
-from hfpie_cli.restore import enlarge
+from hfpie_cli.restore import enlarge, sample_parts
 from tests.conftest import make_checkpoint
 
 
@@ -164,6 +164,24 @@ def test_devices_are_named_and_checked():
     for name, precision in (("cuda", "auto"), ("gpu", "auto"), ("cpu", "fp16"), ("cpu", "fp8")):
         with pytest.raises(UsageError):
             choose_device(name, precision, has=nothing_but_cpu)
+
+
+def test_arrays_that_are_no_photographs_are_refused():
+    for array in (
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4)),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros(4, np.uint8),
+    ):
+        with pytest.raises(HfpieError, match="no photograph"):
+            restorer(Scripted())(array)
+
+
+def test_the_sample_of_a_long_strip_is_bounded():
+    parts = sample_parts(np.zeros((60, 20000, 3), np.uint8))
+    assert [part.shape for part in parts] == [(60, 64, 3)] * 4
+    assert len(sample_parts(np.zeros((300, 400, 3), np.uint8))) == 16
+    assert len(sample_parts(np.zeros((256, 256, 3), np.uint8))) == 1
 
 
 def test_impossible_tiles_are_a_usage_error():

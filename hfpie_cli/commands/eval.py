@@ -78,7 +78,7 @@ def _methods(options: EvalOptions, benchmark: Benchmark) -> dict[str, Restore]:
 
     methods: dict[str, Restore] = {"input": leave_as_is}
     if benchmark.task == "sr":
-        methods = {"bicubic": partial(enlarge_bicubic, scale=TASKS["sr"].scale)}
+        methods = {"bicubic": partial(enlarge_bicubic, scale=TASKS["sr"].scales[0])}
     for name in options.weights or [default_weights(benchmark.task)]:
         restorer = Restorer.from_weights(
             resolve(name),

@@ -59,6 +59,16 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
 
 
+def as_hfpie_error(error: Exception, name: str) -> HfpieError:
+    """What to tell the user of any exception that met the file `name`."""
+    if isinstance(error, HfpieError):
+        return error
+    if isinstance(error, MemoryError):
+        return HfpieError(f"{name}: the machine's memory is too small", "choose a smaller --tile")
+    text = str(error).splitlines()[0] if str(error) else ""
+    return HfpieError(f"{name}: internal error: {type(error).__name__}: {text}", "--debug shows where")
+
+
 def run_safely(run: Callable[[Options], int], options: Options) -> int:
     """Run a command; an error becomes one line on standard error and an exit code."""
     try:
@@ -77,5 +87,5 @@ def run_safely(run: Callable[[Options], int], options: Options) -> int:
     except Exception as error:
         if options.debug:
             raise
-        options.console().error(HfpieError(f"internal error: {type(error).__name__}: {error}", "--debug shows where"))
+        options.console().error(as_hfpie_error(error, "hfpie"))
         return int(ExitCode.FAILED)

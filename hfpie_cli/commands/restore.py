@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field
+import traceback
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +16,7 @@ from ..formats import DEFAULT_QUALITY, OutputStyle, check_format, format_named
 from ..jobs import Job, Naming, make_folders, plan_jobs
 from ..tasks import TASKS, Task
 from ..weights import default_weights, resolve
-from .options import TalkOptions, add_command
+from .options import TalkOptions, add_command, as_hfpie_error
 
 if TYPE_CHECKING:
     from ..photo import Photo
@@ -105,26 +106,32 @@ def register(app: typer.Typer) -> None:
 
 def restore_files(task: Task, options: RestoreOptions, default: str, scale: int = 1) -> int:
     """Plan the jobs, load the network once, restore file by file; one bad file never stops the rest."""
-    console, style = options.console(), options.style()
+    console = options.console()
     naming = Naming(
-        suffix=task.suffix.replace("4", str(scale)),
+        suffix=task.output_suffix(scale),
         output=options.output,
-        format=style.format,
+        format=options.style().format,
         recursive=options.recursive,
         in_place=options.in_place,
         overwrite=options.overwrite,
         skip_existing=options.skip_existing,
     )
     jobs = plan_jobs([*options.inputs, *options.more_inputs], naming)
-    make_folders(jobs)
+    if options.json and any(job.target is None for job in jobs):
+        raise UsageError("--json and the picture would both go to standard output", "name a file with --output")
     restorer = _load(options, default, scale)
+    make_folders(jobs)
     failures: list[HfpieError] = []
     with console.progress(len(jobs)) as progress:
         for job in jobs:
             try:
-                _restore_file(job, restorer, style, console, progress)
-            except HfpieError as error:
-                failures.append(error)
+                _restore_file(job, restorer, options, console, progress)
+            except (KeyboardInterrupt, BrokenPipeError):
+                raise
+            except Exception as problem:
+                if options.debug:
+                    traceback.print_exc()
+                failures.append(error := as_hfpie_error(problem, job.name))
                 console.error(error)
                 console.result({"input": job.name, "error": error.message, "hint": error.hint})
             progress.finish()
@@ -153,18 +160,20 @@ def _load(options: RestoreOptions, default: str, scale: int) -> Restorer:
         tta=options.tta,
         out_scale=scale,
     )
-    if (scale > 1 and restorer.scale == 1) or (scale == 1 and restorer.scale > 1):
+    if (scale == 1) != (restorer.scale == 1) or scale > restorer.scale:
         raise UsageError(f"{weights.name}: a network of scale {restorer.scale}", "choose weights made for this task")
     return restorer
 
 
-def _restore_file(job: Job, restorer: Restorer, style: OutputStyle, console: Console, progress: FileProgress) -> None:
+def _restore_file(
+    job: Job, restorer: Restorer, options: RestoreOptions, console: Console, progress: FileProgress
+) -> None:
     from ..photo_reader import read_photo
     from ..photo_writer import encode_photo, write_photo
 
     started = time.monotonic()
     photo = read_photo(job.source) if job.source else read_photo(sys.stdin.buffer.read(), job.name)
-    style = OutputStyle(job.format or photo.format, style.quality, style.strip_metadata)
+    style = replace(options.style(), format=job.format or photo.format)
     scale = restorer.out_scale
     check_format(
         str(style.format), photo.width * scale, photo.height * scale, alpha=photo.alpha is not None, name=job.name
@@ -172,7 +181,7 @@ def _restore_file(job: Job, restorer: Restorer, style: OutputStyle, console: Con
     progress.start(job.name, photo.width * photo.height / 1e6)
     outcome = restorer.restore(photo, progress.tiles)
     if job.target:
-        write_photo(outcome.photo, job.target, style)
+        write_photo(outcome.photo, job.target, style, overwrite=options.overwrite or options.in_place)
     else:
         sys.stdout.buffer.write(encode_photo(outcome.photo, style, name=job.name))
     _summarise(job, photo, outcome, time.monotonic() - started, console)

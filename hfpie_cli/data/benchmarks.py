@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import UnavailableError, UsageError
 from ..formats import is_photo
-from ..photo import Photo
+from ..photo import Photo, to_8bit
 from ..photo_reader import read_photo
 from .degradations import DEGRADATIONS
 
@@ -143,5 +143,5 @@ def _photos(folder: Path, pattern: str) -> list[Path]:
 
 
 def _rgb(photo: Photo) -> NDArray[np.uint8]:
-    pixels = photo.pixels if photo.pixels.dtype == np.uint8 else (photo.pixels // 257).astype(np.uint8)
+    pixels = to_8bit(photo.pixels)
     return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels

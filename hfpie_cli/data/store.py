@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnavailableError
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"}
+from ..formats import is_photo
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def open_store(folder: Path, cache: Path, warn: Callable[[str], None]) -> PhotoS
 
     A file that does not decode is passed over with one line to `warn`. Raises UnavailableError if none is left.
     """
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    paths = sorted(p for p in folder.rglob("*") if is_photo(p)) if folder.is_dir() else []
     if not paths:
         raise UnavailableError(
             f"{folder}: no photographs to train on", "name a folder of PNG, JPEG, WebP or TIFF files"

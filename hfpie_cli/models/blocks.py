@@ -5,8 +5,6 @@ Every module takes and gives maps of shape (n, c, h, w) in any float type.
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -126,11 +124,3 @@ class Upsample(nn.Sequential):
 
     def __init__(self, width: int) -> None:
         super().__init__(conv3x3(width, 4 * width), nn.PixelShuffle(2))
-
-
-def log2_exact(value: int) -> int:
-    """The power of two that `value` is; ValueError if it is none."""
-    power = int(math.log2(value)) if value > 0 else -1
-    if power < 0 or 2**power != value:
-        raise ValueError(f"{value} is not a power of two")
-    return power
