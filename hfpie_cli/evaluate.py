@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .data.benchmarks import Pair
-from .metrics import Samples, luma, psnr, shave, ssim, to_8bit_range
-from .photo import Photo
+from .metrics import PEAK, Samples, luma, psnr, shave, ssim, to_8bit_range
+from .photo import FULL_SCALE, Photo
 from .restore import resize
 
+INPUT = "input"  # the row of the degraded pictures
 METRICS = ("psnr", "ssim", "psnr_y", "ssim_y")  # RGB, then Matlab's Y channel
 
 Restore = Callable[[Photo], Photo]
@@ -33,27 +34,31 @@ class Scores:
 def score(
     methods: dict[str, Restore], pairs: Iterable[Pair], *, border: int = 0, progress: Callable[[], None] = lambda: None
 ) -> list[Scores]:
-    """Score every method on every pair, `border` pixels shaved from each side."""
+    """Score every method on every pair, `border` pixels shaved from each side.
+
+    The first row is the degraded input itself, neither clipped nor rounded, where it has the size of the clean picture.
+    """
     names: list[str] = []
-    rows: dict[str, list[tuple[float, ...]]] = {method: [] for method in methods}
+    rows: dict[str, list[tuple[float, ...]]] = {method: [] for method in (INPUT, *methods)}
     for pair in pairs:
         names.append(pair.name)
         clean = shave(pair.clean.astype(np.float64), border)
+        if pair.degraded.pixels.shape == pair.clean.shape:
+            rows[INPUT].append(_row(shave(_as_given(pair.degraded), border), clean))
         for method, restore in methods.items():
             restored = shave(to_8bit_range(restore(pair.degraded).pixels), border)
             rows[method].append(_row(restored, clean))
         progress()
-    return [Scores(method, tuple(names), tuple(rows[method])) for method in methods]
+    return [Scores(method, tuple(names), tuple(scored)) for method, scored in rows.items() if scored]
+
+
+def _as_given(photo: Photo) -> Samples:
+    return photo.pixels.astype(np.float64) * (PEAK / FULL_SCALE[photo.pixels.dtype.name])
 
 
 def _row(restored: Samples, clean: Samples) -> tuple[float, ...]:
     y, clean_y = luma(restored), luma(clean)
     return psnr(restored, clean), ssim(restored, clean), psnr(y, clean_y), ssim(y, clean_y)
-
-
-def leave_as_is(photo: Photo) -> Photo:
-    """The degraded picture itself, the first row of every table."""
-    return photo
 
 
 def enlarge_bicubic(photo: Photo, scale: int) -> Photo:

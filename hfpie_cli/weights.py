@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .errors import UnavailableError, UsageError
+from .errors import UnavailableError
 from .tasks import TASKS
 
 PACKAGE = Path(__file__).parent
@@ -67,10 +67,11 @@ def table() -> dict[str, Entry]:
 
 
 def default_weights(task: str, *, gan: bool = False) -> str:
-    """The name of the checkpoint that a task uses when none is named. Raises UsageError where --gan has none."""
+    """The name of the checkpoint that a task uses when none is named. Raises UnavailableError if it has none yet."""
     name = TASKS[task].gan_weights if gan else TASKS[task].weights
-    if not name:
-        raise UsageError(f"{task} has no GAN weights", "leave --gan out")
+    if gan and name not in table():
+        hint = f"leave --gan out, or train them: hfpie train --task {task} --gan --init CHECKPOINT"
+        raise UnavailableError(f"the GAN weights for {task} are not trained yet", hint)
     return name
 
 

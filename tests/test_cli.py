@@ -296,6 +296,14 @@ def test_the_named_test_weights_do_something(hfpie, tmp_path):
     assert not np.array_equal(load(tmp_path / "photo_denoised.png"), PICTURE)
 
 
+def test_weights_that_are_not_trained_yet_are_announced(hfpie, tmp_path):
+    save(tmp_path / "frames/1.png")
+    result = hfpie("sr", "--gan", "-i", "frames/", "-o", "out/", weights=None)
+    if result.exit_code != 0:  # until they ship
+        assert result.exit_code == 4
+        assert "not trained yet" in result.stderr
+
+
 def test_weights_of_another_scale_are_refused(hfpie, tmp_path, enlarger, identity):
     save(tmp_path / "photo.png")
     assert hfpie("denoise", "photo.png", weights=enlarger).exit_code == 2

@@ -73,10 +73,10 @@ def evaluate(options: EvalOptions) -> int:
 def _methods(options: EvalOptions, benchmark: Benchmark) -> dict[str, Restore]:
     from functools import partial
 
-    from ..evaluate import enlarge_bicubic, leave_as_is
+    from ..evaluate import enlarge_bicubic
     from ..restore import Restorer
 
-    methods: dict[str, Restore] = {"input": leave_as_is}
+    methods: dict[str, Restore] = {}
     if benchmark.task == "sr":
         methods = {"bicubic": partial(enlarge_bicubic, scale=TASKS["sr"].scales[0])}
     for name in options.weights or [default_weights(benchmark.task)]:
