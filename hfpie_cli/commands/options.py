@@ -30,6 +30,7 @@ class TalkOptions:
         return Console(quiet=self.quiet, json=self.json)
 
 
+TALK = {field.name for field in dataclasses.fields(TalkOptions)}
 Options = TypeVar("Options", bound=TalkOptions)
 
 
@@ -42,7 +43,7 @@ def add_command(
         inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=_default(field), annotation=hints[field.name]
         )
-        for field in dataclasses.fields(options)
+        for field in sorted(dataclasses.fields(options), key=lambda field: field.name in TALK)  # those of all come last
     ]
 
     def command(**values: Any) -> None:
