@@ -18,6 +18,7 @@ from .weights import resolve
 
 HIGHPASS_WEIGHTS = "compact.highpass"
 HIGHPASS_BORDER = 8  # pixels not scored: the FFT wraps around there
+SCORE_LIMIT = 50.0  # dB: nearer than that no one sees, and infinity would stand for ever as the best mean
 DISCRIMINATOR_BETAS = (0.5, 0.99)
 
 
@@ -58,8 +59,8 @@ class Restoration:
         return total
 
     def score(self, restored: Tensor, clean: Tensor) -> float:
-        """RGB PSNR of 8-bit pictures in dB; (3, h, w) each."""
-        return psnr(*(to_8bit_range(side.permute(1, 2, 0).numpy()) for side in (restored, clean)))
+        """RGB PSNR of 8-bit pictures in dB, at most SCORE_LIMIT; (3, h, w) each."""
+        return min(psnr(*(to_8bit_range(side.permute(1, 2, 0).numpy()) for side in (restored, clean))), SCORE_LIMIT)
 
 
 class Adversary:

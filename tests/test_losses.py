@@ -88,6 +88,12 @@ def test_the_high_pass_loss_is_the_difference_of_the_first_two_layers():
     assert a.grad.abs().sum() > 0
 
 
+def test_an_exact_picture_does_not_score_infinity():
+    picture = torch.rand(3, 16, 16)
+    assert Restoration(LossConfig()).score(picture, picture) == 50
+    assert Restoration(LossConfig()).score(picture + 0.1, picture) < 25
+
+
 def test_adversarial_losses_at_known_logits():
     zero, sure = torch.zeros(4), torch.full((4,), 20.0)
     assert losses.generator_loss(zero).item() == pytest.approx(np.log(2))
