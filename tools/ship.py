@@ -17,9 +17,8 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hfpie_cli.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hfpie_cli.checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
 from hfpie_cli.files import atomic_path
-from hfpie_cli.models.network import Network
 from hfpie_cli.weights import SHIPPED, Entry, table
 
 TABLE = Path(__file__).parent.parent / "weights.toml"
@@ -56,12 +55,12 @@ def install(checkpoint: Checkpoint, name: str) -> dict[str, object]:
     save_checkpoint(path, dataclasses.replace(checkpoint, weights=half))
     data = path.read_bytes()
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        network = Network(checkpoint.config)
+        network = build(checkpoint.config)
         network(torch.empty(1, 3, FLOP_SIDE, FLOP_SIDE))
     return {
         "task": checkpoint.info["task"],
-        "scale": checkpoint.config.scale,
-        "stride": checkpoint.config.stride,
+        "scale": getattr(checkpoint.config, "scale", 1),
+        "stride": getattr(checkpoint.config, "stride", 1),
         "file": path.name,
         "size": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
