@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 
 from hfpie_cli import Restorer, exif
 from hfpie_cli.errors import HfpieError
-from hfpie_cli.formats import OutputStyle
+from hfpie_cli.formats import ALPHA_FORMATS, OutputStyle
 from hfpie_cli.photo import Metadata, Photo
 from hfpie_cli.photo_reader import read_photo
 from hfpie_cli.photo_writer import encode_photo, write_photo
@@ -51,11 +51,16 @@ def make_photo(rng, form, dtype, channels, *, turn=1) -> Photo:
     return Photo(pixels, alpha, Metadata(ICC, exif_block(turn), XMP, (300.0, 300.0)), form)
 
 
-@pytest.mark.parametrize(("form", "dtype"), KINDS, ids=lambda v: v if isinstance(v, str) else np.dtype(v).name)
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("form", "dtype", "channels"),
+    [
+        (*kind, channels)
+        for kind in KINDS
+        for channels in (1, 2, 3, 4)
+        if channels in (1, 3) or kind[0] in ALPHA_FORMATS
+    ],
+)
 def test_an_identity_network_gives_back_the_file(tmp_path, rng, identity, form, dtype, channels):
-    if channels in (2, 4) and form not in {"PNG", "TIFF", "WEBP", "AVIF"}:
-        pytest.skip("the format has no transparency")
     source = tmp_path / "ein Föto 写真"
     write_photo(make_photo(rng, form, dtype, channels), source, OutputStyle())
     photo = read_photo(source)
