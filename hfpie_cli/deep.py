@@ -73,9 +73,7 @@ def _decode_ppm(data: bytes, kind: DeepKind) -> DeepPixels:
 
 def encode(photo: Photo) -> bytes:
     """The PNG or PPM file of a photo of 16 bits, with its metadata."""
-    pixels = photo.pixels
-    if photo.alpha is not None:
-        pixels = np.concatenate([pixels, photo.alpha[..., None]], -1)
+    pixels = photo.samples()
     if pixels.shape[2] == 2:  # OpenCV writes no grey with alpha
         pixels = pixels[..., [0, 0, 0, 1]]
     if pixels.shape[2] > 1:

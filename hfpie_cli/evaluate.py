@@ -31,9 +31,7 @@ class Scores:
         return dict(zip(METRICS, np.nanmean(np.array(self.rows), 0).tolist(), strict=True))
 
 
-def score(
-    methods: dict[str, Restore], pairs: Iterable[Pair], *, border: int = 0, progress: Callable[[], None] = lambda: None
-) -> list[Scores]:
+def score(methods: dict[str, Restore], pairs: Iterable[Pair], *, border: int = 0) -> list[Scores]:
     """Score every method on every pair, `border` pixels shaved from each side.
 
     The first row is the degraded input itself, neither clipped nor rounded, where it has the size of the clean picture.
@@ -48,7 +46,6 @@ def score(
         for method, restore in methods.items():
             restored = shave(to_8bit_range(restore(pair.degraded).pixels), border)
             rows[method].append(_row(restored, clean))
-        progress()
     return [Scores(method, tuple(names), tuple(scored)) for method, scored in rows.items() if scored]
 
 

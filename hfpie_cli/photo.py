@@ -51,3 +51,7 @@ class Photo:
     def width(self) -> int:
         """Columns of pixels."""
         return int(self.pixels.shape[1])
+
+    def samples(self) -> Pixels:
+        """What a file holds: (h, w, 1 to 4), the alpha, if there is one, as the last channel."""
+        return self.pixels if self.alpha is None else np.concatenate([self.pixels, self.alpha[..., None]], -1)

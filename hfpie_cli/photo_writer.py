@@ -61,9 +61,7 @@ def _written_grey(photo: Photo) -> bool:
 
 
 def _encode_8bit(photo: Photo, quality: int) -> bytes:
-    pixels, alpha = to_8bit(photo.pixels), None if photo.alpha is None else to_8bit(photo.alpha)
-    if alpha is not None:
-        pixels = np.concatenate([pixels, alpha[..., None]], -1)
+    pixels = to_8bit(photo.samples())
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     buffer = io.BytesIO()
     image.save(buffer, photo.format, **_save_options(photo, quality))

@@ -83,9 +83,7 @@ def decode_opencv(data: bytes) -> NDArray[Any]:
 
 def encode(photo: Photo) -> bytes:
     """The file of a photo of any depth, with its metadata."""
-    metadata, pixels = photo.metadata, photo.pixels
-    if photo.alpha is not None:
-        pixels = np.concatenate([pixels, photo.alpha[..., None]], -1)
+    metadata, pixels = photo.metadata, photo.samples()
     directory = exif.parse(metadata.exif) if metadata.exif else None
     tags: list[tuple[int, str, int, Any, bool]] = [(exif.ORIENTATION, "H", 1, 1, True)]
     if metadata.xmp:
