@@ -55,7 +55,7 @@ class Restoration:
             total = total + config.highpass * losses.highpass_loss(compared, wanted, self.highpass)
         if self.adversary is not None:
             self.adversary.learn(restored.detach(), clean)
-            total = total + config.adversarial * self.adversary.judge(restored)
+            total = total + config.adversarial * self.adversary.judge(restored, clean)
         return total
 
     def score(self, restored: Tensor, clean: Tensor) -> float:
@@ -81,15 +81,18 @@ class Adversary:
 
     def learn(self, restored: Tensor, clean: Tensor) -> None:
         """One step of telling the two apart."""
-        loss = losses.discriminator_loss(self.network(restored), self.network(clean))
+        judged_restored, judged_clean = self.network(torch.cat([restored, clean])).chunk(2)
+        loss = losses.adversarial_loss(judged_clean, judged_restored)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
 
-    def judge(self, restored: Tensor) -> Tensor:
+    def judge(self, restored: Tensor, clean: Tensor) -> Tensor:
         """The generator's adversarial loss; leaves no gradient in the discriminator."""
+        with torch.no_grad():
+            judged_clean = self.network(clean)
         self.network.requires_grad_(False)
-        loss = losses.generator_loss(self.network(restored))
+        loss = losses.adversarial_loss(self.network(restored), judged_clean)
         self.network.requires_grad_(True)
         return loss
 

@@ -10,22 +10,26 @@ SLOPE = 0.2  # of the leaky ReLU
 
 
 class Discriminator(nn.Module):
-    """(n, 3, h, w) RGB in [0, 1], h and w multiples of 8 -> (n, 1, h / 8, w / 8) logits, positive for clean.
+    """(n, 3, h, w) RGB in [0, 1], h and w multiples of 8 -> (n, 1, h / 8, w / 8) scores, higher for clean.
 
-    A pixel-unshuffle by 2 first, which loses nothing and makes the large maps cheap; spectral norm on every layer.
+    A pixel-unshuffle by 2 first, which loses nothing and makes the large maps cheap. Spectral norm holds the inner
+    layers; the first and the last are free, or the scores could never be sure of anything.
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        sizes = (12, width, 2 * width, 4 * width)
+        self.head = nn.Conv2d(12, width, 3, padding=1)
         self.layers = nn.ModuleList(
-            spectral_norm(nn.Conv2d(sizes[i], sizes[i + 1], 4 if i else 3, stride=2 if i else 1, padding=1))
-            for i in range(3)
+            [
+                spectral_norm(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)),
+                spectral_norm(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1)),
+                spectral_norm(nn.Conv2d(4 * width, 4 * width, 3, padding=1)),
+            ]
         )
-        self.output = spectral_norm(nn.Conv2d(sizes[-1], 1, 3, padding=1))
+        self.output = nn.Conv2d(4 * width, 1, 3, padding=1)
 
     def forward(self, picture: Tensor) -> Tensor:
-        x = F.pixel_unshuffle(picture - 0.5, 2)
+        x = F.leaky_relu(self.head(F.pixel_unshuffle(picture - 0.5, 2)), SLOPE)
         for layer in self.layers:
             x = F.leaky_relu(layer(x), SLOPE)
         return self.output(x)
