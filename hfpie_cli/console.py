@@ -14,6 +14,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -46,10 +47,15 @@ class Console:
         if self.json:
             print(json.dumps(record), flush=True)
 
+    def bar(self, *columns: ProgressColumn) -> Progress:
+        """A progress bar on standard error; only on a terminal and unless quiet."""
+        rich = RichConsole(stderr=True)
+        hidden = self.quiet or not rich.is_terminal
+        return Progress(*columns, console=rich, transient=True, disable=hidden, redirect_stdout=False)
+
     @contextmanager
     def progress(self, files: int) -> Iterator[FileProgress]:
         """A bar over files and their tiles, on standard error; only on a terminal and unless quiet."""
-        rich = RichConsole(stderr=True)
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -58,8 +64,7 @@ class Console:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        hidden = self.quiet or not rich.is_terminal
-        with Progress(*columns, console=rich, transient=True, disable=hidden, redirect_stdout=False) as bar:
+        with self.bar(*columns) as bar:
             total = bar.add_task("files", total=files, unit="files", visible=files > 1)
             yield FileProgress(bar, total, bar.add_task("", total=None, unit="tiles"))
 

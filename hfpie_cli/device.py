@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -63,6 +64,23 @@ def choose_device(name: str = "auto", precision: str = "auto", *, has: Callable[
     if precision == "fp16" and chosen.type == "cpu":
         raise UsageError("fp16 does not run on a CPU", "use --precision fp32 or bf16")
     return Device(chosen, precision)
+
+
+def choose_training_device(name: str = "auto", precision: str = "auto") -> Device:
+    """The same for training, where precision `auto` is bf16 if the device multiplies its matrices fast, else fp32."""
+    device = choose_device(name, "fp32" if precision == "auto" else precision)
+    if precision != "auto":
+        return device
+    fast = torch.cuda.is_bf16_supported() if device.torch_device.type == "cuda" else _cpu_has_amx()
+    return Device(device.torch_device, "bf16" if fast and device.torch_device.type != "mps" else "fp32")
+
+
+def _cpu_has_amx() -> bool:
+    """Whether the processor has bfloat16 matrix instructions (AMX), as far as Linux tells."""
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return False
 
 
 def _has(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -35,6 +36,7 @@ class LossConfig:
     pixel: float = 1.0
     highpass: float = 0.0
     adversarial: float = 0.0
+    matching: float = 0.0
     gms: bool = False
     gms_mask: GmsMask = field(default_factory=GmsMask)
     discriminator_width: int = 48
@@ -98,3 +100,12 @@ def adversarial_loss(winner: Tensor, loser: Tensor) -> Tensor:
     the same patch of the original (after Jolicoeur-Martineau, "The relativistic discriminator", 2018).
     """
     return F.softplus(loser - winner).mean()
+
+
+def matching_loss(restored: Sequence[Tensor], clean: Sequence[Tensor]) -> Tensor:
+    """L1 between the discriminator's maps of a restored and of a clean picture, averaged over its layers.
+
+    After Wang et al., "High-resolution image synthesis and semantic manipulation" (2018): the discriminator's own
+    notion of texture stands where others need a classification network.
+    """
+    return torch.stack([pixel_loss(a, b) for a, b in zip(restored, clean, strict=True)]).mean()

@@ -14,11 +14,13 @@ from .losses import LossConfig
 from .metrics import psnr, to_8bit_range
 from .models.discriminator import Discriminator
 from .models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
+from .parallel import together
 from .weights import resolve
 
 HIGHPASS_WEIGHTS = "compact.highpass"
 HIGHPASS_BORDER = 8  # pixels not scored: the FFT wraps around there
 SCORE_LIMIT = 50.0  # dB: nearer than that no one sees, and infinity would stand for ever as the best mean
+CPU = torch.device("cpu")
 DISCRIMINATOR_BETAS = (0.5, 0.99)
 
 
@@ -33,16 +35,16 @@ class Objective(Protocol):
 class Restoration:
     """L1, high-pass and adversarial terms, with or without soft GMS masking; scored by RGB PSNR."""
 
-    def __init__(self, config: LossConfig) -> None:
+    def __init__(self, config: LossConfig, device: torch.device = CPU) -> None:
         self.config = config
         self.highpass: HighpassNetwork | None = None
         self.adversary: Adversary | None = None
         if config.highpass > 0:
             network = load_checkpoint(resolve(HIGHPASS_WEIGHTS).path).network()
             assert isinstance(network, HighpassNetwork)
-            self.highpass = network.requires_grad_(False)
+            self.highpass = network.requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.adversarial > 0:
-            self.adversary = Adversary(config.discriminator_width, config.discriminator_rate)
+            self.adversary = Adversary(config.discriminator_width, config.discriminator_rate, device)
 
     def loss(self, restored: Tensor, clean: Tensor) -> Tensor:
         """The weighted sum of the terms; trains the discriminator by the way."""
@@ -54,8 +56,10 @@ class Restoration:
         if self.highpass is not None:
             total = total + config.highpass * losses.highpass_loss(compared, wanted, self.highpass)
         if self.adversary is not None:
+            restored, clean = self.adversary.shifted(restored), self.adversary.shifted(clean)
             self.adversary.learn(restored.detach(), clean)
-            total = total + config.adversarial * self.adversary.judge(restored, clean)
+            adversarial, matching = self.adversary.judge(restored, clean)
+            total = total + config.adversarial * adversarial + config.matching * matching
         return total
 
     def score(self, restored: Tensor, clean: Tensor) -> float:
@@ -66,35 +70,50 @@ class Restoration:
 class Adversary:
     """The discriminator and its optimiser: the one thing that adversarial training adds to a step."""
 
-    def __init__(self, width: int, rate: float) -> None:
-        self.network = Discriminator(width).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def __init__(self, width: int, rate: float, device: torch.device) -> None:
+        self.network = Discriminator(width).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._trained = together(self.network)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=rate, betas=DISCRIMINATOR_BETAS)
+        self.steps = 0
+
+    def shifted(self, picture: Tensor) -> Tensor:
+        """Cut to one of the 64 places of the discriminator's grid, another at every step.
+
+        On a fixed grid its strided layers teach the network patterns of the grid's period.
+        """
+        top, left = divmod(29 * self.steps % 64, 8)
+        height, width = ((n - 8) // 8 * 8 for n in picture.shape[2:])
+        return picture[..., top : top + height, left : left + width]
 
     def state(self) -> dict[str, Any]:
         """What a resumed run needs."""
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "steps": self.steps}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.steps = state["steps"]
 
     def learn(self, restored: Tensor, clean: Tensor) -> None:
         """One step of telling the two apart."""
-        judged_restored, judged_clean = self.network(torch.cat([restored, clean])).chunk(2)
+        judged_restored, judged_clean = self._trained(torch.cat([restored, clean])).chunk(2)
         loss = losses.adversarial_loss(judged_clean, judged_restored)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
+        self.steps += 1
 
-    def judge(self, restored: Tensor, clean: Tensor) -> Tensor:
-        """The generator's adversarial loss; leaves no gradient in the discriminator."""
+    def judge(self, restored: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
+        """(adversarial loss, matching loss) of the generator; leaves no gradient in the discriminator."""
         with torch.no_grad():
-            judged_clean = self.network(clean)
+            maps_clean = self.network.features(clean)
+            judged_clean = self.network.output(maps_clean[-1])
         self.network.requires_grad_(False)
-        loss = losses.adversarial_loss(self.network(restored), judged_clean)
+        maps = self.network.features(restored)
+        adversarial = losses.adversarial_loss(self.network.output(maps[-1]), judged_clean)
         self.network.requires_grad_(True)
-        return loss
+        return adversarial, losses.matching_loss(maps, maps_clean)
 
 
 class HighpassExtraction:

@@ -1,116 +1,84 @@
-"""Training: `setup` a run, `fit` it, validate it; everything a run needs to go on lies in its folder.
+"""Training: `fit` a run to its last step, `train_step` by step, and `validate` it on the way.
 
     RUN/config.toml   the resolved configuration        RUN/state.pt            weights, EMA, optimisers, step
     RUN/log.csv       one line per validation           RUN/best.safetensors    the best EMA weights so far
+    RUN/samples/      pictures of each validation       RUN/tensorboard/        if TensorBoard is installed
 
-A sample depends on (seed, step, index) alone, so that resuming needs only the step.
+A sample depends on (seed, step, index) alone, so that resuming needs only the step, and a process only its indices.
 """
 
 from __future__ import annotations
 
-import csv
-import math
+import os
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from itertools import islice
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
-from .checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
-from .config import TrainConfig, write_config
-from .data.degradations import degradation_named
-from .data.pairs import CropSampler, held_out, validation_pairs
-from .data.store import PhotoStore
+from .config import TrainConfig
+from .data.degrade import Picture
+from .data.pairs import CropSampler, validation_pairs
+from .data.training_set import TrainingSet
 from .errors import HfpieError
-from .files import atomic_path
-from .models.highpass import HighpassConfig
-from .objectives import Adversary, HighpassExtraction, Objective, Restoration
-from .optim import make_optimizers
+from .interruption import Interruption
+from .parallel import processes, rank, share, total
+from .photo import to_8bit
+from .run_log import RunLog
+from .run_state import Run, keep_best, save_state
 
-Say = Callable[[str], None]
+CHECK_EVERY = 20  # steps between two looks at the loss, which make a GPU wait
+SAMPLES = 4  # held-out pictures that every validation writes
+MAX_LOADERS = 8  # processes that make batches for one GPU
 
 
-@dataclass
-class Run:
-    """A training run under way: everything that changes, and the folder that keeps it."""
+@dataclass(frozen=True)
+class Batches(Dataset[tuple[Tensor, Tensor]]):
+    """This process's share of the batch of every step."""
 
-    folder: Path
+    sampler: CropSampler
     config: TrainConfig
-    network: nn.Module
-    average: nn.Module  # exponential moving average of the weights: what is validated and shipped
-    optimizers: list[torch.optim.Optimizer]
-    objective: Objective
-    step: int = 0
-    best: float = float("-inf")
-    seconds: float = 0.0
 
-    @property
-    def adversary(self) -> Adversary | None:
-        """The discriminator, if the objective has one."""
-        return self.objective.adversary if isinstance(self.objective, Restoration) else None
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        crop, batch = self.config.crops_at(step)
+        return self.sampler.batch(step, share(batch), crop)
 
 
-def setup(config: TrainConfig, folder: Path, init: Path | None = None) -> Run:
-    """A new run in `folder`, or the one that the folder holds, at the step it had reached.
-
-    init: a checkpoint whose weights start a new run; weights of other shapes (another scale's output) are left out.
-    """
-    torch.manual_seed(config.seed)
-    network = build(config.network)
-    if init is not None:
-        _warm_start(network, load_checkpoint(init))
-    average = build(config.network)
-    average.load_state_dict(network.state_dict())
-    for model in (network, average):
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizers = make_optimizers(network, config.optimizer, config.rate)
-    run = Run(folder, config, network, average, optimizers, _objective(config))
-    folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "state.pt").exists():
-        _load_state(run)
-    else:
-        write_config(config, folder / "config.toml")
-    return run
-
-
-def fit(run: Run, photos: PhotoStore, say: Say) -> None:
+def fit(run: Run, data: TrainingSet, log: RunLog) -> None:
     """Train to the configured number of steps, validating and saving on the way.
 
-    Raises HfpieError when the loss is not finite. KeyboardInterrupt saves the state and goes on upwards.
+    Raises HfpieError when the loss is not finite. Interrupted (SIGINT, SIGTERM), it ends the step, saves, and raises
+    KeyboardInterrupt.
     """
-    config = run.config
-    names = held_out(photos.entries)
-    kept_out = photos.subset(lambda entry: entry.name in names)
-    training = photos.subset(lambda entry: entry.name not in names)
-    sampler = CropSampler(training, config.degradation, config.crop, config.scale, config.seed)
-    started, saved = time.monotonic() - run.seconds, time.monotonic()
-    losses: list[Tensor] = []
-    try:
-        while run.step < config.steps:
-            losses.append(train_step(run, *sampler.batch(run.step, range(config.batch))))
+    training, held_out = data.split()
+    pace = Pace(run)
+    with Interruption() as interruption:
+        for degraded, clean in _batches(run, training):
+            pace.count(train_step(run, degraded, clean), clean)
             run.step += 1
-            run.seconds = time.monotonic() - started
-            if run.step % config.validate_every == 0 or run.step == config.steps:
-                _report(run, _mean_loss(losses), validate(run, kept_out), say)
-                losses.clear()
-                run.seconds = time.monotonic() - started
-            if time.monotonic() - saved > config.save_seconds or run.step == config.steps:
-                _save_state(run)
-                saved = time.monotonic()
-    except KeyboardInterrupt:
-        _save_state(run)
-        raise
+            last = run.step == run.config.steps
+            stop = not last and _agreed(interruption, run)
+            if run.step % CHECK_EVERY == 0 or last:
+                log.step(run.step, pace.loss(), pace.pixels_per_second())
+            if run.step % run.config.validate_every == 0 or last:
+                _report(run, held_out, pace, log)
+            if rank() == 0 and (last or stop or pace.save_is_due()):
+                pace.check()  # a state that is not finite is not kept
+                save_state(run)
+            if stop:
+                raise KeyboardInterrupt
 
 
 def train_step(run: Run, degraded: Tensor, clean: Tensor) -> Tensor:
     """One step of optimisation on a batch; the loss, detached."""
     rate = run.config.rate_at(run.step)
-    with precision(run.config.precision):
-        restored = run.network(degraded)
+    with run.device.autocast():
+        restored = run.trained(degraded)
         loss = run.objective.loss(restored.float(), clean)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip)
@@ -125,83 +93,122 @@ def train_step(run: Run, degraded: Tensor, clean: Tensor) -> Tensor:
     return loss.detach()
 
 
-def validate(run: Run, photos: PhotoStore) -> dict[str, float]:
-    """Mean score in dB of the averaged weights over the photographs, for every degradation of the configuration."""
+def validate(run: Run, held_out: TrainingSet) -> dict[str, float]:
+    """Mean score in dB of the averaged weights over the held-out pictures, for every degradation of the configuration.
+
+    Several processes share the pictures and all know the result.
+    """
     scores = {}
     for name in run.config.validation:
-        values = []
-        for pair in validation_pairs(photos, degradation_named(name), run.config.scale):
-            degraded, clean = (torch.from_numpy(side.transpose(2, 0, 1).copy()) for side in pair)
-            batch = degraded[None].contiguous(memory_format=torch.channels_last)
-            with torch.inference_mode(), precision(run.config.precision):
-                restored = run.average(batch)[0].float()
-            values.append(run.objective.score(restored, clean))
-        scores[name] = sum(values) / len(values)
+        summed = torch.zeros(2, dtype=torch.float64, device=run.device.torch_device)
+        for number, (degraded, clean) in enumerate(validation_pairs(held_out, name, run.config.scale)):
+            if number % processes() == rank():
+                score = run.objective.score(restore(run, degraded), as_tensor(clean))
+                summed += torch.tensor([score, 1.0], dtype=torch.float64, device=summed.device)
+        score, count = total(summed).tolist()
+        scores[name] = score / count
     return scores
 
 
-def _objective(config: TrainConfig) -> Objective:
-    if isinstance(config.network, HighpassConfig):
-        return HighpassExtraction(config.network)
-    return Restoration(config.losses)
+@torch.inference_mode()
+def restore(run: Run, degraded: Picture) -> Tensor:
+    """What the averaged weights make of a picture (h, w, 3): (3, scale h, scale w) float32 on the CPU."""
+    batch = as_tensor(degraded)[None].to(run.device.torch_device, memory_format=torch.channels_last)
+    with run.device.autocast():
+        return run.average(batch)[0].float().cpu()
 
 
-def precision(name: str) -> AbstractContextManager[Any]:
-    """Autocast for `bf16`, nothing for `fp32`."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=name == "bf16")
+def as_tensor(picture: Picture) -> Tensor:
+    """(h, w, 3) to (3, h, w)."""
+    return torch.from_numpy(picture).permute(2, 0, 1)
 
 
-def _warm_start(network: nn.Module, checkpoint: Checkpoint) -> None:
-    shapes = {name: weight.shape for name, weight in network.state_dict().items()}
-    fitting = {name: weight for name, weight in checkpoint.weights.items() if shapes.get(name) == weight.shape}
-    network.load_state_dict(fitting, strict=False)
+class Pace:
+    """Loss, speed and time since the last validation. `run.seconds` counts all the time of the run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._started = time.monotonic() - run.seconds
+        self._saved = time.monotonic()
+        self.restart()
+
+    def restart(self) -> None:
+        """Count anew."""
+        self._losses: list[Tensor] = []
+        self._pixels, self._since = 0, time.monotonic()
+
+    def count(self, loss: Tensor, clean: Tensor) -> None:
+        """A step is done."""
+        self._losses.append(loss)
+        self._pixels += clean.shape[0] * clean.shape[2] * clean.shape[3] * processes()
+        self._run.seconds = time.monotonic() - self._started
+
+    def loss(self) -> float:
+        """The mean loss of all processes, which must all ask at the same step. Raises HfpieError as `check` does."""
+        self.check()
+        return float(total(torch.stack(self._losses).mean()) / processes())
+
+    def check(self) -> None:
+        """Raises HfpieError if a loss was not finite."""
+        if self._losses and not bool(torch.stack(self._losses).isfinite().all()):
+            raise HfpieError(
+                f"{self._run.folder}: the loss is no longer finite (step {self._run.step})",
+                f"go on from the last saved state with --resume {self._run.folder} and a lower --rate, "
+                "--precision fp32, or a stronger --set clip=0.1",
+            )
+
+    def pixels_per_second(self) -> float:
+        """Of clean pixels trained on, by all processes."""
+        return self._pixels / max(time.monotonic() - self._since, 1e-6)
+
+    def save_is_due(self) -> bool:
+        """True once every `save_seconds`."""
+        due = time.monotonic() - self._saved > self._run.config.save_seconds
+        if due:
+            self._saved = time.monotonic()
+        return due
 
 
-def _mean_loss(losses: list[Tensor]) -> float:
-    mean = float(torch.stack(losses).mean())
-    if not math.isfinite(mean):
-        raise HfpieError("the loss is no longer finite", "resume with a lower --rate, or a stronger --clip")
-    return mean
+def _batches(run: Run, training: TrainingSet) -> Iterable[tuple[Tensor, Tensor]]:
+    """The batches of the steps that are left, on the run's device."""
+    config, on_gpu = run.config, run.device.torch_device.type == "cuda"
+    sampler = CropSampler(training, config.degradation, config.scale, config.seed)
+    loader = DataLoader(
+        Batches(sampler, config),
+        batch_size=None,
+        sampler=range(run.step, config.steps),
+        num_workers=min((os.cpu_count() or 1) - 1, MAX_LOADERS) if on_gpu else 0,
+        pin_memory=on_gpu,
+    )
+    for batch in loader:
+        degraded, clean = (side.to(run.device.torch_device, non_blocking=True) for side in batch)
+        yield degraded, clean
 
 
-def _report(run: Run, loss: float, scores: dict[str, float], say: Say) -> None:
-    mean = sum(scores.values()) / len(scores)
-    row = {"step": run.step, "hours": run.seconds / 3600, "loss": loss, "mean": mean, **scores}
-    log = run.folder / "log.csv"
-    fresh = not log.exists()
-    with log.open("a", newline="") as file:
-        writer = csv.DictWriter(file, row)
-        if fresh:
-            writer.writeheader()
-        writer.writerow({key: f"{value:.5g}" if isinstance(value, float) else value for key, value in row.items()})
-    shown = "  ".join(f"{name} {score:.2f}" for name, score in scores.items())
-    say(f"step {run.step}/{run.config.steps}  {run.seconds / 60:.1f} min  loss {loss:.5f}  {shown}")
-    if mean > run.best or run.adversary:  # invented detail lowers the PSNR: there the latest counts
-        run.best = mean
-        info = {"task": run.config.task, "steps": str(run.step)}
-        save_checkpoint(run.folder / "best.safetensors", Checkpoint(run.config.network, run.average.state_dict(), info))
+def _agreed(interruption: Interruption, run: Run) -> bool:
+    """Whether to stop now: several processes ask each other, and do so only now and then."""
+    if processes() == 1:
+        return interruption.asked
+    if run.step % CHECK_EVERY:
+        return False
+    return bool(total(torch.tensor(float(interruption.asked), device=run.device.torch_device)) > 0)
 
 
-def _save_state(run: Run) -> None:
-    state = {
-        "network": run.network.state_dict(),
-        "average": run.average.state_dict(),
-        "optimizers": [optimizer.state_dict() for optimizer in run.optimizers],
-        "adversary": run.adversary.state() if run.adversary else None,
-        "step": run.step,
-        "best": run.best,
-        "seconds": run.seconds,
-    }
-    with atomic_path(run.folder / "state.pt") as temporary:
-        torch.save(state, temporary)
+def _report(run: Run, held_out: TrainingSet, pace: Pace, log: RunLog) -> None:
+    loss, scores = pace.loss(), validate(run, held_out)
+    if rank() == 0:
+        log.report(run.step, run.seconds / 3600, loss, scores)
+        log.sample(run.step, [_sample(run, pair) for pair in islice(_first_pairs(run, held_out), SAMPLES)])
+        keep_best(run, sum(scores.values()) / len(scores))
+    pace.restart()
 
 
-def _load_state(run: Run) -> None:
-    state = torch.load(run.folder / "state.pt", weights_only=True)
-    run.network.load_state_dict(state["network"])
-    run.average.load_state_dict(state["average"])
-    for optimizer, saved in zip(run.optimizers, state["optimizers"], strict=True):
-        optimizer.load_state_dict(saved)
-    if run.adversary:
-        run.adversary.load(state["adversary"])
-    run.step, run.best, run.seconds = state["step"], state["best"], state["seconds"]
+def _first_pairs(run: Run, held_out: TrainingSet) -> Iterator[tuple[Picture, Picture]]:
+    return validation_pairs(held_out, run.config.validation[0], run.config.scale)
+
+
+def _sample(run: Run, pair: tuple[Picture, Picture]) -> list[NDArray[np.uint8]]:
+    """Degraded, restored, clean, 8 bits each."""
+    degraded, clean = pair
+    restored = restore(run, degraded).permute(1, 2, 0).numpy()
+    return [to_8bit(side) for side in (degraded, restored, clean)]

@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from hfpie_cli.checkpoint import Checkpoint, save_checkpoint
+from hfpie_cli.data.sources import Opener
+from hfpie_cli.data.training_set import TrainingSet
 from hfpie_cli.models.network import Network, NetworkConfig
 
 torch.set_num_threads(1)  # the networks here are tiny: threads would only wait for each other
@@ -37,3 +40,27 @@ def enlarger(tmp_path_factory) -> Path:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+def make_photos(folder: Path, rng: np.random.Generator, *, coarse: tuple[int, int] = (10, 12)) -> Path:
+    """A folder of 6 pictures of 96 x 80 pixels: noise of coarse x coarse pixels, enlarged."""
+    folder.mkdir()
+    for index in range(6):
+        small = Image.fromarray(rng.integers(0, 256, (*coarse, 3), dtype=np.uint8))
+        small.resize((96, 80), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
+    return folder
+
+
+def open_photos(folder: Path) -> TrainingSet:
+    """The folder as a training set, decoded beside it."""
+    return Opener(folder.parent / "cache", print).training_set(folder, None, None)
+
+
+@pytest.fixture
+def photos(tmp_path, rng) -> Path:
+    return make_photos(tmp_path / "photos", rng)
+
+
+@pytest.fixture
+def data(photos) -> TrainingSet:
+    return open_photos(photos)

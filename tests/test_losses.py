@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from hfpie_cli import losses
 from hfpie_cli.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hfpie_cli.config import TrainConfig, load_config, write_config
-from hfpie_cli.data.store import open_store
 from hfpie_cli.losses import GMS_C, GmsMask, LossConfig
 from hfpie_cli.models.discriminator import Discriminator
 from hfpie_cli.models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
 from hfpie_cli.models.network import NetworkConfig
 from hfpie_cli.objectives import HighpassExtraction, Restoration
-from hfpie_cli.train import fit, setup
+from hfpie_cli.run_state import setup
+from tests.conftest import make_photos, open_photos
+from tests.test_train import CPU, train
 
 
 def step_edge(height: float, side=16) -> torch.Tensor:
@@ -99,6 +99,8 @@ def test_adversarial_losses_at_known_logits():
     assert losses.adversarial_loss(zero, zero).item() == pytest.approx(np.log(2))
     assert losses.adversarial_loss(sure, zero).item() < 1e-6
     assert losses.adversarial_loss(zero, sure).item() == pytest.approx(sure.mean().item(), rel=1e-3)
+    far = [torch.full((2,), 0.5), torch.full((2,), 1.5)]
+    assert losses.matching_loss(far, [torch.ones(2), torch.ones(2)]).item() == pytest.approx(0.5)
     assert Discriminator(8)(torch.rand(1, 3, 32, 48)).shape == (1, 1, 4, 6)
 
 
@@ -123,17 +125,8 @@ def test_masking_leaves_good_regions_without_a_gradient():
     assert restored.grad[..., :, 56:].abs().sum() > 0
 
 
-@pytest.fixture
-def store(tmp_path, rng):
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for index in range(6):
-        coarse = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((96, 80), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
-    return open_store(folder, tmp_path / "cache", print)
-
-
-def test_the_loss_network_learns_the_high_pass(store, tmp_path):
+def test_the_loss_network_learns_the_high_pass(rng, tmp_path):
+    data = open_photos(make_photos(tmp_path / "photos", rng, coarse=(40, 48)))
     config = TrainConfig(
         task="highpass",
         network=HighpassConfig(width=8),
@@ -149,14 +142,13 @@ def test_the_loss_network_learns_the_high_pass(store, tmp_path):
     )
     write_config(config, tmp_path / "config.toml")
     assert load_config(tmp_path / "config.toml") == config
-    run = setup(config, tmp_path / "run")
-    fit(run, store, print)
+    run = train(config, tmp_path / "run", data)
     assert run.best > 3
     assert isinstance(run.objective, HighpassExtraction)
     assert load_checkpoint(tmp_path / "run/best.safetensors").config == config.network
 
 
-def test_a_gan_run_resumes_with_its_discriminator(store, tmp_path, monkeypatch):
+def test_a_gan_run_resumes_with_its_discriminator(data, tmp_path, monkeypatch):
     network = HighpassNetwork(HighpassConfig(width=4))
     loss_network = tmp_path / "highpass.safetensors"
     save_checkpoint(loss_network, Checkpoint(network.config, network.state_dict(), {}))
@@ -169,17 +161,15 @@ def test_a_gan_run_resumes_with_its_discriminator(store, tmp_path, monkeypatch):
         crop=32,
         batch=2,
         steps=4,
-        losses=LossConfig(highpass=0.5, adversarial=0.01, gms=True, discriminator_width=4),
+        losses=LossConfig(highpass=0.5, adversarial=0.01, matching=0.5, gms=True, discriminator_width=4),
         validate_every=2,
     )
-    straight = setup(config, tmp_path / "straight")
-    fit(straight, store, print)
-    halfway = setup(TrainConfig(**{**vars(config), "steps": 2}), tmp_path / "halves")
-    fit(halfway, store, print)
+    straight = train(config, tmp_path / "straight", data)
+    halfway = train(TrainConfig(**{**vars(config), "steps": 2}), tmp_path / "halves", data)
     assert (tmp_path / "halves/state.pt").exists()
-    resumed = setup(config, tmp_path / "halves")
+    resumed = setup(config, tmp_path / "halves", CPU)
     assert resumed.step == 2
     saved, loaded = halfway.adversary.network.state_dict(), resumed.adversary.network.state_dict()
     assert all(torch.equal(saved[name], loaded[name]) for name in saved)
-    fit(resumed, store, print)
+    resumed = train(config, tmp_path / "halves", data)
     assert resumed.step == straight.step

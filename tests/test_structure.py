@@ -10,16 +10,18 @@ LAYERS = [  # each imports only from those below it
     {"cli"},
     {"commands"},
     {"train"},
+    {"run_state", "run_log"},
     {"objectives", "evaluate"},
     {"restore", "config", "photo_writer"},
-    {"checkpoint", "losses", "optim", "device", "metrics", "data", "jobs", "weights", "console"},
+    {"checkpoint", "losses", "optim", "device", "metrics", "data", "jobs", "weights", "console", "parallel"},
     {"tiling", "tensors", "models", "photo_reader"},
     {"deep"},
     {"tiff"},
-    {"photo", "tasks", "files", "formats", "exif"},
+    {"datasets"},
+    {"photo", "tasks", "files", "formats", "exif", "interruption"},
     {"errors"},
 ]
-LIGHT = {"cli", "commands", "jobs", "weights", "console", "tasks", "formats", "errors", "files"}
+LIGHT = {"cli", "commands", "jobs", "weights", "console", "tasks", "formats", "errors", "files", "datasets"}
 HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile"}
 
 

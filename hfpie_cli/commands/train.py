@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..console import Console
+from ..datasets import DEFAULT_ROOT, table
 from ..errors import ExitCode, UnavailableError, UsageError
 from .options import TalkOptions, add_command
 
+if TYPE_CHECKING:
+    from ..config import TrainConfig
+    from ..data.training_set import TrainingSet
+
 DATA_SET = {"denoise": "SIDD", "deblur": "REDS", "sr": "DIV2K", "highpass": "DIV2K"}  # the paper trains each task on
+SHORT = ("steps", "batch", "crop", "rate", "seed", "precision")  # options that are keys of the recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,20 +28,35 @@ class TrainOptions(TalkOptions):
 
     task: Annotated[str, typer.Option(help="denoise, deblur, sr or highpass (the loss network).")]
     gan: Annotated[bool, typer.Option("--gan", help="Adversarial training; start it with --init.")] = False
-    data: Annotated[Path | None, typer.Option(help="A folder of photographs.")] = None
+    data: Annotated[
+        Path | None, typer.Option(help="A folder of photographs, or of a data set as published.", show_default=False)
+    ] = None
+    degraded: Annotated[Path | None, typer.Option(help="A folder of degraded pictures, with --clean.")] = None
+    clean: Annotated[Path | None, typer.Option(help="Their originals, under the same names.")] = None
     data_root: Annotated[
         Path | None, typer.Option(envvar="HFPIE_DATA", help="Where data sets lie; default ~/.cache/hfpie/data.")
     ] = None
-    recipe: Annotated[str | None, typer.Option(help="A recipe's name or TOML file; default: compact.")] = None
+    recipe: Annotated[
+        str | None, typer.Option(help="compact, paper or a TOML file; default: compact on a CPU, paper on CUDA.")
+    ] = None
+    settings: Annotated[
+        list[str], typer.Option("--set", help="KEY=VALUE of the recipe, such as network.edges=false.")
+    ] = field(default_factory=list)
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The run's folder; default runs/TASK.")] = None
     init: Annotated[Path | None, typer.Option(help="A checkpoint that a new run starts from.")] = None
     resume: Annotated[Path | None, typer.Option(help="The folder of a run to go on with.")] = None
     steps: Annotated[int | None, typer.Option(min=1)] = None
-    batch: Annotated[int | None, typer.Option(min=1)] = None
+    batch: Annotated[int | None, typer.Option(min=1, help="Crops a step, over all processes.")] = None
     crop: Annotated[int | None, typer.Option(min=8, help="Side of the training crops, pixels.")] = None
     rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None
-    precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None
     seed: Annotated[int | None, typer.Option()] = None
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto"
+    precision: Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")] = None
+
+    @property
+    def purpose(self) -> str:
+        """What a recipe is for."""
+        return f"{self.task}-gan" if self.gan else self.task
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +66,7 @@ def register(app: typer.Typer) -> None:
         "train",
         TrainOptions,
         train,
-        summary="Train a network on a folder of photographs.",
+        summary="Train a network on photographs; under torchrun on several GPUs.",
         examples="Examples: [bold]hfpie train --task deblur[/] | "
         "[bold]hfpie train --task denoise --data photos/ --steps 20000[/] | "
         "[bold]hfpie train --task denoise --data photos/ --resume runs/denoise[/]",
@@ -53,42 +75,95 @@ def register(app: typer.Typer) -> None:
 
 def train(options: TrainOptions) -> int:
     """Resolve the recipe and the data, then train; the run's folder keeps everything."""
+    _check(options)
+    from ..parallel import process_group
+
+    with process_group(options.device) as device_name:
+        return _train(options, device_name)
+
+
+def _check(options: TrainOptions) -> None:
     if options.task not in DATA_SET:
         raise UsageError(f"no task {options.task!r}", f"there are {', '.join(DATA_SET)}")
     if options.gan and options.init is None and options.resume is None:
         raise UsageError("adversarial training starts from a trained network", "name its checkpoint with --init")
-    data = options.data or _default_data(options)
-    from ..config import load_config, recipe_path
-    from ..data.store import open_store
-    from ..train import fit, setup
+    if (options.degraded is None) != (options.clean is None):
+        raise UsageError("--degraded and --clean go together", "name the folders of both sides of the pairs")
+    if options.resume is not None and not (options.resume / "config.toml").exists():
+        raise UsageError(f"{options.resume}: holds no run to go on with", "leave --resume out to start one")
 
-    console = options.console()
-    folder = options.resume or options.out or Path("runs") / options.task
-    if options.resume is None and (folder / "state.pt").exists():
+
+def _train(options: TrainOptions, device_name: str) -> int:
+    data_folder = _data_folder(options)
+    from ..data.sources import Opener
+    from ..device import choose_training_device
+    from ..parallel import rank
+    from ..run_log import RunLog
+    from ..run_state import setup
+    from ..train import fit
+
+    console = options.console() if rank() == 0 else Console(quiet=True)
+    folder = options.resume or options.out or Path("runs") / options.purpose
+    if options.resume is None and (folder / "config.toml").exists():
         raise UsageError(f"{folder}: holds a run already", f"say --resume {folder}, or name another folder with --out")
-    default = f"compact-{options.task}-gan" if options.gan else f"compact-{options.task}"
-    recipe = folder / "config.toml" if options.resume else recipe_path(options.recipe or default)
-    changes = {key: getattr(options, key) for key in ("steps", "batch", "crop", "rate", "precision", "seed")}
-    config = load_config(recipe, **changes)
-    if config.task != options.task:
-        raise UsageError(f"{recipe}: a recipe for {config.task}", f"say --task {config.task}, or another recipe")
-    console.say(f"training {config.task} by {recipe.stem} on {data}, run folder {folder}")
-    photos = open_store(data, _cache(), console.say)
-    run = setup(config, folder, options.init)
-    fit(run, photos, console.say)
+    recipe, config = _recipe(options, device_name)
+    device = choose_training_device(device_name, config.precision)
+    config = replace(config, precision=device.precision)
+    data = Opener(_cache(), console.say).training_set(data_folder, options.degraded, options.clean)
+    config = _for_data(config, data, console)
+    console.say(f"training {options.purpose} by the recipe {recipe} on {data}, {device.name}, run folder {folder}")
+    run = setup(config, folder, device, options.init)
+    with RunLog(folder, console, steps=config.steps, done=run.step) as log:
+        fit(run, data, log)
     console.say(f"done: {folder / 'best.safetensors'}")
     return ExitCode.OK
 
 
+def _recipe(options: TrainOptions, device_name: str) -> tuple[str, TrainConfig]:
+    """(its name, the configuration with what the options change)."""
+    from ..config import load_config, recipe_path
+    from ..device import choose_device
+
+    default = "paper" if choose_device(device_name).torch_device.type == "cuda" else "compact"
+    path = options.resume / "config.toml" if options.resume else recipe_path(options.recipe or default, options.purpose)
+    given = {name: getattr(options, name) for name in SHORT}
+    changes = [f"{name}={value}" for name, value in given.items() if value is not None]
+    config = load_config(path, [*changes, *options.settings])
+    if config.task != options.task:
+        raise UsageError(f"{path}: a recipe for {config.task}", f"say --task {config.task}, or another recipe")
+    return path.stem if options.resume is None else "of the run", config
+
+
+def _for_data(config: TrainConfig, data: TrainingSet, console: Console) -> TrainConfig:
+    """The configuration for this data: pairs that a recipe does not speak of take the place of its degradations.
+
+    Raises UsageError if the recipe needs pairs or photographs that are not there.
+    """
+    from ..data.pairs import PAIRS
+
+    if len(data.paired) and PAIRS not in config.degradation:
+        console.say(f"the data are pairs: they take the place of {', '.join(config.degradation)}")
+        config = replace(config, degradation={PAIRS: 1.0}, validation=(PAIRS,))
+    named = {*config.degradation, *config.validation}
+    if PAIRS in named and not len(data.paired):
+        raise UsageError("the recipe trains on pairs, and there are none", "name their folders: --degraded and --clean")
+    if named - {PAIRS} and not len(data.photos):
+        raise UsageError("the recipe degrades photographs, and there are none", "name their folder: --data")
+    return config
+
+
+def _data_folder(options: TrainOptions) -> Path | None:
+    """The folder to train on; None if pairs alone were named. Raises UnavailableError if the default one is missing."""
+    if options.data or options.degraded:
+        return options.data
+    root = options.data_root or DEFAULT_ROOT
+    entry = table()[DATA_SET[options.task]]
+    folder = root / entry.name
+    if not folder.is_dir():
+        hint = f"{entry.advice(folder, entry.train)}; or train on any folder of photographs with --data FOLDER"
+        raise UnavailableError(f"{entry.name}, the data set for {options.task}, is not in {root}", hint)
+    return folder
+
+
 def _cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "hfpie" / "decoded"
-
-
-def _default_data(options: TrainOptions) -> Path:
-    root = options.data_root or Path.home() / ".cache" / "hfpie" / "data"
-    name = DATA_SET[options.task]
-    found = root / name
-    if not found.is_dir():
-        hint = f"put the data set into {found}, or train on any folder of photographs with --data FOLDER"
-        raise UnavailableError(f"{name}, the data set for {options.task}, is not in {root}", hint)
-    return found

@@ -2,88 +2,114 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from .degradations import DEGRADATIONS, Degradation
+from .degradations import DEGRADATIONS
 from .degrade import Picture
-from .store import Entry, PhotoStore
+from .training_set import TrainingSet
 
-HELD_OUT = 40  # pictures of every training set that are never trained on
+PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of a paired data set
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
 MARGIN = 16  # degraded around a training crop and cut off, so that blur and JPEG see real surroundings
 
-
-def held_out(entries: list[Entry], count: int = HELD_OUT) -> frozenset[str]:
-    """The names of `count` photographs (at most a fifth): those whose hashed names come first, a fixed choice."""
-    ranked = sorted((entry.name for entry in entries), key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-    return frozenset(ranked[: min(count, len(ranked) // 5)])
+Pixels = NDArray[Any]  # (h, w, 3), of the store or a Picture
 
 
 @dataclass(frozen=True)
 class CropSampler:
-    """Random crops, turned and mirrored, degraded by one of `mix` (names of DEGRADATIONS and their shares).
+    """Random crops, turned and mirrored, degraded by one of `mix` (names of DEGRADATIONS or PAIRS, and their shares).
 
-    crop: side of the clean crop, pixels, a multiple of scale. Sample `index` of step `step` comes from a generator
-    seeded by (seed, step, index): resuming needs only the step, and several processes only their indices.
+    Sample `index` of step `step` comes from a generator seeded by (seed, step, index): resuming needs only the step,
+    and several processes only their indices.
     """
 
-    store: PhotoStore
+    data: TrainingSet
     mix: Mapping[str, float]
-    crop: int
     scale: int
     seed: int
 
-    def batch(self, step: int, indices: range) -> tuple[Tensor, Tensor]:
-        """(degraded (n, 3, crop / scale, crop / scale), clean (n, 3, crop, crop)), float32 around [0, 1]."""
-        pairs = [self.sample(step, index) for index in indices]
+    def batch(self, step: int, indices: range, crop: int) -> tuple[Tensor, Tensor]:
+        """(degraded (n, 3, crop / scale, crop / scale), clean (n, 3, crop, crop)), float32 around [0, 1].
+
+        crop: side of the clean crops, pixels, a multiple of scale.
+        """
+        pairs = [self.sample(step, index, crop) for index in indices]
         degraded, clean = (np.stack(side).transpose(0, 3, 1, 2) for side in zip(*pairs, strict=True))
         return torch.from_numpy(degraded), torch.from_numpy(clean)  # a transposed view: channels_last already
 
-    def sample(self, step: int, index: int) -> tuple[Picture, Picture]:
+    def sample(self, step: int, index: int, crop: int) -> tuple[Picture, Picture]:
         """One pair of arrays (h, w, 3)."""
         rng = np.random.default_rng((self.seed, step, index))
         names = list(self.mix)
         shares = np.array([self.mix[name] for name in names])
         name = names[rng.choice(len(names), p=shares / shares.sum())]
-        clean = self._random_crop(rng, self.crop + 2 * MARGIN * self.scale)
-        degraded = DEGRADATIONS[name](clean, rng)
-        margin = MARGIN + int(rng.integers(-8, 9))  # moves the JPEG grid
-        return cut(degraded, margin, self.crop // self.scale), cut(clean, margin * self.scale, self.crop)
+        return self._published(rng, crop) if name == PAIRS else self._synthetic(name, rng, crop)
 
-    def _random_crop(self, rng: np.random.Generator, side: int) -> Picture:
-        areas = self._areas
-        picture = self.store[int(np.searchsorted(areas, rng.random() * areas[-1], side="right"))]
-        if min(picture.shape[:2]) < side:
-            picture = np.pad(picture, [(0, max(side - n, 0)) for n in picture.shape[:2]] + [(0, 0)], mode="symmetric")
+    def _synthetic(self, name: str, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
+        side = crop + 2 * MARGIN * self.scale
+        picture = _padded(self.data.photos[self.data.photos.draw(rng)], side)
         top, left = (int(rng.integers(n - side + 1)) for n in picture.shape[:2])
-        crop = np.rot90(picture[top : top + side, left : left + side], int(rng.integers(4)))
-        crop = crop[:, ::-1] if rng.integers(2) else crop
-        return crop.astype(np.float32) / np.float32(255)
+        clean = as_floats(turned(rectangle(picture, (top, left), (side, side)), int(rng.integers(8))))
+        degraded = DEGRADATIONS[name](clean, rng)
+        at, small = MARGIN + int(rng.integers(-8, 9)), crop // self.scale  # moves the JPEG grid
+        square = ((at, at), (small, small))
+        return rectangle(degraded, *square), rectangle(clean, *square, self.scale)
 
-    @cached_property
-    def _areas(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        return np.cumsum([np.sqrt(entry.height * entry.width) for entry in self.store.entries])
-
-
-def cut(picture: Picture, margin: int, side: int) -> Picture:
-    """The square of `side` pixels that starts `margin` pixels from the upper left corner."""
-    return picture[margin : margin + side, margin : margin + side]
+    def _published(self, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
+        index, side = self.data.paired.draw(rng), crop // self.scale
+        degraded, clean = _padded(self.data.degraded[index], side), _padded(self.data.paired[index], crop)
+        top, left = (int(rng.integers(n - side + 1)) for n in degraded.shape[:2])
+        square, turn = ((top, left), (side, side)), int(rng.integers(8))
+        cropped = rectangle(degraded, *square), rectangle(clean, *square, self.scale)
+        return as_floats(turned(cropped[0], turn)), as_floats(turned(cropped[1], turn))
 
 
 def validation_pairs(
-    store: PhotoStore, degradation: Degradation, scale: int, crop: int = VALIDATION_CROP
+    data: TrainingSet, degradation: str, scale: int, crop: int = VALIDATION_CROP
 ) -> Iterator[tuple[Picture, Picture]]:
-    """(degraded, clean) for the centre of every photograph, the generator seeded by the picture's number."""
-    for index in range(len(store)):
-        picture = store[index]
-        height, width = (min(n, crop) // scale * scale for n in picture.shape[:2])
-        top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
-        clean = picture[top : top + height, left : left + width].astype(np.float32) / np.float32(255)
-        yield degradation(clean, np.random.default_rng(index)), clean
+    """(degraded, clean) for the centre of every photograph, the generator seeded by its number; or of every pair."""
+    if degradation == PAIRS:
+        for published, original in zip(data.degraded, data.paired, strict=True):
+            centre = _centre(published.shape, crop // scale)
+            yield as_floats(rectangle(published, *centre)), as_floats(rectangle(original, *centre, scale))
+        return
+    for index, picture in enumerate(data.photos):
+        whole = picture[: picture.shape[0] // scale * scale, : picture.shape[1] // scale * scale]
+        clean = as_floats(rectangle(whole, *_centre(whole.shape, crop)))
+        yield DEGRADATIONS[degradation](clean, np.random.default_rng(index)), clean
+
+
+def rectangle(picture: Pixels, corner: tuple[int, int], size: tuple[int, int], scale: int = 1) -> Pixels:
+    """A part of the picture; corner (top, left) and size (h, w) in pixels of a picture `scale` times smaller."""
+    (top, left), (height, width) = corner, size
+    return picture[top * scale : (top + height) * scale, left * scale : (left + width) * scale]
+
+
+def _centre(shape: tuple[int, ...], side: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(corner, size) of the central square, of what there is of it."""
+    height, width = (min(n, side) for n in shape[:2])
+    return ((shape[0] - height) // 2, (shape[1] - width) // 2), (height, width)
+
+
+def turned(picture: Pixels, turn: int) -> Pixels:
+    """In one of the 8 ways to turn and mirror a square."""
+    rotated = np.rot90(picture, turn % 4)
+    return rotated[:, ::-1] if turn >= 4 else rotated
+
+
+def as_floats(picture: NDArray[np.uint8]) -> Picture:
+    """8 bits as float32 in [0, 1]."""
+    return picture.astype(np.float32) / np.float32(255)
+
+
+def _padded(picture: Pixels, side: int) -> Pixels:
+    """Mirrored at the lower and right edge where it is smaller than `side`."""
+    short = [(0, max(side - n, 0)) for n in picture.shape[:2]]
+    return np.pad(picture, [*short, (0, 0)], mode="symmetric") if any(after for _, after in short) else picture

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnavailableError
-from ..formats import is_photo
 
 
 @dataclass(frozen=True)
@@ -42,33 +42,47 @@ class PhotoStore:
         size = entry.height * entry.width * 3
         return self._pixels[entry.offset : entry.offset + size].reshape(entry.height, entry.width, 3)
 
-    def subset(self, keep: Callable[[Entry], bool]) -> PhotoStore:
-        """The photographs that `keep` accepts, over the same pixels."""
-        return PhotoStore(self._pixels, [entry for entry in self.entries if keep(entry)])
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        return (self[index] for index in range(len(self)))
+
+    @property
+    def names(self) -> list[str]:
+        """Of the photographs: their paths below the folder that was opened."""
+        return [entry.name for entry in self.entries]
+
+    def pick(self, indices: Iterable[int]) -> PhotoStore:
+        """The photographs of these numbers, over the same pixels."""
+        return PhotoStore(self._pixels, [self.entries[index] for index in indices])
+
+    def draw(self, rng: np.random.Generator) -> int:
+        """A random number of a photograph, more often of a larger one: as the root of its pixels."""
+        return int(np.searchsorted(self._shares, rng.random() * self._shares[-1], side="right"))
+
+    @cached_property
+    def _shares(self) -> NDArray[np.float64]:
+        return np.cumsum([np.sqrt(entry.height * entry.width) for entry in self.entries])
 
 
-def open_store(folder: Path, cache: Path, warn: Callable[[str], None]) -> PhotoStore:
-    """The photographs under `folder`, decoded into `cache` at the first call and when a file changes.
+NOTHING = PhotoStore(np.empty(0, np.uint8), [])
+
+
+def open_store(paths: Sequence[Path], root: Path, cache: Path, warn: Callable[[str], None]) -> PhotoStore:
+    """The photographs of these files below `root`, decoded into `cache` at the first call and when a file changes.
 
     A file that does not decode is passed over with one line to `warn`. Raises UnavailableError if none is left.
     """
-    paths = sorted(p for p in folder.rglob("*") if is_photo(p)) if folder.is_dir() else []
-    if not paths:
-        raise UnavailableError(
-            f"{folder}: no photographs to train on", "name a folder of PNG, JPEG, WebP or TIFF files"
-        )
-    stamp = [(str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
-    key = hashlib.sha256(json.dumps([str(folder.resolve()), stamp]).encode()).hexdigest()[:16]
+    stamp = [(str(p.relative_to(root)), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
+    key = hashlib.sha256(json.dumps([str(root.resolve()), stamp]).encode()).hexdigest()[:16]
     index = cache / f"{key}.json"
     if not index.exists():
-        _decode_all(paths, folder, index, warn)
+        _decode_all(paths, root, index, warn)
     entries = [Entry(**entry) for entry in json.loads(index.read_text())]
     if not entries:
-        raise UnavailableError(f"{folder}: no photograph there could be read", "see the lines above")
+        raise UnavailableError(f"{root}: no photograph there could be read", "see the lines above")
     return PhotoStore(np.memmap(index.with_suffix(".rgb"), np.uint8, "r"), entries)
 
 
-def _decode_all(paths: list[Path], folder: Path, index: Path, warn: Callable[[str], None]) -> None:
+def _decode_all(paths: Sequence[Path], root: Path, index: Path, warn: Callable[[str], None]) -> None:
     index.parent.mkdir(parents=True, exist_ok=True)
     entries, offset = [], 0
     partial = index.with_name(f"{index.stem}.{os.getpid()}.part")
@@ -79,7 +93,7 @@ def _decode_all(paths: list[Path], folder: Path, index: Path, warn: Callable[[st
                 warn(f"{path}: cannot be decoded, passed over")
                 continue
             file.write(np.ascontiguousarray(pixels[..., ::-1]).tobytes())
-            entries.append(vars(Entry(str(path.relative_to(folder)), offset, *pixels.shape[:2])))
+            entries.append(vars(Entry(str(path.relative_to(root)), offset, *pixels.shape[:2])))
             offset += pixels.size
     partial.rename(index.with_suffix(".rgb"))
     listing = partial.with_suffix(".json-part")

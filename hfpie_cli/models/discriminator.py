@@ -29,7 +29,11 @@ class Discriminator(nn.Module):
         self.output = nn.Conv2d(4 * width, 1, 3, padding=1)
 
     def forward(self, picture: Tensor) -> Tensor:
-        x = F.leaky_relu(self.head(F.pixel_unshuffle(picture - 0.5, 2)), SLOPE)
+        return self.output(self.features(picture)[-1])
+
+    def features(self, picture: Tensor) -> list[Tensor]:
+        """The maps of every layer before the last, from (n, w, h / 2, w / 2) down to (n, 4 w, h / 8, w / 8)."""
+        maps = [F.leaky_relu(self.head(F.pixel_unshuffle(picture - 0.5, 2)), SLOPE)]
         for layer in self.layers:
-            x = F.leaky_relu(layer(x), SLOPE)
-        return self.output(x)
+            maps.append(F.leaky_relu(layer(maps[-1]), SLOPE))
+        return maps

@@ -1,0 +1,78 @@
+"""Recipes: read, written, overridden; what they do not know is named."""
+
+import pytest
+
+from hfpie_cli.config import Finish, load_config, recipe_path, write_config
+from hfpie_cli.errors import UsageError
+from hfpie_cli.losses import GmsMask, LossConfig
+from tests.test_train import CONFIG, changed
+
+
+def test_the_rate_warms_up_stays_and_falls():
+    config = changed(steps=1000, warmup=10, rate=1.0)
+    assert [round(config.rate_at(step), 3) for step in (0, 9, 500, 800, 900, 999)] == [0.1, 1, 1, 1, 0.5, 0.005]
+
+
+def test_the_paper_s_rate_falls_by_a_hundredth_every_1000_steps():
+    config = load_config(recipe_path("paper", "sr"))
+    assert config.rate_at(0) == config.rate_at(999) == 1e-4
+    assert config.rate_at(55_999) == pytest.approx(1e-4 * 0.99**55)
+    assert config.crops_at(39_999) == (192, 16)
+    assert config.crops_at(40_001) == (960, 1)
+
+
+def test_a_configuration_survives_its_file(tmp_path):
+    config = changed(losses=LossConfig(gms=True, gms_mask=GmsMask(rounds=3)), finish=Finish(0.1, 64, 2))
+    write_config(config, tmp_path / "config.toml")
+    assert load_config(tmp_path / "config.toml") == config
+
+
+def test_settings_override_a_recipe(tmp_path):
+    write_config(CONFIG, tmp_path / "config.toml")
+    changes = ["steps=99", "network.edges=false", "losses.gms_mask.sigma=2", "optimizer=adam", 'validation=["camera"]']
+    config = load_config(tmp_path / "config.toml", changes)
+    assert (config.steps, config.optimizer, config.validation) == (99, "adam", ("camera",))
+    assert not config.network.edges
+    assert config.losses.gms_mask.sigma == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("crpo=3", "unknown key 'crpo'"),
+        ("losses.gsm=true", "unknown key 'gsm'"),
+        ("steps=many", "steps must be of type int"),
+        ("rate=fast", "rate must be a number"),
+        ("crop=100", "multiples of 8"),
+        ("batch=0", "batch must be positive"),
+        ("precision=fp8", "precision must be one of auto, fp32, bf16"),
+        ("degradation.rain=1", "no degradation 'rain'"),
+        ("degradation.awgn-25=-1", "must be positive"),
+        ("network.width=0", "width must be"),
+        ("finish.share=0.5", "finish.crop must be positive"),
+        ("steps", "write KEY=VALUE"),
+    ],
+)
+def test_mistakes_are_named(change, told, tmp_path):
+    write_config(CONFIG, tmp_path / "config.toml")
+    with pytest.raises(UsageError) as caught:
+        load_config(tmp_path / "config.toml", [change])
+    assert told in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_every_shipped_recipe_is_read():
+    recipes = sorted(recipe_path("compact", "denoise").parent.glob("*.toml"))
+    assert len(recipes) >= 9
+    for path in recipes:
+        load_config(path)
+
+
+def test_a_recipe_is_found_by_its_name_and_purpose(tmp_path):
+    assert recipe_path("compact", "sr-gan").stem == "compact-sr-gan"
+    assert recipe_path("compact-sr", "sr").stem == "compact-sr"
+    assert recipe_path("paper", "highpass").stem == "highpass"
+    assert recipe_path("mine.toml", "sr").name == "mine.toml"
+    with pytest.raises(UsageError, match="no recipe 'nonsense'"):
+        recipe_path("nonsense", "deblur-gan")
+    with pytest.raises(UsageError, match="no such recipe"):
+        load_config(tmp_path / "mine.toml")

@@ -1,0 +1,181 @@
+"""Training data: degradations against closed forms, stores, pairs, reproducible crops."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hfpie_cli.data.camera import CameraNoise, bayer_masks, demosaic_bilinear
+from hfpie_cli.data.degradations import DEGRADATIONS
+from hfpie_cli.data.degrade import add_gaussian_noise, blur, gaussian_kernel, jpeg, motion_kernel, reduce_bicubic
+from hfpie_cli.data.pairs import PAIRS, CropSampler, validation_pairs
+from hfpie_cli.data.sources import Opener
+from hfpie_cli.data.training_set import held_out, held_out_of_scenes, scene_of
+from hfpie_cli.errors import UnavailableError
+
+
+def grey(side=256, level=0.5):
+    return np.full((side, side, 3), level, np.float32)
+
+
+def test_gaussian_noise_has_its_variance_and_is_not_clipped(rng):
+    noisy = add_gaussian_noise(grey(level=0.0), 25, rng)
+    assert noisy.std() * 255 == pytest.approx(25, rel=0.01)
+    assert abs(noisy.mean()) < 1e-3
+    assert DEGRADATIONS["awgn-25-8bit"](grey(level=0.0), rng).min() == 0
+
+
+def test_blurring_a_point_gives_the_kernel():
+    point = np.zeros((31, 31, 3), np.float32)
+    point[15, 15] = 1
+    kernel = gaussian_kernel(3.0, 1.0, 0.4)
+    blurred = blur(point, kernel)
+    assert np.allclose(blurred[5:26, 5:26, 1], kernel, atol=1e-6)
+    y, x = np.mgrid[-10:11, -10:11]
+    along = x * np.cos(0.4) + y * np.sin(0.4)
+    assert (kernel * along**2).sum() == pytest.approx(9, rel=0.03)
+
+
+def test_a_motion_kernel_is_a_path_of_its_length(rng):
+    for length in (5, 12, 25):
+        kernel = motion_kernel(length, rng)
+        y, x = np.nonzero(kernel)
+        assert kernel.sum() == pytest.approx(1, abs=1e-5)
+        assert kernel.min() >= 0
+        assert np.hypot(np.ptp(x), np.ptp(y)) <= length + 3
+        centre = (kernel.shape[0] - 1) / 2
+        assert (kernel.sum(0) @ np.arange(len(kernel))) == pytest.approx(centre, abs=0.01)
+
+
+def test_jpeg_and_reduction_keep_a_flat_picture():
+    assert np.abs(jpeg(grey(), 50) - 0.5).max() < 0.01
+    assert np.abs(reduce_bicubic(grey(64)) - 0.5).max() < 0.005
+    assert reduce_bicubic(grey(64)).shape == (16, 16, 3)
+
+
+def test_reduction_is_antialiased():
+    stripes = grey(64)
+    stripes[:, ::2] = 0
+    stripes[:, 1::2] = 1
+    assert np.abs(reduce_bicubic(stripes)[:, 2:-2] - 0.5).max() < 0.02
+
+
+def test_bilinear_demosaicing_restores_a_flat_mosaic():
+    colour = np.array([0.2, 0.5, 0.7], np.float32)
+    for phase in ((0, 0), (1, 0), (1, 1)):
+        mosaic = bayer_masks(20, 20, phase) * colour
+        assert np.allclose(demosaic_bilinear(mosaic)[2:-2, 2:-2], colour, atol=1e-6)
+
+
+def test_camera_noise_grows_with_the_light_in_linear_space(rng):
+    noise = CameraNoise()
+    dark, bright = (noise.sensor_noise(grey(level=level), 0.01, 1e-6, rng).std() for level in (0.01, 0.81))
+    assert bright > 3 * dark
+    assert noise(grey(64), rng).shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize("name", DEGRADATIONS)
+def test_every_degradation_gives_a_finite_picture_of_the_right_size(name, rng):
+    clean = rng.random((64, 48, 3), dtype=np.float32)
+    before = clean.copy()
+    degraded = DEGRADATIONS[name](clean, rng)
+    assert degraded.dtype == np.float32
+    assert degraded.shape == ((16, 12, 3) if "x4" in name else (64, 48, 3))
+    assert np.isfinite(degraded).all()
+    assert np.array_equal(clean, before)
+
+
+def test_a_store_passes_over_a_broken_file(photos, tmp_path):
+    (photos / "broken.png").write_bytes(b"nonsense")
+    said = []
+    opener = Opener(tmp_path / "cache", said.append)
+    store = opener.training_set(photos, None, None).photos
+    assert len(store) == 6
+    assert len(said) == 1
+    assert "broken.png" in said[0]
+    again = opener.training_set(photos, None, None).photos
+    assert np.array_equal(again[3], np.asarray(Image.open(photos / "3.png")))
+    assert len(said) == 1
+    with pytest.raises(UnavailableError, match="no photographs"):
+        opener.training_set(tmp_path / "cache", None, None)
+
+
+@pytest.mark.parametrize(("mix", "scale"), [({"awgn": 1, "camera": 1}, 1), ({"bicubic-x4": 1}, 4)])
+def test_a_sample_depends_on_its_numbers_alone(photos, tmp_path, mix, scale):
+    sampler = CropSampler(Opener(tmp_path / "cache", print).training_set(photos, None, None), mix, scale, seed=1)
+    degraded, clean = sampler.batch(7, range(4), 32)
+    assert degraded.shape == (4, 3, 32 // scale, 32 // scale)
+    assert clean.shape == (4, 3, 32, 32)
+    part = sampler.batch(7, range(2, 4), 32)
+    assert torch.equal(part[0], degraded[2:])
+    assert not torch.equal(sampler.batch(8, range(4), 32)[1], clean)
+
+
+def make_pairs(root, names, scale):
+    """Clean pictures of random blocks under root/clean, and under root/degraded each block as one pixel."""
+    for name in names:
+        small = np.random.default_rng(len(name)).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+        for side, picture in (("degraded", small), ("clean", small.repeat(scale, 0).repeat(scale, 1))):
+            path = root / side / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(path)
+    return root / "degraded", root / "clean"
+
+
+@pytest.mark.parametrize("scale", [1, 4])
+def test_the_sides_of_published_pairs_are_cut_alike(tmp_path, scale):
+    folders = make_pairs(tmp_path, [f"scene_{i}" for i in range(5)], scale)
+    data = Opener(tmp_path / "cache", print).training_set(None, *folders)
+    sampler = CropSampler(data, {PAIRS: 1}, scale, seed=0)
+    for degraded, clean in [sampler.batch(0, range(6), 16), sampler.batch(1, range(6), 64 * scale)]:
+        assert torch.equal(degraded.repeat_interleave(scale, 2).repeat_interleave(scale, 3), clean)
+    for degraded, clean in validation_pairs(data, PAIRS, scale, crop=16):
+        assert degraded.shape[0] * scale == clean.shape[0] == 16
+        assert np.array_equal(degraded.repeat(scale, 0).repeat(scale, 1), clean)
+
+
+def test_pairs_lose_both_sides_when_one_is_broken_and_must_fit(tmp_path):
+    degraded, clean = make_pairs(tmp_path, ["a_1", "a_2", "b_1"], 1)
+    (degraded / "a_2.png").write_bytes(b"nonsense")
+    said = []
+    data = Opener(tmp_path / "cache", said.append).training_set(None, degraded, clean)
+    assert data.paired.names == data.degraded.names == ["a_1.png", "b_1.png"]
+    assert len(said) == 1
+    Image.new("RGB", (17, 11)).save(clean / "b_1.png")
+    with pytest.raises(UnavailableError, match="do not fit the clean picture's 17 x 11"):
+        Opener(tmp_path / "cache", said.append).training_set(None, degraded, clean)
+
+
+def test_a_published_data_set_is_known_by_its_folders(tmp_path):
+    reds = tmp_path / "REDS"
+    for side in ("sharp", "blur_jpeg"):
+        for frame in ("000/00000000", "000/00000001", "001/00000000"):
+            path = reds / f"train/train_{side}" / f"{frame}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (48, 32), (len(side), 9, 9)).save(path)
+    data = Opener(tmp_path / "cache", print).training_set(reds, None, None)
+    assert len(data.photos) == len(data.paired) == 3
+    assert data.degraded[0][0, 0, 0] == len("blur_jpeg")
+    assert str(data) == "3 photographs and 3 pairs"
+
+
+def test_held_out_pictures_stay_the_same_when_others_come():
+    names = [f"{i}.png" for i in range(6)]
+    assert held_out(names, 1) == held_out(names[::-1], 1)
+    assert len(held_out(names)) == 1
+
+
+def test_whole_scenes_are_held_out(tmp_path):
+    names = [f"camera_{scene}_{frame}.jpg" for scene in "abcdefgh" for frame in (1, 2, 30)]
+    chosen = held_out_of_scenes(names)
+    assert len(chosen) == 3  # of 24 pictures a fifth is 4, and a scene has 3
+    assert len({scene_of(name) for name in chosen}) == 1
+    assert len(held_out_of_scenes([f"img_{i}.png" for i in range(10)])) == 2  # all of one scene: one by one
+    assert len(held_out_of_scenes(["0001.png", "0002.png"])) == 1
+    assert scene_of("camera_a_30.jpg") == scene_of("camera_a__2.jpg") == "camera_a"
+    assert scene_of("train/train_sharp/000/00000012.png") == "train/train_sharp/000"
+    folders = make_pairs(tmp_path, [name[:-4] for name in names], 1)
+    training, held = Opener(tmp_path / "cache", print).training_set(None, *folders).split()
+    assert {f"{name[:-4]}.jpg" for name in held.paired.names} == chosen
+    assert not set(training.paired.names) & set(held.paired.names)
+    assert held.degraded.names == held.paired.names
