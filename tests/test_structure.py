@@ -13,14 +13,14 @@ LAYERS = [  # each imports only from those below it
     {"objectives", "evaluate"},
     {"restore", "config", "photo_writer"},
     {"checkpoint", "losses", "optim", "device", "metrics", "data", "jobs", "weights", "console"},
-    {"tiling", "tensors", "models", "photo_reader"},
+    {"tiling", "tensors", "models", "photo_reader", "hub"},
     {"deep"},
     {"tiff"},
     {"photo", "tasks", "files", "formats", "exif"},
     {"errors"},
 ]
-LIGHT = {"cli", "commands", "jobs", "weights", "console", "tasks", "formats", "errors", "files"}
-HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile"}
+LIGHT = {"cli", "commands", "jobs", "weights", "hub", "console", "tasks", "formats", "errors", "files"}
+HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile", "huggingface_hub"}
 
 
 def modules() -> dict[Path, ast.Module]:
