@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under a temporary name, then renamed. And what they hash to."""
+"""Files that are whole or not there: written under a temporary name, then renamed. And what else all files need."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """Where hfpie keeps what it can make or fetch again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hfpie"
 
 
 @contextmanager

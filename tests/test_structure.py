@@ -12,14 +12,15 @@ LAYERS = [  # each imports only from those below it
     {"train"},
     {"objectives", "evaluate"},
     {"restore", "config", "photo_writer"},
+    {"foreign"},
     {"checkpoint", "losses", "optim", "device", "metrics", "data", "jobs", "weights", "console"},
-    {"tiling", "tensors", "models", "photo_reader", "hub"},
-    {"deep"},
+    {"tiling", "tensors", "models", "photo_reader", "lock"},
+    {"deep", "hub"},
     {"tiff"},
     {"photo", "tasks", "files", "formats", "exif"},
     {"errors"},
 ]
-LIGHT = {"cli", "commands", "jobs", "weights", "hub", "console", "tasks", "formats", "errors", "files"}
+LIGHT = {"cli", "commands", "jobs", "weights", "hub", "lock", "console", "tasks", "formats", "errors", "files"}
 HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile", "huggingface_hub"}
 
 
