@@ -12,15 +12,29 @@ LAYERS = [  # each imports only from those below it
     {"train"},
     {"objectives", "evaluate"},
     {"restore", "config", "photo_writer"},
-    {"foreign"},
+    {"foreign", "convert", "publish"},
     {"checkpoint", "losses", "optim", "device", "metrics", "data", "jobs", "weights", "console"},
     {"tiling", "tensors", "models", "photo_reader", "lock"},
     {"deep", "hub"},
-    {"tiff"},
+    {"tiff", "hub_errors"},
     {"photo", "tasks", "files", "formats", "exif"},
-    {"errors"},
+    {"errors", "unpickle"},
 ]
-LIGHT = {"cli", "commands", "jobs", "weights", "hub", "lock", "console", "tasks", "formats", "errors", "files"}
+LIGHT = {
+    "cli",
+    "commands",
+    "jobs",
+    "weights",
+    "hub",
+    "hub_errors",
+    "lock",
+    "publish",
+    "console",
+    "tasks",
+    "formats",
+    "errors",
+    "files",
+}
 HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile", "huggingface_hub"}
 
 
