@@ -8,7 +8,7 @@ import typer
 
 from . import __version__
 from .commands import eval as evaluation
-from .commands import restore, train
+from .commands import restore, train, weights
 
 app = typer.Typer(
     name="hfpie",
@@ -38,6 +38,7 @@ def root(
 restore.register(app)
 train.register(app)
 evaluation.register(app)
+weights.register(app)
 
 
 def main() -> None:

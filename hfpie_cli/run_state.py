@@ -16,7 +16,7 @@ from .files import atomic_path
 from .models.highpass import HighpassConfig
 from .objectives import Adversary, HighpassExtraction, Objective, Restoration
 from .optim import make_optimizers
-from .parallel import together
+from .parallel import rank, together
 
 STATE, BEST, CONFIG = "state.pt", "best.safetensors", "config.toml"
 
@@ -61,7 +61,7 @@ def setup(config: TrainConfig, folder: Path, device: Device, init: Path | None =
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / STATE).exists():
         _load_state(run)
-    else:
+    elif rank() == 0:
         write_config(config, folder / CONFIG)
     return run
 

@@ -13,16 +13,32 @@ LAYERS = [  # each imports only from those below it
     {"run_state", "run_log"},
     {"objectives", "evaluate"},
     {"restore", "config", "photo_writer"},
+    {"foreign", "convert", "publish"},
     {"checkpoint", "losses", "optim", "device", "metrics", "data", "jobs", "weights", "console", "parallel"},
-    {"tiling", "tensors", "models", "photo_reader"},
-    {"deep"},
-    {"tiff"},
-    {"datasets"},
+    {"tiling", "tensors", "models", "photo_reader", "lock"},
+    {"deep", "hub"},
+    {"tiff", "hub_errors", "datasets"},
     {"photo", "tasks", "files", "formats", "exif", "interruption"},
-    {"errors"},
+    {"errors", "unpickle"},
 ]
-LIGHT = {"cli", "commands", "jobs", "weights", "console", "tasks", "formats", "errors", "files", "datasets"}
-HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile"}
+LIGHT = {
+    "cli",
+    "commands",
+    "jobs",
+    "weights",
+    "hub",
+    "hub_errors",
+    "lock",
+    "publish",
+    "console",
+    "datasets",
+    "tasks",
+    "formats",
+    "errors",
+    "files",
+    "interruption",
+}
+HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile", "huggingface_hub"}
 
 
 def modules() -> dict[Path, ast.Module]:

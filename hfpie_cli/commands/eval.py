@@ -11,7 +11,7 @@ import typer
 from ..errors import ExitCode, UsageError
 from ..tasks import TASKS
 from ..weights import default_weights, resolve
-from .options import TalkOptions, add_command
+from .options import HubOptions, add_command
 
 if TYPE_CHECKING:
     from ..data.benchmarks import Benchmark
@@ -21,7 +21,7 @@ DATA_ROOT = Path.home() / ".cache" / "hfpie" / "data"
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvalOptions(TalkOptions):
+class EvalOptions(HubOptions):
     """Options of `hfpie eval`."""
 
     dataset: Annotated[str, typer.Option(help="SIDD, DIV2K, REDS, Set5, CBSD68, ... or a folder of photographs.")]
@@ -81,7 +81,7 @@ def _methods(options: EvalOptions, benchmark: Benchmark) -> dict[str, Restore]:
         methods = {"bicubic": partial(enlarge_bicubic, scale=TASKS["sr"].scales[0])}
     for name in options.weights or [default_weights(benchmark.task)]:
         restorer = Restorer.from_weights(
-            resolve(name),
+            resolve(name, options.hub()),
             device=options.device,
             precision=options.precision,
             tile=options.tile,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from ..console import Console
 from ..datasets import DEFAULT_ROOT, table
 from ..errors import ExitCode, UnavailableError, UsageError
+from ..files import cache_folder
 from .options import TalkOptions, add_command
 
 if TYPE_CHECKING:
@@ -104,12 +104,12 @@ def _train(options: TrainOptions, device_name: str) -> int:
 
     console = options.console() if rank() == 0 else Console(quiet=True)
     folder = options.resume or options.out or Path("runs") / options.purpose
-    if options.resume is None and (folder / "config.toml").exists():
+    if rank() == 0 and options.resume is None and (folder / "config.toml").exists():
         raise UsageError(f"{folder}: holds a run already", f"say --resume {folder}, or name another folder with --out")
     recipe, config = _recipe(options, device_name)
     device = choose_training_device(device_name, config.precision)
     config = replace(config, precision=device.precision)
-    data = Opener(_cache(), console.say).training_set(data_folder, options.degraded, options.clean)
+    data = Opener(cache_folder() / "decoded", console.say).training_set(data_folder, options.degraded, options.clean)
     config = _for_data(config, data, console)
     console.say(f"training {options.purpose} by the recipe {recipe} on {data}, {device.name}, run folder {folder}")
     run = setup(config, folder, device, options.init)
@@ -163,7 +163,3 @@ def _data_folder(options: TrainOptions) -> Path | None:
         hint = f"{entry.advice(folder, entry.train)}; or train on any folder of photographs with --data FOLDER"
         raise UnavailableError(f"{entry.name}, the data set for {options.task}, is not in {root}", hint)
     return folder
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "hfpie" / "decoded"
