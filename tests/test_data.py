@@ -53,6 +53,14 @@ def test_jpeg_and_reduction_keep_a_flat_picture():
     assert reduce_bicubic(grey(64)).shape == (16, 16, 3)
 
 
+def test_motion_blur_comes_before_the_reduction():
+    point = grey(128, 0.0)
+    point[64:68, 64:68] = 1  # one pixel of the small picture
+    sharp, moved = (DEGRADATIONS[name](point, np.random.default_rng(3)) for name in ("bicubic-x4", "motion-bicubic-x4"))
+    assert moved.shape == (32, 32, 3)
+    assert moved.max() < 0.7 * sharp.max()
+
+
 def test_reduction_is_antialiased():
     stripes = grey(64)
     stripes[:, ::2] = 0

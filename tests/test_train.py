@@ -167,6 +167,15 @@ def test_the_ablations_train(changes, data, tmp_path, monkeypatch):
     assert not same_weights(run.network, setup(changed(steps=2, **changes), tmp_path / "fresh", CPU).network)
 
 
+def test_tensorboard_gets_loss_and_scores(data, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    train(changed(steps=2), tmp_path / "run", data)
+    events = accumulator.EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
+    assert events.Tags()["scalars"] == ["loss", "psnr/awgn-25"]
+    logged = log_of(tmp_path / "run")[0]["awgn-25"]
+    assert events.Scalars("psnr/awgn-25")[0].value == pytest.approx(logged, abs=0.001)
+
+
 def test_training_without_data_says_what_to_fetch(tmp_path):
     result = CliRunner().invoke(app, ["train", "--task", "deblur", "--data-root", str(tmp_path)])
     assert result.exit_code == 4

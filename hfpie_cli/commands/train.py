@@ -12,7 +12,8 @@ from ..console import Console
 from ..datasets import DEFAULT_ROOT, table
 from ..errors import ExitCode, UnavailableError, UsageError
 from ..files import cache_folder
-from .options import TalkOptions, add_command
+from ..weights import resolve
+from .options import HubOptions, add_command
 
 if TYPE_CHECKING:
     from ..config import TrainConfig
@@ -23,7 +24,7 @@ SHORT = ("steps", "batch", "crop", "rate", "seed", "precision")  # options that 
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(TalkOptions):
+class TrainOptions(HubOptions):
     """Options of `hfpie train`; those that are None leave the recipe's value."""
 
     task: Annotated[str, typer.Option(help="denoise, deblur, sr or highpass (the loss network).")]
@@ -43,7 +44,7 @@ class TrainOptions(TalkOptions):
         list[str], typer.Option("--set", help="KEY=VALUE of the recipe, such as network.edges=false.")
     ] = field(default_factory=list)
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The run's folder; default runs/TASK.")] = None
-    init: Annotated[Path | None, typer.Option(help="A checkpoint that a new run starts from.")] = None
+    init: Annotated[str | None, typer.Option(help="Weights that a new run starts from: a name or a file.")] = None
     resume: Annotated[Path | None, typer.Option(help="The folder of a run to go on with.")] = None
     steps: Annotated[int | None, typer.Option(min=1)] = None
     batch: Annotated[int | None, typer.Option(min=1, help="Crops a step, over all processes.")] = None
@@ -86,7 +87,7 @@ def _check(options: TrainOptions) -> None:
     if options.task not in DATA_SET:
         raise UsageError(f"no task {options.task!r}", f"there are {', '.join(DATA_SET)}")
     if options.gan and options.init is None and options.resume is None:
-        raise UsageError("adversarial training starts from a trained network", "name its checkpoint with --init")
+        raise UsageError("adversarial training starts from a trained network", "name its weights with --init")
     if (options.degraded is None) != (options.clean is None):
         raise UsageError("--degraded and --clean go together", "name the folders of both sides of the pairs")
     if options.resume is not None and not (options.resume / "config.toml").exists():
@@ -112,7 +113,7 @@ def _train(options: TrainOptions, device_name: str) -> int:
     data = Opener(cache_folder() / "decoded", console.say).training_set(data_folder, options.degraded, options.clean)
     config = _for_data(config, data, console)
     console.say(f"training {options.purpose} by the recipe {recipe} on {data}, {device.name}, run folder {folder}")
-    run = setup(config, folder, device, options.init)
+    run = setup(config, folder, device, resolve(options.init, options.hub()).path if options.init else None)
     with RunLog(folder, console, steps=config.steps, done=run.step) as log:
         fit(run, data, log)
     console.say(f"done: {folder / 'best.safetensors'}")

@@ -68,6 +68,16 @@ class MotionBlur:
 
 
 @dataclass(frozen=True)
+class Reduced:
+    """Another degradation, then bicubic reduction x4 (REDS's low-resolution frames, paper table 6)."""
+
+    first: Degradation
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        return reduce_bicubic(self.first(picture, rng))
+
+
+@dataclass(frozen=True)
 class SmallPhoto:
     """What small real pictures are: slightly blurred, reduced x4, slightly noisy, JPEG-compressed.
 
@@ -113,6 +123,7 @@ DEGRADATIONS: dict[str, Degradation] = {
     "motion-jpeg": MotionBlur(quality=(25, 25)),
     "motion-any": MotionBlur(noise=(0, 4), quality=(20, 100)),
     "bicubic-x4": lambda picture, rng: reduce_bicubic(picture),
+    "motion-bicubic-x4": Reduced(MotionBlur()),
     "small-photo-x4": SmallPhoto(),
 }
 
