@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .models.highpass import HighpassNetwork
 
+PSNR_FLOOR = (0.5 / 255) ** 2  # the squared error of rounding to 8 bits, about: no one needs better
 GMS_C = 170 / 255**2  # the paper's c = 170 for pixels in [0, 255]
 PREWITT = torch.tensor([[1.0, 0, -1], [1, 0, -1], [1, 0, -1]]) / 3
 
@@ -34,6 +35,7 @@ class LossConfig:
     """The weights of the terms; a term of weight 0 is not computed. gms: mask the pixel and high-pass terms (3.4)."""
 
     pixel: float = 1.0
+    psnr: float = 0.0
     highpass: float = 0.0
     adversarial: float = 0.0
     matching: float = 0.0
@@ -46,6 +48,15 @@ class LossConfig:
 def pixel_loss(restored: Tensor, clean: Tensor) -> Tensor:
     """L1: the mean absolute difference (paper 4.1)."""
     return (restored - clean).abs().mean()
+
+
+def psnr_loss(restored: Tensor, clean: Tensor) -> Tensor:
+    """Half the logarithm of each picture's mean squared error, averaged: its PSNR in nepers, lower for better.
+
+    An error counts by its share of the picture's own, so that lightly degraded pictures count as much as spoilt ones.
+    """
+    errors = (restored - clean).square().mean((1, 2, 3))
+    return (errors + PSNR_FLOOR).log().mean() / 2
 
 
 def highpass_loss(restored: Tensor, clean: Tensor, network: HighpassNetwork) -> Tensor:

@@ -53,6 +53,8 @@ class Restoration:
             mask = losses.soft_mask(restored, clean, config.gms_mask)
             compared, wanted = restored * mask, clean * mask
         total = config.pixel * losses.pixel_loss(compared, wanted)
+        if config.psnr > 0:
+            total = total + config.psnr * losses.psnr_loss(compared, wanted)
         if self.highpass is not None:
             total = total + config.highpass * losses.highpass_loss(compared, wanted, self.highpass)
         if self.adversary is not None:

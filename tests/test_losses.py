@@ -88,6 +88,13 @@ def test_the_high_pass_loss_is_the_difference_of_the_first_two_layers():
     assert a.grad.abs().sum() > 0
 
 
+def test_the_psnr_loss_falls_with_the_psnr_of_each_picture():
+    clean = torch.full((2, 3, 8, 8), 0.5)
+    restored = clean + torch.tensor([0.1, 0.01])[:, None, None, None]
+    assert losses.psnr_loss(restored, clean).item() == pytest.approx((np.log(0.1) + np.log(0.01)) / 2, abs=0.02)
+    assert losses.psnr_loss(clean, clean).item() == pytest.approx(np.log(0.5 / 255))
+
+
 def test_an_exact_picture_does_not_score_infinity():
     picture = torch.rand(3, 16, 16)
     assert Restoration(LossConfig()).score(picture, picture) == 50
