@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from hfpie_cli.checkpoint import Checkpoint, save_checkpoint
 from hfpie_cli.models.network import Network, NetworkConfig
@@ -21,6 +22,26 @@ def make_checkpoint(path: Path, *, identity: bool = False, seed: int = 0, **conf
         torch.nn.init.zeros_(network.output[0].bias)
     save_checkpoint(path, Checkpoint(network.config, network.state_dict(), {"task": "test"}))
     return path
+
+
+def smooth_picture(seed: int, size=(64, 48)) -> np.ndarray:
+    """Coarse noise enlarged: a picture with something at every scale."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (size[0] // 8, size[1] // 8, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC))
+
+
+def save_picture(path: Path, pixels: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    """A folder of three small photographs."""
+    for index in range(3):
+        save_picture(tmp_path / "Set5" / f"{index}.png", smooth_picture(index))
+    return tmp_path / "Set5"
 
 
 @pytest.fixture(scope="session")

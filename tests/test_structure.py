@@ -9,17 +9,31 @@ PACKAGE = Path(hfpie_cli.__file__).parent
 LAYERS = [  # each imports only from those below it
     {"cli"},
     {"commands"},
-    {"train"},
-    {"objectives", "evaluate"},
-    {"restore", "config", "photo_writer"},
+    {"train", "report"},
+    {"report_pictures", "scoreboard", "methods"},
+    {"objectives", "evaluate", "baselines"},
+    {"restore", "config", "photo_writer", "perceptual"},
     {"checkpoint", "losses", "optim", "device", "metrics", "data", "jobs", "weights", "console"},
-    {"tiling", "tensors", "models", "photo_reader"},
+    {"tiling", "tensors", "models", "photo_reader", "datasets"},
     {"deep"},
     {"tiff"},
-    {"photo", "tasks", "files", "formats", "exif"},
+    {"photo", "tasks", "files", "formats", "exif", "ranks", "score_log", "paper"},
     {"errors"},
 ]
-LIGHT = {"cli", "commands", "jobs", "weights", "console", "tasks", "formats", "errors", "files"}
+LIGHT = {
+    "cli",
+    "commands",
+    "jobs",
+    "weights",
+    "console",
+    "tasks",
+    "formats",
+    "errors",
+    "files",
+    "datasets",
+    "ranks",
+    "paper",
+}
 HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile"}
 
 
