@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -56,32 +58,58 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         safetensors.torch.save_file(weights, temporary, metadata)
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a safetensors file says that it is in our layout. Raises UnavailableError if it cannot be read."""
+    with _opened(path) as file:
+        return (file.metadata() or {}).get("format") == FORMAT
+
+
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read and check a checkpoint; float32 weights.
 
     Raises UnavailableError for a file that is missing, is no safetensors file, has no or a senseless configuration,
     or whose tensors differ from what the configuration asks for in name, shape or type, or are not finite.
     """
+    with _opened(path) as file:
+        metadata = file.metadata() or {}
+        config = _parse_config(path, metadata)
+        expected = _expected_shapes(path, config)
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        if found != expected:
+            wrong = sorted(set(found.items()) ^ set(expected.items()))[0]
+            raise UnavailableError(f"{path}: its weights do not fit its configuration (first: {wrong[0]!r})")
+        weights = {name: file.get_tensor(name) for name in expected}
+    _check_finite(path, weights)
+    info = {key: text for key, text in metadata.items() if key not in {"format", "architecture", "network"}}
+    return Checkpoint(config, {name: weight.float() for name, weight in weights.items()}, info)
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a safetensors file as it is, whatever network it belongs to. Raises as `load_checkpoint` does."""
+    with _opened(path) as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    _check_finite(path, {name: weight for name, weight in weights.items() if weight.is_floating_point()})
+    return weights
+
+
+def _check_finite(path: Path, weights: Mapping[str, Tensor]) -> None:
+    for name, weight in weights.items():
+        if weight.dtype not in (torch.float32, torch.float16, torch.bfloat16) or not weight.isfinite().all():
+            raise UnavailableError(f"{path}: the weight {name!r} is not made of finite floating-point numbers")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """An open safetensors file, whose faults become UnavailableError."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            config = _parse_config(path, metadata)
-            expected = _expected_shapes(path, config)
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            if found != expected:
-                wrong = sorted(set(found.items()) ^ set(expected.items()))[0]
-                raise UnavailableError(f"{path}: its weights do not fit its configuration (first: {wrong[0]})")
-            weights = {name: file.get_tensor(name) for name in expected}
+            yield file
     except FileNotFoundError:
         raise UnavailableError(f"{path}: no such checkpoint", "weights.toml names those there are") from None
     except (OSError, safetensors.SafetensorError, struct.error) as error:
         hint = "hfpie reads safetensors files only; download it again or train it anew"
-        raise UnavailableError(f"{path}: not a readable safetensors checkpoint ({error})", hint) from None
-    for name, weight in weights.items():
-        if weight.dtype not in (torch.float32, torch.float16, torch.bfloat16) or not weight.isfinite().all():
-            raise UnavailableError(f"{path}: the weight {name} is not made of finite floating-point numbers")
-    info = {key: text for key, text in metadata.items() if key not in {"format", "architecture", "network"}}
-    return Checkpoint(config, {name: weight.float() for name, weight in weights.items()}, info)
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UnavailableError(f"{path}: not a readable safetensors checkpoint ({reason})", hint) from None
 
 
 def _parse_config(path: Path, metadata: Mapping[str, str]) -> Config:
@@ -89,7 +117,7 @@ def _parse_config(path: Path, metadata: Mapping[str, str]) -> Config:
         raise UnavailableError(f"{path}: not an hfpie checkpoint", f"its metadata lacks format = {FORMAT}")
     try:
         return ARCHITECTURES[metadata["architecture"]](**json.loads(metadata["network"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise UnavailableError(f"{path}: its network configuration is not valid ({error})") from None
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .baselines import BASELINES
 from .errors import UsageError
 from .evaluate import Method, input_method
+from .files import sha256_of
 from .photo import Photo
 from .restore import Restorer
 from .tasks import TASKS
@@ -64,7 +64,7 @@ def load_networks(task: str, names: Sequence[str], settings: NetworkSettings) ->
             raise UsageError(message, "choose weights made for this task")
         tta = ", mean of 8 turns" if settings.tta else ""
         how = f"{restorer.device.name}, tiles of {restorer.tile} overlapping by {restorer.overlap}{tta}"
-        networks.append(Network(name, hashlib.sha256(weights.path.read_bytes()).hexdigest(), how, restorer))
+        networks.append(Network(name, sha256_of(weights.path), how, restorer))
     return networks
 
 

@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from .checkpoint import load_checkpoint
+from .checkpoint import is_ours, load_checkpoint
 from .device import Device, choose_device, tiles_at_once
 from .errors import HfpieError, UnavailableError, UsageError
+from .foreign import ForeignNetwork, load_foreign
 from .models.network import Network
 from .models.pooling import MeasuringPool, RecalledPool
 from .photo import FULL_SCALE, Photo, Pixels
@@ -90,13 +91,14 @@ class Restorer:
     ) -> Restorer:
         """A Restorer with named weights (`compact.denoise`), a task's default ones (`denoise`) or those of a file.
 
+        Files of other people's networks are read by spandrel, if it is installed.
         options: `tile`, `overlap` (default: the checkpoint's own), `strength`, `tta`, `out_scale` as in `Restorer`.
         """
         found = weights if isinstance(weights, Weights) else resolve(str(weights))
         defaults = {"tile": found.tile, "overlap": found.overlap}
         options = defaults | {key: value for key, value in options.items() if value is not None}
-        network = load_checkpoint(found.path).network()
-        if not isinstance(network, Network):
+        network = load_checkpoint(found.path).network() if is_ours(found.path) else load_foreign(found.path)
+        if not isinstance(network, Network | ForeignNetwork):
             raise UnavailableError(f"{found.name}: not a network that restores photographs")
         scale, stride = network.config.scale, network.config.stride
         return cls(network, scale=scale, stride=stride, device=choose_device(device, precision), **options)

@@ -13,28 +13,17 @@ LAYERS = [  # each imports only from those below it
     {"report_pictures", "scoreboard", "methods"},
     {"objectives", "evaluate", "baselines"},
     {"restore", "config", "photo_writer", "perceptual"},
+    {"foreign", "pull"},
     {"checkpoint", "losses", "optim", "device", "metrics", "data", "jobs", "weights", "console"},
-    {"tiling", "tensors", "models", "photo_reader", "datasets"},
-    {"deep"},
+    {"tiling", "tensors", "models", "photo_reader", "datasets", "lock"},
+    {"deep", "hub", "unpack"},
     {"tiff"},
     {"photo", "tasks", "files", "formats", "exif", "ranks", "score_log", "paper"},
     {"errors"},
 ]
-LIGHT = {
-    "cli",
-    "commands",
-    "jobs",
-    "weights",
-    "console",
-    "tasks",
-    "formats",
-    "errors",
-    "files",
-    "datasets",
-    "ranks",
-    "paper",
-}
-HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile"}
+LIGHT = {"cli", "commands", "jobs", "weights", "hub", "lock", "console", "tasks", "formats", "errors", "files"}
+LIGHT |= {"datasets", "pull", "unpack", "ranks", "paper"}
+HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile", "huggingface_hub"}
 
 
 def modules() -> dict[Path, ast.Module]:

@@ -2,8 +2,8 @@
 
     python tools/ship.py NAME CHECKPOINT --tile 256 --overlap 32 --licence TEXT --trained-on TEXT
 
-What `hfpie eval` scored is added with `--score "CBSD68 sigma 25=31.02 dB"`, as often as needed; an entry that exists
-keeps the values that are not given.
+What `hfpie eval` scored is added with `--score "CBSD68 sigma 25=31.02 dB"`, as often as needed; --repo and --revision
+are what `hfpie weights push` printed. An entry that exists keeps the values that are not given.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def main() -> None:
     parser.add_argument("--overlap", type=int)
     parser.add_argument("--licence")
     parser.add_argument("--trained-on", dest="trained_on")
+    parser.add_argument("--repo")
+    parser.add_argument("--revision")
     parser.add_argument("--score", action="append", default=[], metavar="PROTOCOL=RESULT")
     given = vars(parser.parse_args())
     name, source, scores = given.pop("name"), given.pop("checkpoint"), dict(s.split("=", 1) for s in given.pop("score"))
@@ -71,13 +73,15 @@ def install(checkpoint: Checkpoint, name: str) -> dict[str, object]:
 
 def write_table(entries: dict[str, Entry]) -> None:
     """Write weights.toml anew, its comment kept."""
+    defaults = {field.name: field.default for field in dataclasses.fields(Entry)}
     comment = TABLE.read_text(encoding="utf-8").split("\n[")[0].strip()
     lines = [comment]
-    for name in sorted(entries):
+    for name in sorted(entries, key=lambda name: (entries[name].source != "", name)):
         entry = dataclasses.asdict(entries[name])
         scores = entry.pop("scores")
-        lines += ["", f"[{json.dumps(name)}]"]
-        lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in entry.items() if key != "name"]
+        lines += ["", f"[{json.dumps(entry.pop('name'))}]"]
+        given = {key: value for key, value in entry.items() if value != defaults[key]}
+        lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in given.items()]
         if scores:
             lines += ["", f"[{json.dumps(name)}.scores]"]
             lines += [f"{json.dumps(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in scores.items()]

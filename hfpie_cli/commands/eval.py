@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from ..console import Console
 from ..datasets import DEFAULT_ROOT
 from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
+from ..files import cache_folder
 from ..ranks import Ranks, joined_ranks
 from ..tasks import TASKS
 from .options import TalkOptions, add_command
@@ -154,7 +154,7 @@ def _score(
 
     networks = load_networks(benchmark.task, options.weights, _settings(options, ranks))
     methods = [*classical_methods(benchmark.task), *(network.method for network in networks)]
-    log = open_log(_cache() / f"{benchmark.name}.jsonl", resume=options.resume)
+    log = open_log(cache_folder() / "scores" / f"{benchmark.name}.jsonl", resume=options.resume)
     scoring = Scoring(lpips, log, options.save_images, ranks)
     try:
         with console.progress(count_of(benchmark, methods, ranks)) as bar:
@@ -175,10 +175,6 @@ def _settings(options: EvalOptions, ranks: Ranks) -> NetworkSettings:
         kind = choose_device(device).torch_device.type
         device = f"cuda:{ranks.local}" if kind == "cuda" else kind
     return NetworkSettings(device, options.precision, options.tile, options.overlap, options.tta)
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "hfpie" / "scores"
 
 
 def _show(board: Board, console: Console) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ExitCode, UnavailableError, UsageError
+from ..files import cache_folder
 from .options import TalkOptions, add_command
 
 DATA_SET = {"denoise": "SIDD", "deblur": "REDS", "sr": "DIV2K", "highpass": "DIV2K"}  # the paper trains each task on
@@ -73,15 +73,11 @@ def train(options: TrainOptions) -> int:
     if config.task != options.task:
         raise UsageError(f"{recipe}: a recipe for {config.task}", f"say --task {config.task}, or another recipe")
     console.say(f"training {config.task} by {recipe.stem} on {data}, run folder {folder}")
-    photos = open_store(data, _cache(), console.say)
+    photos = open_store(data, cache_folder() / "decoded", console.say)
     run = setup(config, folder, options.init)
     fit(run, photos, console.say)
     console.say(f"done: {folder / 'best.safetensors'}")
     return ExitCode.OK
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "hfpie" / "decoded"
 
 
 def _default_data(options: TrainOptions) -> Path:
