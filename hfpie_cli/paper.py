@@ -13,7 +13,7 @@ from pathlib import Path
 
 TABLE = Path(__file__).parent / "paper_tables.toml"
 TOLERANCE = 0.3  # dB that the rows of the degraded pictures may differ by
-CHANNELS = {"psnr": "", "psnr_y": "_y"}  # what the paper's PSNR may have been measured on: RGB, or Matlab's Y
+CHANNELS = {"psnr": ("psnr", "psnr_y"), "ssim": ("ssim", "ssim_y"), "lpips": ("lpips",)}  # ours, of each of the paper's
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,22 @@ def column_for(dataset: str, task: str, degradation: str) -> Column | None:
     return None
 
 
-def matching_channel(column: Column, means: Mapping[str, float]) -> str | None:
-    """The metric of ours, psnr or psnr_y, that the paper's input row agrees with; None for another protocol.
+def matching_metrics(column: Column, means: Mapping[str, float]) -> dict[str, str] | None:
+    """For each of the paper's metrics the one of ours, RGB or Y, whose value of the input row is nearest.
 
-    means: of our row of the degraded pictures, by metric.
+    means: our row of the degraded pictures. None if the PSNR is further away than TOLERANCE in both.
     """
-    printed = column.rows[column.input][0]
-    nearest = min(CHANNELS, key=lambda metric: abs(means[metric] - printed))
-    return nearest if abs(means[nearest] - printed) <= TOLERANCE else None
+    printed = dict(zip(column.metrics, column.rows[column.input], strict=True))
+    nearest = {
+        metric: min(CHANNELS[metric], key=lambda ours: abs(means.get(ours, 0) - value))
+        for metric, value in printed.items()
+    }
+    return nearest if abs(means[nearest["psnr"]] - printed["psnr"]) <= TOLERANCE else None
 
 
-def as_ours(column: Column, channel: str) -> dict[str, dict[str, float]]:
-    """The quoted rows under our metrics' names, given the channel that they were measured on."""
-    ending = CHANNELS[channel]
-    names = [metric if metric == "lpips" else metric + ending for metric in column.metrics]
-    return {row: dict(zip(names, values, strict=True)) for row, values in column.rows.items()}
+def quoted_rows(column: Column, names: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """The quoted rows, their metrics under other names."""
+    return {
+        row: {names[metric]: value for metric, value in zip(column.metrics, values, strict=True)}
+        for row, values in column.rows.items()
+    }

@@ -53,12 +53,14 @@ def write_report(boards: Sequence[Board], subjects: Sequence[Subject], path: Pat
     ).get_template("report.html")
     page = template.render(
         title=", ".join(dict.fromkeys(board.title for board in boards)),
+        subjects=", ".join(dict.fromkeys(subject.networks[0].name for subject in subjects)),
         sections=[_section(board, subject) for board, subject in zip(boards, subjects, strict=True)],
         command=shlex.join(["hfpie", *sys.argv[1:]]),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         versions=_versions(),
         headings=HEADINGS,
         digits=DIGITS,
+        falling=LOWER_IS_BETTER,
         other_protocol=OTHER_PROTOCOL,
         tolerance=TOLERANCE,
         map_gain=MAP_GAIN,
@@ -96,14 +98,11 @@ def _examples(board: Board, subject: Subject, metric: str) -> Iterator[Example]:
     method = subject.networks[0].method
     rows = next(one.rows for one in board.scores if one.method == method.name)
     ranked = sorted(board.benchmark.cases, key=lambda case: -rows[case.name][metric])
-    places = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1}
-    seen: set[int] = set()
-    for rank, place in places.items():
-        if place not in seen:
-            seen.add(place)
-            case = ranked[place]
-            scores = {HEADINGS[name]: written(name, value) for name, value in rows[case.name].items()}
-            yield Example(rank, case.name, scores, make_crop(case.open(), method))
+    ranks = {len(ranked) // 2: "median", len(ranked) - 1: "worst", 0: "best"}
+    for place in sorted(ranks):
+        case = ranked[place]
+        scores = {HEADINGS[name]: written(name, value) for name, value in rows[case.name].items()}
+        yield Example(ranks[place], case.name, scores, make_crop(case.open(), method))
 
 
 def _pictures(scores: Sequence[Scores]) -> dict[str, Any]:

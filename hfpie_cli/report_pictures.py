@@ -18,7 +18,7 @@ from .metrics import Samples
 from .photo import to_8bit
 
 CROP_HEIGHT, CROP_WIDTH = 360, 480  # pixels
-MAP_GAIN = 6  # of the difference maps: a difference of 255 / MAP_GAIN is white
+MAP_GAIN = 4  # of the difference maps: a difference of 255 / MAP_GAIN is white
 
 
 @dataclass(frozen=True)

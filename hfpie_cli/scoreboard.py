@@ -15,7 +15,7 @@ from rich.text import Text
 from .data.benchmarks import Benchmark
 from .evaluate import Scores
 from .files import atomic_path
-from .paper import Column, as_ours, column_for, matching_channel
+from .paper import Column, column_for, matching_metrics, quoted_rows
 from .score_log import Row
 
 HEADINGS = {
@@ -78,9 +78,10 @@ def make_board(benchmark: Benchmark, scores: Sequence[Scores]) -> Board:
         return Board(benchmark, tuple(scores), measured)
     source = f"paper, table {column.table}"
     ours = next(line.values for line in measured if line.method == column.ours)
-    channel = matching_channel(column, ours)
-    quoted = tuple(Line(name, row, source) for name, row in as_ours(column, channel or "psnr").items())
-    if channel is None:
+    names = matching_metrics(column, ours)
+    rows = quoted_rows(column, names or {metric: metric for metric in column.metrics})
+    quoted = tuple(Line(name, row, source) for name, row in rows.items())
+    if names is None:
         return Board(benchmark, tuple(scores), measured, quoted, column)
     return Board(benchmark, tuple(scores), measured + quoted, (), column)
 
