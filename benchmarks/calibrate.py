@@ -2,9 +2,9 @@
 
     python benchmarks/calibrate.py --data-root DATA
 
-DATA holds Set5, Set14 and Kodak24. Exit code 1 if a figure is not what it should be. Two pictures of Set14 are grey; here
-both are stored and scored as RGB. The customary file of one, `bridge`, has a single channel, which Matlab's scripts
-score as it is: that gives the second row.
+DATA holds Set5, Set14 and Kodak24. Exit code 1 if a figure is not what it should be. Two pictures of Set14 are grey;
+here both are stored and scored as RGB. The customary file of one, `bridge`, has a single channel, which Matlab's
+scripts score as it is: that gives the second row.
 """
 
 from __future__ import annotations

@@ -112,6 +112,7 @@ def _score_case(
             if bar:
                 bar.start(f"{case.name} {method.name}", pair.degraded.height * pair.degraded.width / 1e6)
             restored = method.restore(pair.degraded).pixels
+            _check_size(restored, pair, f"{case.name}, {method.name}")
             row = measure(method.samples(restored), pair, benchmark.border, scoring.lpips)
             _save(image, restored)
             if scoring.log:
@@ -122,18 +123,18 @@ def _score_case(
 
 
 def measure(restored: Samples, pair: Pair, border: int = 0, lpips: Distance | None = None) -> Row:
-    """Every metric of a restored picture (h, w, 3) against the clean one, `border` pixels shaved from each side.
-
-    Raises HfpieError for a picture of another size.
-    """
-    if restored.shape != pair.clean.shape:
-        sizes = f"{restored.shape[1]} x {restored.shape[0]} instead of {pair.clean.shape[1]} x {pair.clean.shape[0]}"
-        raise HfpieError(f"restored to {sizes} pixels", "choose weights made for this task")
+    """Every metric of a restored picture (h, w, 3) against the clean one, `border` pixels shaved from each side."""
     x, y = shave(restored, border), shave(pair.clean.astype(np.float64), border)
     grey_x, grey_y = luma(x), luma(y)
     values = (psnr(x, y), ssim(x, y), psnr(grey_x, grey_y), ssim(grey_x, grey_y), gmsd(x, y))
     row = dict(zip(METRICS, values, strict=True))
     return row | {LPIPS: lpips(x, y)} if lpips else row
+
+
+def _check_size(restored: Pixels, pair: Pair, name: str) -> None:
+    if restored.shape != pair.clean.shape:
+        sizes = f"{restored.shape[1]} x {restored.shape[0]} instead of {pair.clean.shape[1]} x {pair.clean.shape[0]}"
+        raise HfpieError(f"{name}: restored to {sizes} pixels", "choose weights made for this task")
 
 
 def _image_path(folder: Path | None, method: str, case: str) -> Path | None:

@@ -17,7 +17,7 @@ def load_lpips() -> Callable[[Samples, Samples], float]:
     """The distance of two RGB pictures (h, w, 3) in 0 to 255. Raises UnavailableError where it cannot be had."""
     try:
         import lpips
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # RuntimeError: a torchvision that was built for another torch
         raise UnavailableError(f"LPIPS is left out: {error}", "pip install 'hfpie[lpips]'") from None
     try:
         network = lpips.LPIPS(net=BACKBONE, verbose=False).eval()

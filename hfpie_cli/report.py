@@ -9,10 +9,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+import PIL
+import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from . import __version__
@@ -23,8 +26,6 @@ from .methods import Network
 from .paper import TOLERANCE
 from .report_pictures import MAP_GAIN, Crop, make_crop
 from .scoreboard import DIGITS, HEADINGS, LOWER_IS_BETTER, OTHER_PROTOCOL, Board, written
-
-PACKAGES = ("torch", "numpy", "opencv-python", "pillow", "scipy")
 
 
 @dataclass(frozen=True)
@@ -128,5 +129,6 @@ def _as_json(value: float) -> float | str | None:
 
 
 def _versions() -> dict[str, str]:
-    packages = {name: metadata.version(name) for name in PACKAGES}
-    return {"hfpie": __version__, "Python": platform.python_version(), **packages, "machine": platform.platform()}
+    packages = {"torch": torch, "numpy": np, "OpenCV": cv2, "Pillow": PIL}
+    versions = {name: str(package.__version__) for name, package in packages.items()}
+    return {"hfpie": __version__, "Python": platform.python_version(), **versions, "machine": platform.platform()}

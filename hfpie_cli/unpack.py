@@ -7,18 +7,20 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 
+from .console import FileProgress
 from .errors import UnavailableError
 
 MAX_ENTRIES = 500_000
 MAX_RATIO = 50  # unpacked to packed bytes; archives of pictures have about 1
 SMALL = 64 << 20  # bytes that are unpacked whatever the ratio
 
-Advance = Callable[[int, int], None]  # (files done, files in all)
+Progress = Callable[[int], AbstractContextManager[FileProgress]]  # a bar over so many files
 
 
-def unpack(archive: Path, folder: Path, wanted: Sequence[str], advance: Advance = lambda done, total: None) -> None:
+def unpack(archive: Path, folder: Path, wanted: Sequence[str], progress: Progress) -> None:
     """Put the folders `wanted` of a zip file below `folder`: unpacked beside, then renamed.
 
     An archive may lack the outer folders (`val_sharp/` for `val/val_sharp`). Raises UnavailableError for a file that is
@@ -31,9 +33,11 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str], advance: Advance 
             prefixes = tuple(f"{prefix}/" for prefix in places.values())
             entries = [entry for entry in _checked(archive, file) if entry.filename.startswith(prefixes)]
             _check_room(archive, entries, folder)
-            for done, entry in enumerate(entries, 1):
-                file.extract(entry, partial)
-                advance(done, len(entries))
+            with progress(len(entries)) as bar:
+                bar.start(f"unpacking {archive.name}", 0)
+                for entry in entries:
+                    file.extract(entry, partial)
+                    bar.finish()
         for name, prefix in places.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / prefix).rename(folder / name)

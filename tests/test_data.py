@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
+from hfpie_cli.console import Console
 from hfpie_cli.datasets import find, table
 from hfpie_cli.errors import UnavailableError
 from hfpie_cli.unpack import unpack
@@ -19,6 +20,7 @@ from .conftest import save_picture
 from .hub_server import HubServer
 
 REDS = find("REDS")
+QUIET = Console(quiet=True).progress
 
 
 def run(*arguments):
@@ -103,7 +105,7 @@ def test_no_path_leads_outside(tmp_path, name):
     (tmp_path / "a.zip").write_bytes(zipped({"a/good.png": b"1", name: b"2"}))
     (tmp_path / "target").mkdir()
     with pytest.raises(UnavailableError, match="leads outside"):
-        unpack(tmp_path / "a.zip", tmp_path / "target", ["a"])
+        unpack(tmp_path / "a.zip", tmp_path / "target", ["a"], QUIET)
     assert list((tmp_path / "target").iterdir()) == []
     assert not (tmp_path / "out.png").exists()
 
@@ -129,12 +131,12 @@ def test_links_bombs_and_broken_archives_are_refused(tmp_path):
     }
     for name, reason in reasons.items():
         with pytest.raises(UnavailableError, match=reason):
-            unpack(tmp_path / f"{name}.zip", tmp_path / "target", ["a"])
+            unpack(tmp_path / f"{name}.zip", tmp_path / "target", ["a"], QUIET)
         assert list((tmp_path / "target").iterdir()) == [], name
 
 
 def test_outer_folders_may_be_missing(tmp_path):
     (tmp_path / "a.zip").write_bytes(zipped({"val_sharp/000/0.png": b"1"}))
     (tmp_path / "target").mkdir()
-    unpack(tmp_path / "a.zip", tmp_path / "target", ["val/val_sharp"])
+    unpack(tmp_path / "a.zip", tmp_path / "target", ["val/val_sharp"], QUIET)
     assert (tmp_path / "target/val/val_sharp/000/0.png").read_bytes() == b"1"

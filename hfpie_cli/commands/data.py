@@ -99,19 +99,23 @@ def list_sets(options: DataOptions) -> int:
 
 def pull_set(options: PullOptions) -> int:
     """Download, unpack, check."""
-    from ..pull import pull, wanted_archives
+    from ..hub import fetch
+    from ..pull import missing_folders, wanted_archives
+    from ..unpack import unpack
 
     console, entry = options.console(), _entry(options.name)
     archives = wanted_archives(entry, train=options.train)
-    folder = options.data_root / entry.name
+    folder, hub = options.data_root / entry.name, Hub.from_environment(progress=not options.quiet)
     console.say(f"{entry.name}: {entry.licence}; {entry.size}; to {folder}")
-    with console.progress(len(archives)) as bar:
-        bar.start("unpacking", 0)
-        for pulled in pull(entry, folder, archives, Hub.from_environment(progress=not options.quiet), bar.tiles):
-            bar.finish()
-            kept = f"unpacked; the archive stays in {pulled.fetched}" if pulled.fetched else "there already"
-            console.say(f"{pulled.archive.file}: {kept}")
-            console.result({"name": entry.name, "archive": pulled.archive.file, "unpacked": pulled.fetched is not None})
+    folder.mkdir(parents=True, exist_ok=True)
+    for archive, file in archives.items():
+        missing = missing_folders(archive, folder)
+        if missing:
+            fetched = fetch(file, hub).path
+            unpack(fetched, folder, missing, console.progress)
+        kept = f"unpacked; the archive stays in {fetched}" if missing else "there already"
+        console.say(f"{archive.file}: {kept}")
+        console.result({"name": entry.name, "archive": archive.file, "unpacked": bool(missing)})
     return _verify(entry, options.data_root, console)
 
 
