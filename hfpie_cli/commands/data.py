@@ -12,7 +12,7 @@ import typer
 from ..console import Console
 from ..datasets import DEFAULT_ROOT, DataSet, find, table
 from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
-from ..hub import Hub
+from ..hub import Hub, fetch
 from .options import TalkOptions, add_command
 
 
@@ -99,7 +99,6 @@ def list_sets(options: DataOptions) -> int:
 
 def pull_set(options: PullOptions) -> int:
     """Download, unpack, check."""
-    from ..hub import fetch
     from ..pull import missing_folders, wanted_archives
     from ..unpack import unpack
 
