@@ -72,8 +72,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     with _opened(path) as file:
         metadata = file.metadata() or {}
-        config = _parse_config(path, metadata)
-        expected = _expected_shapes(path, config)
+        config, expected = _parse_config(path, metadata)
         found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         if found != expected:
             wrong = sorted(set(found.items()) ^ set(expected.items()))[0]
@@ -112,18 +111,21 @@ def _opened(path: Path) -> Iterator[Any]:
         raise UnavailableError(f"{path}: not a readable safetensors checkpoint ({reason})", hint) from None
 
 
-def _parse_config(path: Path, metadata: Mapping[str, str]) -> Config:
+def _parse_config(path: Path, metadata: Mapping[str, str]) -> tuple[Config, dict[str, tuple[int, ...]]]:
+    """The configuration and the shapes of the weights that it asks for."""
     if metadata.get("format") != FORMAT:
         raise UnavailableError(f"{path}: not an hfpie checkpoint", f"its metadata lacks format = {FORMAT}")
     try:
-        return ARCHITECTURES[metadata["architecture"]](**json.loads(metadata["network"]))
+        config = ARCHITECTURES[metadata["architecture"]](**json.loads(metadata["network"]))
+        return config, expected_shapes(config)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise UnavailableError(f"{path}: its network configuration is not valid ({error})") from None
 
 
-def _expected_shapes(path: Path, config: Config) -> dict[str, tuple[int, ...]]:
+def expected_shapes(config: Config) -> dict[str, tuple[int, ...]]:
+    """The shape of every weight of a network by name. Raises ValueError for more than MAX_PARAMETERS."""
     with torch.device("meta"):
         network = build(config)
     if sum(parameter.numel() for parameter in network.parameters()) > MAX_PARAMETERS:
-        raise UnavailableError(f"{path}: its configuration asks for more than {MAX_PARAMETERS:,} weights")
+        raise ValueError(f"it asks for more than {MAX_PARAMETERS:,} weights")
     return {name: tuple(weight.shape) for name, weight in network.state_dict().items()}

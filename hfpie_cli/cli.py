@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .commands import data, restore, train
+from .commands import data, restore, train, weights
 from .commands import eval as evaluation
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ restore.register(app)
 train.register(app)
 evaluation.register(app)
 data.register(app)
+weights.register(app)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Literal
 
 from .errors import UnavailableError, UsageError
 from .files import sha256_of
+from .hub_errors import ENDPOINT_HINT, explain, host_of, status_of
 
 SCHEME = "hf://"
 ENDPOINT = "https://huggingface.co"
@@ -102,7 +103,7 @@ def fetch(file: HubFile, hub: Hub, *, sha256: str = "") -> Fetched:
         try:
             fetched = _find_or_download(file, hub)
         except Exception as error:  # the client's errors come from three libraries and share no base
-            raise _explain(error, file, hub) from None
+            raise explain(error, str(file), hub.endpoint, hub.cache) from None
     for expected in filter(None, (sha256, fetched.published)):
         if fetched.sha256 != expected:
             _discard(fetched.path)
@@ -116,6 +117,26 @@ def is_cached(file: HubFile, hub: Hub) -> bool:
     return _cached(file, hub) is not None
 
 
+def upload(files: Mapping[str, Path | bytes], repo: str, hub: Hub, *, private: bool, message: str) -> str:
+    """Put files (path in the repository: file or content) into a model repository in one commit; returns the commit.
+
+    A repository that is not there is made, for others to see unless `private`. Raises UnavailableError.
+    """
+    name = f"{SCHEME}{repo}"
+    if hub.offline:
+        raise UnavailableError(f"{name}: hfpie is offline", "leave --offline out, and HF_HUB_OFFLINE unset")
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    with _calm_client(hub):
+        try:
+            api = HfApi(endpoint=hub.endpoint)
+            api.create_repo(repo, private=private, exist_ok=True)
+            additions = [CommitOperationAdd(path, content) for path, content in files.items()]
+            return api.create_commit(repo, additions, commit_message=message).oid
+        except Exception as error:  # as in `fetch`
+            raise explain(error, name, hub.endpoint, hub.cache) from None
+
+
 def _find_or_download(file: HubFile, hub: Hub) -> Fetched:
     cached = _cached(file, hub)
     if cached is not None and (hub.offline or file.is_pinned):
@@ -125,7 +146,7 @@ def _find_or_download(file: HubFile, hub: Hub) -> Fetched:
     try:
         commit, published = _look_up(file, hub)
     except Exception as error:
-        if cached is None or 400 <= _status(error) < 500:
+        if cached is None or 400 <= status_of(error) < 500:
             raise
         return _as_fetched(cached, file)  # the Hub cannot be reached: what the branch was when last seen
     fetched = _as_fetched(_download(file, hub), file)  # by the branch's name, so that the cache remembers the branch
@@ -154,7 +175,7 @@ def _look_up(file: HubFile, hub: Hub) -> tuple[str, str]:
     found = get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT, endpoint=hub.endpoint)
     commit, etag = found.commit_hash or "", found.etag or ""
     if not COMMIT.fullmatch(commit) or not re.fullmatch(r"[\w-]+", etag):  # both become names of files
-        raise UnavailableError(f"{file}: {_host(hub)} does not answer as a Hub does", _ENDPOINT_HINT)
+        raise UnavailableError(f"{file}: {host_of(hub.endpoint)} does not answer as a Hub does", ENDPOINT_HINT)
     return commit, etag if SHA256.fullmatch(etag) else ""
 
 
@@ -198,71 +219,3 @@ def _calm_client(hub: Hub) -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if not hub.progress and not hidden:
             enable_progress_bars()
-
-
-_ENDPOINT_HINT = "check HF_ENDPOINT and the network (a proxy or a login page in between?)"
-_TOKEN_HINT = "check the name; for a private repository run `hf auth login` or set HF_TOKEN"
-_LATER_HINT = "try again later; what is in the cache works without the Hub"
-
-# Names of exceptions of the client and of the HTTP library below it, the special before the general: what to say.
-_REASONS = {
-    "GatedRepoError": ("the repository is gated", "ask for access on its page, then `hf auth login` or set HF_TOKEN"),
-    "DisabledRepoError": ("the repository was disabled", "choose other weights"),
-    "RepositoryNotFoundError": ("no such repository, or a private one", _TOKEN_HINT),
-    "RevisionNotFoundError": ("no such revision in the repository", "check the branch, tag or commit behind @"),
-    "RemoteEntryNotFoundError": ("no such file in the repository at this revision", "check its path and revision"),
-    "TooManyRedirects": ("the server redirects in a circle", _ENDPOINT_HINT),
-    "UnsupportedProtocol": ("the server leads to an address that is none", _ENDPOINT_HINT),
-    "FileMetadataError": ("the server does not answer as a Hub does", _ENDPOINT_HINT),
-    "TimeoutException": ("the server does not answer in time", _LATER_HINT),
-    "RemoteProtocolError": ("the connection broke off", _LATER_HINT),
-    "ReadError": ("the connection broke off", _LATER_HINT),
-    "WriteError": ("the connection broke off", _LATER_HINT),
-}
-_STATUSES = {
-    401: ("access is refused (401)", _TOKEN_HINT),
-    403: ("access is forbidden (403)", _TOKEN_HINT),
-    404: ("not found (404)", _TOKEN_HINT),
-    429: ("too many requests (429)", "wait some minutes; with HF_TOKEN set the limits are higher"),
-}
-
-
-def _explain(error: BaseException, file: HubFile, hub: Hub) -> UnavailableError:
-    """One line for any exception of the client, and the way out. Never holds a token or a signed address."""
-    if isinstance(error, UnavailableError):
-        return error
-    if error.__cause__ is not None and type(error).__name__ == "LocalEntryNotFoundError":
-        return _explain(error.__cause__, file, hub)  # the client says "not in the cache" of any failed look-up
-    status = _status(error)
-    named = (_REASONS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _REASONS)
-    if reason := next(named, None) or _STATUSES.get(status):
-        what, hint = reason
-    elif status:
-        what, hint = f"{_host(hub)} failed ({status})", _LATER_HINT
-    elif isinstance(error, OSError) and error.errno:
-        what, hint = f"cannot be kept in {hub.cache} ({error.strerror})", "make room, or name another place in HF_HOME"
-    elif type(error) is OSError:  # how the client says it
-        what, hint = "the download is not of the size that the Hub states", _LATER_HINT
-    else:
-        what, hint = f"{_host(hub)} cannot be reached ({type(error).__name__}: {_without_secrets(error)})", _LATER_HINT
-    return UnavailableError(f"{file}: {what}", hint)
-
-
-def _status(error: BaseException) -> int:
-    """The HTTP status that an exception reports; 0 if none."""
-    return getattr(getattr(error, "response", None), "status_code", 0)
-
-
-def _host(hub: Hub) -> str:
-    """The endpoint without what may be secret in it."""
-    from urllib.parse import urlsplit
-
-    return urlsplit(hub.endpoint).hostname or "the Hub"
-
-
-def _without_secrets(error: BaseException) -> str:
-    """The first line of an error's text, tokens, user names and signed queries blotted out."""
-    line = (str(error).splitlines() or [""])[0]
-    if token := os.environ.get("HF_TOKEN"):
-        line = line.replace(token, "***")
-    return re.sub(r"hf_\w+|(?<=Bearer )[^'\"\s]+|(?<=://)[^/@\s]+@|\?\S+", "***", line)

@@ -30,6 +30,12 @@ def locked(file: HubFile) -> Locked | None:
     return _read().get(str(file))
 
 
+def pinned_file(file: HubFile) -> HubFile:
+    """The file at the commit that is recorded, as it is if none is."""
+    known = locked(file)
+    return replace(file, revision=known.commit) if known else file
+
+
 def fetch_locked(file: HubFile, hub: Hub) -> Fetched:
     """A file of a branch, as it was when first used: at that commit, with the SHA-256 that the Hub then published.
 
@@ -37,7 +43,7 @@ def fetch_locked(file: HubFile, hub: Hub) -> Fetched:
     """
     known = locked(file)
     if known is not None:
-        return fetch(replace(file, revision=known.commit), hub, sha256=known.sha256)
+        return fetch(pinned_file(file), hub, sha256=known.sha256)
     fetched = fetch(file, hub)
     if not fetched.published:
         message = f"{file}: nobody vouches for its content: no SHA-256 is known, and the Hub did not give one"

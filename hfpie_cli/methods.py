@@ -9,6 +9,7 @@ from .baselines import BASELINES
 from .errors import UsageError
 from .evaluate import Method, input_method
 from .files import sha256_of
+from .hub import Hub
 from .photo import Photo
 from .restore import Restorer
 from .tasks import TASKS
@@ -45,12 +46,12 @@ class Network:
         return Method(self.name, self.restore, f"{self.sha256} {self.how}")
 
 
-def load_networks(task: str, names: Sequence[str], settings: NetworkSettings) -> list[Network]:
+def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hub: Hub) -> list[Network]:
     """The networks of named weights or files, or the task's own. Raises UsageError for one of another scale."""
     scale = TASKS[task].scales[0]
     networks = []
     for name in names or [default_weights(task)]:
-        weights = resolve(name)
+        weights = resolve(name, hub)
         restorer = Restorer.from_weights(
             weights,
             device=settings.device,

@@ -11,8 +11,8 @@ from typing import Any
 
 from .errors import UnavailableError
 from .files import sha256_of
-from .hub import SCHEME, Hub, HubFile, fetch
-from .lock import fetch_locked
+from .hub import SCHEME, Hub, HubFile, fetch, is_cached
+from .lock import fetch_locked, pinned_file
 from .tasks import TASKS
 
 PACKAGE = Path(__file__).parent
@@ -106,17 +106,26 @@ def resolve(name: str, hub: Hub | None = None) -> Weights:
     entry = table().get(name)
     if entry is not None:
         return Weights(name, locate(entry, hub or Hub.from_environment()), entry.tile, entry.overlap)
-    if name.startswith(SCHEME):
-        file = HubFile.parse(name)
-        return Weights(str(file), fetch(file, hub or Hub.from_environment()).path)
-    path = Path(name)
+    file = HubFile.parse(name) if name.startswith(SCHEME) else None
+    path = Path(file.path if file else name)
     if path.suffix.lower() in PICKLES:
-        hint = f"convert it first: hfpie weights convert {name}"
+        hint = f"convert it first: hfpie weights convert {path.name if file else name}"
         raise UnavailableError(f"{name}: a pickle can run any code, so hfpie loads safetensors only", hint)
+    if file is not None:
+        return Weights(str(file), fetch(file, hub or Hub.from_environment()).path)
     if path.suffix == ".safetensors" or path.exists():
         return Weights(path.stem, path)
     known = ", ".join(sorted(set(table()) - {TEST_WEIGHTS}))
     raise UnavailableError(f"no weights named {name!r}", f"there are {known}, or give a .safetensors file")
+
+
+def whereabouts(entry: Entry, hub: Hub) -> str:
+    """Where an entry's file is at this moment: `shipped`, `cached`, `on the Hub`, or `missing`."""
+    if entry.shipped is not None:
+        return "shipped"
+    if entry.on_hub is None:
+        return "missing"
+    return "cached" if is_cached(pinned_file(entry.on_hub), hub) else "on the Hub"
 
 
 def locate(entry: Entry, hub: Hub) -> Path:

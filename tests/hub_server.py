@@ -263,7 +263,8 @@ FAULTS: dict[str, tuple[str, Fault]] = {  # name: (HEAD of the address, or "cont
 
 
 def _create(handler: Handler, body: bytes) -> object:
-    return {"url": f"{handler.hub.endpoint}/{json.loads(body)['name']}"}
+    asked = json.loads(body)
+    return {"url": f"{handler.hub.endpoint}/{asked['organization']}/{asked['name']}"}
 
 
 def _preupload(handler: Handler, body: bytes) -> object:
@@ -282,8 +283,8 @@ def _batch(handler: Handler, body: bytes) -> object:
 
 def _commit(handler: Handler, body: bytes) -> object:
     handler.hub.uploads["commit"] = body
-    oid = handler.hub.commit
-    return {"commitUrl": f"{handler.hub.endpoint}/commit/{oid}", "commitOid": oid, "success": True}
+    repo, oid = handler.path.removeprefix("/api/models/").partition("/commit/")[0], handler.hub.commit
+    return {"commitUrl": f"{handler.hub.endpoint}/{repo}/commit/{oid}", "commitOid": oid, "success": True}
 
 
 UPLOAD_CALLS: dict[str, Callable[[Handler, bytes], object]] = {  # part of the address: what is answered

@@ -107,9 +107,15 @@ def test_every_fault_is_one_clear_line(server, hub, fault, capfd):
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:1", "http://nowhere.invalid", "http://user:pass@127.0.0.1:1"])
 def test_a_hub_that_is_not_there(tmp_path, endpoint):
-    with pytest.raises(UnavailableError, match="cannot be reached") as caught:
+    with pytest.raises(UnavailableError, match="could not be used") as caught:
         fetch(FILE, Hub(endpoint, tmp_path))
     assert "pass" not in caught.value.message
+
+
+def test_a_cache_that_cannot_be_written_to(server, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UnavailableError, match="cannot be kept in"):
+        fetch(FILE, Hub(server.endpoint, tmp_path / "file", progress=False))
 
 
 def test_a_token_that_is_no_header_is_not_shown(server, hub, monkeypatch):

@@ -13,16 +13,34 @@ LAYERS = [  # each imports only from those below it
     {"report_pictures", "scoreboard", "methods"},
     {"objectives", "evaluate", "baselines"},
     {"restore", "config", "photo_writer", "perceptual"},
-    {"foreign", "pull", "unpack"},
+    {"foreign", "convert", "publish", "pull", "unpack"},
     {"checkpoint", "losses", "optim", "device", "metrics", "data", "jobs", "weights", "console"},
     {"tiling", "tensors", "models", "photo_reader", "datasets", "lock"},
     {"deep", "hub"},
-    {"tiff"},
+    {"tiff", "hub_errors"},
     {"photo", "tasks", "files", "formats", "exif", "ranks", "score_log", "paper"},
-    {"errors"},
+    {"errors", "unpickle"},
 ]
-LIGHT = {"cli", "commands", "jobs", "weights", "hub", "lock", "console", "tasks", "formats", "errors", "files"}
-LIGHT |= {"datasets", "pull", "unpack", "ranks", "paper"}
+LIGHT = {
+    "cli",
+    "commands",
+    "jobs",
+    "weights",
+    "hub",
+    "hub_errors",
+    "lock",
+    "publish",
+    "console",
+    "tasks",
+    "formats",
+    "errors",
+    "files",
+    "datasets",
+    "pull",
+    "unpack",
+    "ranks",
+    "paper",
+}
 HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile", "huggingface_hub"}
 
 

@@ -12,8 +12,8 @@ import typer
 from ..console import Console
 from ..datasets import DEFAULT_ROOT, DataSet, find, table
 from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
-from ..hub import Hub, fetch
-from .options import TalkOptions, add_command
+from ..hub import fetch
+from .options import HubOptions, TalkOptions, add_command
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class NamedOptions(DataOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PullOptions(NamedOptions):
+class PullOptions(NamedOptions, HubOptions):
     """Options of `hfpie data pull`."""
 
     train: Annotated[bool, typer.Option("--train", help="The pictures to train on, too.")] = False
@@ -104,7 +104,7 @@ def pull_set(options: PullOptions) -> int:
 
     console, entry = options.console(), _entry(options.name)
     archives = wanted_archives(entry, train=options.train)
-    folder, hub = options.data_root / entry.name, Hub.from_environment(progress=not options.quiet)
+    folder, hub = options.data_root / entry.name, options.hub()
     console.say(f"{entry.name}: {entry.licence}; {entry.size}; to {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     for archive, file in archives.items():

@@ -14,7 +14,7 @@ from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
 from ..files import cache_folder
 from ..ranks import Ranks, joined_ranks
 from ..tasks import TASKS
-from .options import TalkOptions, add_command
+from .options import HubOptions, add_command
 
 if TYPE_CHECKING:
     from ..data.benchmarks import Benchmark
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvalOptions(TalkOptions):
+class EvalOptions(HubOptions):
     """Options of `hfpie eval`."""
 
     dataset: Annotated[
@@ -152,7 +152,7 @@ def _score(
     from ..score_log import open_log
     from ..scoreboard import make_board
 
-    networks = load_networks(benchmark.task, options.weights, _settings(options, ranks))
+    networks = load_networks(benchmark.task, options.weights, _settings(options, ranks), options.hub())
     methods = [*classical_methods(benchmark.task), *(network.method for network in networks)]
     log = open_log(cache_folder() / "scores" / f"{benchmark.name}.jsonl", resume=options.resume)
     scoring = Scoring(lpips, log, options.save_images, ranks)

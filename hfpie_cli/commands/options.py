@@ -16,6 +16,7 @@ import typer
 
 from ..console import Console
 from ..errors import ExitCode, HfpieError
+from ..hub import Hub
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,17 @@ class TalkOptions:
         return Console(quiet=self.quiet, json=self.json)
 
 
-TALK = {field.name for field in dataclasses.fields(TalkOptions)}
+@dataclass(frozen=True, kw_only=True)
+class HubOptions(TalkOptions):
+    """What every command understands that may fetch weights."""
+
+    offline: Annotated[bool, typer.Option("--offline", help="Never ask the Hub; use what is here.")] = False
+
+    def hub(self) -> Hub:
+        return Hub.from_environment(offline=self.offline, progress=sys.stderr.isatty() and not self.quiet)
+
+
+COMMON = {field.name for field in dataclasses.fields(HubOptions)}
 Options = TypeVar("Options", bound=TalkOptions)
 
 
@@ -43,7 +54,9 @@ def add_command(
         inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=_default(field), annotation=hints[field.name]
         )
-        for field in sorted(dataclasses.fields(options), key=lambda field: field.name in TALK)  # those of all come last
+        for field in sorted(
+            dataclasses.fields(options), key=lambda field: field.name in COMMON
+        )  # those of all come last
     ]
 
     def command(**values: Any) -> None:

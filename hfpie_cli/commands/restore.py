@@ -16,7 +16,7 @@ from ..formats import DEFAULT_QUALITY, OutputStyle, check_format, format_named
 from ..jobs import Job, Naming, make_folders, plan_jobs
 from ..tasks import TASKS, Task
 from ..weights import default_weights, resolve
-from .options import TalkOptions, add_command, as_hfpie_error
+from .options import HubOptions, add_command, as_hfpie_error
 
 if TYPE_CHECKING:
     from ..photo import Photo
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestoreOptions(TalkOptions):
+class RestoreOptions(HubOptions):
     """Options of all three commands."""
 
     inputs: Annotated[
@@ -42,7 +42,10 @@ class RestoreOptions(TalkOptions):
         False
     )
     in_place: Annotated[bool, typer.Option("--in-place", help="Replace the inputs.")] = False
-    weights: Annotated[str | None, typer.Option(help="A name of weights.toml or a .safetensors file.")] = None
+    weights: Annotated[
+        str | None,
+        typer.Option(help="A name of `weights list`, a .safetensors file, or hf://owner/repo/file@revision."),
+    ] = None
     strength: Annotated[float, typer.Option(min=0, max=1, help="Share of the restored picture in the result.")] = 1.0
     tta: Annotated[bool, typer.Option("--tta", help="Average over 8 turned and mirrored inputs: 8 times slower.")] = (
         False
@@ -143,7 +146,7 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
 
 
 def _load(options: RestoreOptions, default: str, scale: int) -> Restorer:
-    weights = resolve(options.weights or default)
+    weights = resolve(options.weights or default, options.hub())
     import torch
 
     from ..restore import Restorer
@@ -161,7 +164,10 @@ def _load(options: RestoreOptions, default: str, scale: int) -> Restorer:
         out_scale=scale,
     )
     if (scale == 1) != (restorer.scale == 1) or scale > restorer.scale:
-        raise UsageError(f"{weights.name}: a network of scale {restorer.scale}", "choose weights made for this task")
+        hint = "choose weights made for this task" + (
+            f", or --scale {restorer.scale}" if 1 < restorer.scale < scale else ""
+        )
+        raise UsageError(f"{weights.name}: a network of scale {restorer.scale}", hint)
     return restorer
 
 

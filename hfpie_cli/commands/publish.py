@@ -1,0 +1,107 @@
+"""`hfpie weights convert|push`: from a pickle to safetensors, and from here to the Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import ExitCode, UsageError
+from ..hub import upload
+from ..publish import contents, publishable
+from ..weights import locate
+from .options import HubOptions, TalkOptions, add_command
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions(TalkOptions):
+    """Options of `hfpie weights convert`."""
+
+    source: Annotated[Path, typer.Argument(help="A pickled checkpoint, such as file.pth.")]
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: FILE.safetensors beside it.")] = None
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushOptions(HubOptions):
+    """Options of `hfpie weights push`."""
+
+    repo: Annotated[str, typer.Option(help="The repository, owner/name; made if it is not there.")]
+    names: Annotated[
+        list[str], typer.Argument(help="Checkpoints of ours; default: all trained ones.", show_default=False)
+    ] = field(default_factory=list)
+    private: Annotated[bool, typer.Option("--private", help="A new repository is for you alone.")] = False
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only show what would be done.")] = False
+
+
+def register(app: typer.Typer) -> None:
+    """Add the two commands."""
+    add_command(
+        app,
+        "convert",
+        ConvertOptions,
+        convert_file,
+        summary="Turn a pickled checkpoint into safetensors, without running its code.",
+        examples="Examples: [bold]hfpie weights convert 4x-net.pth[/] | "
+        "[bold]hfpie weights convert net.pth -o net.safetensors --overwrite[/]",
+    )
+    add_command(
+        app,
+        "push",
+        PushOptions,
+        push,
+        summary="Publish our checkpoints on the Hub, with a model card.",
+        examples="Examples: [bold]hfpie weights push --repo me/hfpie[/] (shows it) | "
+        "[bold]hfpie weights push --repo me/hfpie --yes[/] (does it)",
+    )
+
+
+def convert_file(options: ConvertOptions) -> int:
+    """Convert and say what it is."""
+    from ..convert import convert
+
+    target = options.output or options.source.with_suffix(".safetensors")
+    config = convert(options.source, target, overwrite=options.overwrite)
+    kind = f"a network of hfpie, scale {config.scale}" if config else "weights as they were, for spandrel to recognise"
+    console = options.console()
+    console.say(f"{options.source} -> {target}  {kind}")
+    console.result({"input": str(options.source), "output": str(target), "ours": config is not None})
+    return ExitCode.OK
+
+
+def push(options: PushOptions) -> int:
+    """Verify the files, show the card and the list; with --yes upload them and tell what weights.toml must say."""
+    console, hub = options.console(), options.hub()
+    if options.repo.count("/") != 1:
+        raise UsageError(f"{options.repo}: not the name of a repository", "write owner/name")
+    entries = publishable(options.names)
+    for entry in entries:
+        locate(entry, hub)
+    files = contents(entries, options.repo)
+    if not options.yes:
+        _show(files, options)
+        return ExitCode.OK
+    message = f"Add {', '.join(entry.name for entry in entries)}"
+    commit = upload(files, options.repo, hub, private=options.private, message=message)
+    console.say(f"published as hf://{options.repo}@{commit}; weights.toml must say, of each:")
+    console.say(f'repo = "{options.repo}"\nrevision = "{commit}"')
+    for entry in entries:
+        console.result(
+            {"name": entry.name, "repo": options.repo, "file": entry.file, "revision": commit, "uploaded": True}
+        )
+    return ExitCode.OK
+
+
+def _show(files: Mapping[str, Path | bytes], options: PushOptions) -> None:
+    """The model card and the list, on standard output; records alone with --json."""
+    console = options.console()
+    for path, content in files.items():
+        if isinstance(content, bytes) and not options.json:
+            typer.echo(content.decode())
+        size = len(content) if isinstance(content, bytes) else content.stat().st_size
+        console.say(f"would upload {path}, {size:,} bytes, to {options.repo}")
+        console.result({"repo": options.repo, "file": path, "size": size, "uploaded": False})
+    console.say("nothing was uploaded; --yes does it")

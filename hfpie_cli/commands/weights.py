@@ -1,0 +1,187 @@
+"""`hfpie weights list|info|pull|verify`; its other commands are in `publish.py`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..console import Console
+from ..errors import ExitCode, UnavailableError, UsageError
+from ..hub import SCHEME, Hub, HubFile, fetch
+from ..lock import locked
+from ..weights import TEST_WEIGHTS, Entry, locate, table, whereabouts
+from . import publish
+from .options import HubOptions, add_command
+
+HEADINGS = ("name", "task", "scale", "size", "parameters", "where", "licence")
+NUMBERS = {"scale", "size", "parameters"}  # columns that stand to the right
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOptions(HubOptions):
+    """Options of `hfpie weights list`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoOptions(HubOptions):
+    """Options of `hfpie weights info`."""
+
+    name: Annotated[str, typer.Argument(help="A name of `weights list`.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PullOptions(HubOptions):
+    """Options of `hfpie weights pull`."""
+
+    names: Annotated[list[str], typer.Argument(help="Names of `weights list`, or hf://owner/repo/file@revision.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions(HubOptions):
+    """Options of `hfpie weights verify`."""
+
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Names of `weights list`; default: all whose files are here.", show_default=False),
+    ] = field(default_factory=list)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    weights = typer.Typer(name="weights", help="List, download, check and publish weights.", no_args_is_help=True)
+    add_command(
+        weights,
+        "list",
+        ListOptions,
+        show_list,
+        summary="List every checkpoint that hfpie knows by name.",
+        examples="Examples: [bold]hfpie weights list[/] | [bold]hfpie weights list --json[/]",
+    )
+    add_command(
+        weights,
+        "info",
+        InfoOptions,
+        show_info,
+        summary="Tell all that is known of a checkpoint.",
+        examples="Examples: [bold]hfpie weights info compact.denoise[/] | "
+        "[bold]hfpie weights info RealESRGAN_x4plus --json[/]",
+    )
+    add_command(
+        weights,
+        "pull",
+        PullOptions,
+        pull,
+        summary="Download checkpoints and verify them, to use them offline later.",
+        examples="Examples: [bold]hfpie weights pull RealESRGAN_x4plus[/] | "
+        "[bold]hfpie weights pull hf://owner/repo/file.safetensors@main[/]",
+    )
+    add_command(
+        weights,
+        "verify",
+        VerifyOptions,
+        verify,
+        summary="Compare the files that are here with their SHA-256.",
+        examples="Examples: [bold]hfpie weights verify[/] | [bold]hfpie weights verify compact.denoise[/]",
+    )
+    publish.register(weights)
+    app.add_typer(weights)
+
+
+def show_list(options: ListOptions) -> int:
+    """Print the table, or one JSON object a checkpoint."""
+    hub, console = options.hub(), options.console()
+    entries = [entry for name, entry in table().items() if name != TEST_WEIGHTS]
+    if options.json:
+        for entry in entries:
+            console.result(_record(entry, hub))
+    else:
+        _print_table([_cells(entry, hub) for entry in entries])
+    return ExitCode.OK
+
+
+def _cells(entry: Entry, hub: Hub) -> tuple[str, ...]:
+    size = f"{entry.size / 1e6:.1f} MB" if entry.size else ""
+    parameters = f"{entry.parameters / 1e6:.2f} M" if entry.parameters else ""
+    return entry.name, entry.task, f"x{entry.scale}", size, parameters, whereabouts(entry, hub), entry.licence
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+
+    view = Table(box=None)
+    for heading in HEADINGS:
+        view.add_column(
+            heading, justify="right" if heading in NUMBERS else "left", no_wrap=heading != "licence", overflow="fold"
+        )
+    for row in rows:
+        view.add_row(*row)
+    RichConsole().print(view)
+
+
+def _record(entry: Entry, hub: Hub) -> dict[str, Any]:
+    """All that weights.toml says, where the file is, and what the lock file says of it."""
+    record = dataclasses.asdict(entry) | {"where": whereabouts(entry, hub)}
+    known = locked(entry.on_hub) if entry.on_hub and not entry.pinned else None
+    return record | (dataclasses.asdict(known) if known else {})
+
+
+def show_info(options: InfoOptions) -> int:
+    """Print what is known, one line each, or as one JSON object."""
+    record = _record(_entry(options.name), options.hub())
+    if options.json:
+        options.console().result(record)
+        return ExitCode.OK
+    scores = record.pop("scores")
+    for key, value in (record | scores).items():
+        if value not in ("", 0):
+            typer.echo(f"{key:>12}  {value}" if key in record else f"{'score':>12}  {key}: {value}")
+    return ExitCode.OK
+
+
+def pull(options: PullOptions) -> int:
+    """Fetch each, unless the package has it; the first that fails ends the run."""
+    hub, console = options.hub(), options.console()
+    for name in options.names:
+        if name.startswith(SCHEME):
+            _report(console, name, fetch(HubFile.parse(name), hub).path, "downloaded and verified")
+            continue
+        entry = _entry(name)
+        path = locate(entry, hub)
+        if entry.shipped is None:
+            _report(console, name, path, "downloaded and verified")
+        else:
+            _report(console, name, path, f"{'' if entry.repo else 'not published, '}shipped with the package")
+    return ExitCode.OK
+
+
+def verify(options: VerifyOptions) -> int:
+    """Verify all that are here; wrong ones are told at once and make the exit code 4."""
+    hub = dataclasses.replace(options.hub(), offline=True)
+    names = options.names or [e.name for e in table().values() if whereabouts(e, hub) in ("shipped", "cached")]
+    console, wrong = options.console(), False
+    for name in names:
+        try:
+            _report(console, name, locate(_entry(name), hub), "as it should be")
+        except UnavailableError as error:
+            wrong = True
+            console.error(error)
+            console.result({"name": name, "error": error.message, "hint": error.hint})
+    return ExitCode.UNAVAILABLE if wrong else ExitCode.OK
+
+
+def _entry(name: str) -> Entry:
+    entry = table().get(name)
+    if entry is None:
+        raise UsageError(f"no weights named {name!r}", f"there are {', '.join(table())}")
+    return entry
+
+
+def _report(console: Console, name: str, path: Path, state: str) -> None:
+    console.say(f"{name}: {state} ({path})")
+    console.result({"name": name, "path": str(path), "state": state})
