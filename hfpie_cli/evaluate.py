@@ -103,7 +103,7 @@ def _score_case(
 ) -> Iterable[tuple[Method, Row]]:
     pair: Pair | None = None
     for method in methods:
-        protocol = (benchmark.name, benchmark.task, benchmark.protocol, benchmark.border, case.name)
+        protocol = (benchmark.name, benchmark.task, benchmark.protocol, benchmark.border, case.name, case.number)
         key = key_of((__version__, *scoring.metrics, *protocol, method.name, method.made_of), case.sources)
         image = _image_path(scoring.images, method.name, case.name)
         row = scoring.log.known.get(key) if scoring.log else None

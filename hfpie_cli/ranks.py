@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
+PATIENCE = timedelta(days=7)  # that the first process to finish its share has for the last
 Item = TypeVar("Item")
 
 
@@ -48,7 +50,7 @@ def joined_ranks() -> Iterator[Ranks]:
         return
     from torch import distributed
 
-    distributed.init_process_group("gloo")
+    distributed.init_process_group("gloo", timeout=PATIENCE)
     try:
         yield Ranks(int(os.environ["RANK"]), count, int(os.environ["LOCAL_RANK"]))
     finally:

@@ -79,6 +79,14 @@ def test_sidd_is_read_from_its_mat_files(tmp_path, rng):
     assert np.array_equal(pair.degraded.pixels, clean[1, 1] + 5)
 
 
+def test_a_mat_file_that_is_none_is_named(tmp_path):
+    (tmp_path / "SIDD").mkdir()
+    for name in ("ValidationGtBlocksSrgb", "ValidationNoisyBlocksSrgb"):
+        (tmp_path / f"SIDD/{name}.mat").write_bytes(b"<html>please log in</html>" * 20)
+    with pytest.raises(UnavailableError, match=r"ValidationGtBlocksSrgb.mat: not a .mat file"):
+        open_benchmark("SIDD", tmp_path)
+
+
 PUBLISHED = {  # degradation: the data set, the task, a degraded and a clean file as they are named where they come from
     "val_blur_jpeg": ("REDS", "deblur", "val/val_blur_jpeg/000/00000012.jpg", "val/val_sharp/000/00000012.png"),
     "val_blur": ("REDS", "deblur", "val/val_blur/000/00000012.png", "val/val_sharp/000/00000012.png"),

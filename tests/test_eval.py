@@ -173,16 +173,19 @@ def test_an_interrupted_run_keeps_its_scores_and_goes_on(arguments, monkeypatch,
     assert resumed.stdout == run(*arguments, "--json").stdout
 
 
-@pytest.mark.parametrize("change", ["--overlap=16", "--tta", "--degradation=awgn-10", "the picture"])
+@pytest.mark.parametrize("change", ["--overlap=16", "--tta", "--degradation=awgn-10", "the picture", "its number"])
 def test_stale_scores_are_never_mixed_in(arguments, photos, monkeypatch, change):
     run(*arguments)
     if change == "the picture":
         save_picture(photos / "0.png", smooth_picture(9))
+    if change == "its number":
+        (photos / "0.png").unlink()
     measure, seen = evaluate.measure, []
     monkeypatch.setattr(evaluate, "measure", lambda *given: seen.append(given) or measure(*given))
-    result = run(*arguments, "--resume", *([] if change == "the picture" else [change]))
+    result = run(*arguments, "--resume", *([change] if change.startswith("--") else []))
     assert result.exit_code == 0, result.stderr
-    assert len(seen) == {"--overlap=16": 3, "--tta": 3, "--degradation=awgn-10": 9, "the picture": 3}[change]
+    expected = {"--overlap=16": 3, "--tta": 3, "--degradation=awgn-10": 9, "the picture": 3, "its number": 6}
+    assert len(seen) == expected[change]
 
 
 def test_several_processes_make_the_same_table(photos, tmp_path, monkeypatch):

@@ -30,9 +30,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Case:
-    """One picture of a benchmark, opened when its turn comes. sources: the files that it is made from."""
+    """One picture of a benchmark, opened when its turn comes.
+
+    number: its place in the whole benchmark, which seeds what is random. sources: the files that it is made from.
+    """
 
     name: str
+    number: int
     sources: tuple[Path, ...]
     open: Callable[[], Pair]
 
@@ -83,8 +87,8 @@ def open_folders(degraded: Path, clean: Path, task: str | None) -> Benchmark:
     if task is None:
         raise UsageError("two folders do not say what is scored", "say --task denoise, deblur or sr")
     cases = [
-        Case(path.relative_to(clean).as_posix(), (small, path), partial(_read_pair, small, path, task))
-        for small, path in pair_folders(degraded, clean)
+        Case(path.relative_to(clean).as_posix(), number, (small, path), partial(_read_pair, small, path, task))
+        for number, (small, path) in enumerate(pair_folders(degraded, clean))
     ]
     return Benchmark(degraded.name, task, "", f"pairs of {degraded} and {clean}", tuple(cases))
 
@@ -134,8 +138,8 @@ def _published(entry: DataSet, folder: Path, track: Track) -> Benchmark:
     else:
         protocol = f"published pairs, {track.degraded}"
         cases = [
-            Case(_name(path, folder, track.clean), (small, path), partial(_read_pair, small, path, track.task))
-            for small, path in find_pairs(folder, track.degraded, track.clean)
+            Case(_name(path, folder, track.clean), number, (small, path), partial(_read_pair, small, path, track.task))
+            for number, (small, path) in enumerate(find_pairs(folder, track.degraded, track.clean))
         ]
     return Benchmark(entry.name, track.task, track.name, protocol, tuple(cases))
 
@@ -148,13 +152,13 @@ def _degraded_here(entry: DataSet, folder: Path, task: str, degradation: str | N
     if not entry.clean:
         raise UsageError(f"{entry.name} has no clean pictures to degrade", entry.about)
     try:
-        paths = find_photos(folder, entry.clean)[-entry.held_out :]
+        paths = find_photos(folder, entry.clean)[-entry.held_out :]  # all of them for 0
     except UnavailableError as error:
         raise UnavailableError(error.message, entry.advice(folder, entry.clean)) from None
     last = f"the last {entry.held_out} pictures, " if entry.held_out else ""
     cases = [
-        Case(_name(path, folder, entry.clean), (path,), partial(_degrade, path, task, degradation, index))
-        for index, path in enumerate(paths)
+        Case(_name(path, folder, entry.clean), number, (path,), partial(_degrade, path, task, degradation, number))
+        for number, path in enumerate(paths)
     ]
     protocol = f"{last}{degradation}, random generator seeded by the picture's number"
     return Benchmark(entry.name, task, degradation, protocol, tuple(cases))
@@ -188,17 +192,23 @@ def _read_pair(degraded: Path, clean: Path, task: str) -> Pair:
 
 def _blocks(degraded: Path, clean: Path) -> list[Case]:
     """The blocks of two .mat files of arrays (pictures, blocks, 256, 256, 3) uint8, named as the files are."""
-    from scipy.io import whosmat
-
-    shapes = {path: {name: shape for name, shape, _ in whosmat(path)}.get(path.stem) for path in (degraded, clean)}
-    shape = shapes[clean]
-    if shape is None or len(shape) != 5 or shape != shapes[degraded]:
+    shape = _mat_shape(clean)
+    if len(shape) != 5 or shape != _mat_shape(degraded):
         raise UnavailableError(f"{clean} and {degraded} hold other arrays than published", "fetch them again")
     return [
-        Case(f"{picture:02}-{block:02}", (degraded, clean), partial(_read_block, degraded, clean, picture, block))
-        for picture in range(shape[0])
-        for block in range(shape[1])
+        Case(f"{row:02}-{column:02}", number, (degraded, clean), partial(_read_block, degraded, clean, row, column))
+        for number, (row, column) in enumerate(np.ndindex(*shape[:2]))
     ]
+
+
+def _mat_shape(path: Path) -> tuple[int, ...]:
+    """Of the array that has the file's name; empty if there is none."""
+    from scipy.io import whosmat
+
+    try:
+        return next((tuple(shape) for name, shape, _ in whosmat(path) if name == path.stem), ())
+    except (ValueError, NotImplementedError, OSError) as error:
+        raise UnavailableError(f"{path}: not a .mat file of version 5 ({error})", "fetch it again") from None
 
 
 def _read_block(degraded: Path, clean: Path, picture: int, block: int) -> Pair:
