@@ -138,10 +138,11 @@ def _check_size(restored: Pixels, pair: Pair, name: str) -> None:
 
 
 def _image_path(folder: Path | None, method: str, case: str) -> Path | None:
+    """Where a restored picture is kept: `non-local_means/000/00000012.png`; a.jpg and a.png stay two files."""
     if folder is None:
         return None
     label = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in method).strip("_")
-    return folder / label / Path(case).with_suffix(".png")
+    return folder / label / (case if case.endswith(".png") else f"{case}.png")
 
 
 def _save(path: Path | None, pixels: Pixels) -> None:

@@ -62,12 +62,14 @@ class Board:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        return tuple(self.lines[0].values)
+        """Its columns: what any of its rows has."""
+        return tuple(metric for metric in HEADINGS if any(metric in line.values for line in self.lines))
 
     def best(self, metric: str) -> float:
         """The best measured mean."""
-        values = [line.values[metric] for line in self.lines if not line.source and not math.isnan(line.values[metric])]
-        return (min if metric in LOWER_IS_BETTER else max)(values, default=math.nan)
+        values = [line.values.get(metric, math.nan) for line in self.lines if not line.source]
+        best = min if metric in LOWER_IS_BETTER else max
+        return best((value for value in values if not math.isnan(value)), default=math.nan)
 
 
 def make_board(benchmark: Benchmark, scores: Sequence[Scores]) -> Board:

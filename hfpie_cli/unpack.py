@@ -6,6 +6,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
@@ -41,7 +42,7 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str], progress: Progres
         for name, prefix in places.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / prefix).rename(folder / name)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise UnavailableError(f"{archive}: not a sound archive ({error})", "fetch it again") from None
     except OSError as error:
         raise UnavailableError(f"{archive}: cannot be unpacked to {folder} ({error.strerror})", "make room") from None

@@ -120,6 +120,10 @@ def test_links_bombs_and_broken_archives_are_refused(tmp_path):
     whole = zipped({"a/1.png": picture(), "a/2.png": picture()})
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "flipped.zip").write_bytes(whole[:60] + bytes([whole[60] ^ 1]) + whole[61:])
+    with zipfile.ZipFile(tmp_path / "deflated.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/1.png", bytes(range(256)) * 9)
+    deflated = (tmp_path / "deflated.zip").read_bytes()
+    (tmp_path / "deflated.zip").write_bytes(deflated[:40] + bytes([deflated[40] ^ 255]) + deflated[41:])
     (tmp_path / "other.zip").write_bytes(zipped({"b/1.png": b"1"}))
     (tmp_path / "target").mkdir()
     reasons = {
@@ -127,6 +131,7 @@ def test_links_bombs_and_broken_archives_are_refused(tmp_path):
         "bomb": "absurd",
         "cut": "not a sound archive",
         "flipped": "not a sound archive",
+        "deflated": "not a sound archive",
         "other": "no folder a",
     }
     for name, reason in reasons.items():
