@@ -17,23 +17,25 @@ from .metrics import PEAK, Samples, gmsd, luma, psnr, shave, ssim, to_8bit_range
 from .photo import FULL_SCALE, Photo, Pixels, to_8bit
 from .photo_writer import write_photo
 from .ranks import Ranks
+from .restore import Progress
 from .score_log import Row, ScoreLog, key_of
 
 METRICS = ("psnr", "ssim", "psnr_y", "ssim_y", "gmsd")  # RGB, then Matlab's Y channel, then the gradients
 LPIPS = "lpips"  # where it can be had
 
 Distance = Callable[[Samples, Samples], float]
+Restore = Callable[[Photo, Progress], Photo]
 
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the table. restore: degraded photo to restored photo. made_of: text that changes when its results may.
+    """A row of the table. restore: degraded photo to restored photo, telling how far it is.
 
-    samples: how its pixels become numbers from 0 to 255.
+    made_of: text that changes when its results may. samples: how its pixels become numbers from 0 to 255.
     """
 
     name: str
-    restore: Callable[[Photo], Photo]
+    restore: Restore
     made_of: str = ""
     samples: Callable[[Pixels], Samples] = to_8bit_range
 
@@ -72,7 +74,16 @@ class Scoring:
 
 def input_method() -> Method:
     """The row of the degraded pictures themselves, neither clipped nor rounded."""
-    return Method("input", lambda photo: photo, samples=_as_given)
+    return Method("input", at_once(lambda photo: photo), samples=_as_given)
+
+
+def at_once(restore: Callable[[Photo], Photo]) -> Restore:
+    """A way to restore that has no steps to tell of."""
+    return lambda photo, progress: restore(photo)
+
+
+def unwatched(done: int, total: int) -> None:
+    """The progress of what nobody watches."""
 
 
 def score(
@@ -111,7 +122,7 @@ def _score_case(
             pair = pair or case.open()
             if bar:
                 bar.start(f"{case.name} {method.name}", pair.degraded.height * pair.degraded.width / 1e6)
-            restored = method.restore(pair.degraded).pixels
+            restored = method.restore(pair.degraded, bar.tiles if bar else unwatched).pixels
             _check_size(restored, pair, f"{case.name}, {method.name}")
             row = measure(method.samples(restored), pair, benchmark.border, scoring.lpips)
             _save(image, restored)

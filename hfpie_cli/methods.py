@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from .baselines import BASELINES
 from .errors import UsageError
-from .evaluate import Method, input_method
+from .evaluate import Method, at_once, input_method
 from .files import sha256_of
 from .hub import Hub
 from .photo import Photo
-from .restore import Restorer
+from .restore import Progress, Restorer
 from .tasks import TASKS
 from .weights import default_weights, resolve
 
@@ -36,9 +36,9 @@ class Network:
     how: str
     restorer: Restorer
 
-    def restore(self, photo: Photo) -> Photo:
+    def restore(self, photo: Photo, progress: Progress) -> Photo:
         """As `hfpie` restores a photo."""
-        return self.restorer.restore(photo).photo
+        return self.restorer.restore(photo, progress).photo
 
     @property
     def method(self) -> Method:
@@ -72,4 +72,4 @@ def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hu
 def classical_methods(task: str) -> list[Method]:
     """The degraded input, where it has the clean picture's size, and the methods that need no training."""
     plain = [] if task == "sr" else [input_method()]
-    return plain + [Method(name, restore) for name, restore in BASELINES[task].items()]
+    return plain + [Method(name, at_once(restore)) for name, restore in BASELINES[task].items()]

@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from . import __version__
 from .data.benchmarks import Benchmark
-from .evaluate import Method, Scores
+from .evaluate import Scores
 from .files import atomic_path
 from .methods import Network
 from .paper import TOLERANCE
@@ -30,10 +30,9 @@ from .scoreboard import DIGITS, HEADINGS, LOWER_IS_BETTER, OTHER_PROTOCOL, Board
 
 @dataclass(frozen=True)
 class Subject:
-    """What a table was made from: the rows' methods, and the networks among them, the one under test first."""
+    """What a table is about: its networks, the one under test first."""
 
     benchmark: Benchmark
-    methods: tuple[Method, ...]
     networks: tuple[Network, ...]
 
 

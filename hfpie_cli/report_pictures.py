@@ -13,7 +13,7 @@ from PIL import Image
 
 from .baselines import enlarge_bicubic
 from .data.benchmarks import Pair
-from .evaluate import Method
+from .evaluate import Method, unwatched
 from .metrics import Samples
 from .photo import to_8bit
 
@@ -43,7 +43,7 @@ def make_crop(pair: Pair, method: Method) -> Crop:
     """Restore a pair once more and cut out where the degraded picture (enlarged, if need be) is most wrong."""
     same_size = pair.degraded.pixels.shape == pair.clean.shape
     before = to_8bit((pair.degraded if same_size else enlarge_bicubic(pair.degraded)).pixels)
-    after = to_8bit(method.restore(pair.degraded).pixels)
+    after = to_8bit(method.restore(pair.degraded, unwatched).pixels)
     before_error, after_error = difference(before, pair.clean), difference(after, pair.clean)
     top, left = worst_window(before_error, CROP_HEIGHT, CROP_WIDTH)
     window = (slice(top, top + CROP_HEIGHT), slice(left, left + CROP_WIDTH))

@@ -17,7 +17,7 @@ from hfpie_cli.baselines import enlarge_bicubic, noise_sigma
 from hfpie_cli.cli import app
 from hfpie_cli.data.benchmarks import open_benchmark
 from hfpie_cli.datasets import table
-from hfpie_cli.evaluate import Method, Scores, Scoring, input_method, score
+from hfpie_cli.evaluate import Method, Scores, Scoring, at_once, input_method, score
 from hfpie_cli.scoreboard import make_board, records
 
 from .conftest import save_picture, smooth_picture
@@ -40,7 +40,7 @@ def run(*arguments):
 
 def test_bicubic_enlarges_pairs(photos):
     benchmark = open_benchmark(str(photos), photos.parent, "sr")
-    scores = score(benchmark, [Method("bicubic", enlarge_bicubic)])
+    scores = score(benchmark, [Method("bicubic", at_once(enlarge_bicubic))])
     assert scores[0].means()["psnr_y"] > 35
 
 

@@ -162,7 +162,7 @@ def _score(
     except KeyboardInterrupt:
         console.say("the scores so far are kept: the same command with --resume goes on")
         raise
-    return make_board(benchmark, scores), Subject(benchmark, tuple(methods), tuple(networks))
+    return make_board(benchmark, scores), Subject(benchmark, tuple(networks))
 
 
 def _settings(options: EvalOptions, ranks: Ranks) -> NetworkSettings:
