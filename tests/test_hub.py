@@ -35,8 +35,9 @@ def hub(server, tmp_path) -> Hub:
 
 
 def contents(hub) -> list:
-    """The files in the cache that are more than notes."""
-    return [p for p in hub.cache.rglob("*") if p.is_file() and {"snapshots", "blobs"} & set(p.parts)]
+    """The files in the cache that are more than notes, or than what older clients keep to resume from."""
+    kept = {"snapshots", "blobs"}
+    return [p for p in hub.cache.rglob("*") if p.is_file() and kept & set(p.parts) and p.suffix != ".incomplete"]
 
 
 def test_a_file_is_downloaded_once(server, hub):

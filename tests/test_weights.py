@@ -80,8 +80,9 @@ def denoise(*options: str, code: int = 0):
 
 
 def cached() -> list[Path]:
-    """The files of the Hub that lie in the cache."""
-    return [p for p in Path("cache/huggingface").rglob("*") if p.is_file() and {"snapshots", "blobs"} & set(p.parts)]
+    """The files of the Hub that lie in the cache under their final names."""
+    files = [path for path in Path("cache/huggingface").rglob("*") if path.is_file() and path.suffix != ".incomplete"]
+    return [path for path in files if {"snapshots", "blobs"} & set(path.parts)]
 
 
 @pytest.mark.parametrize("name", ["pinned", "theirs", f"hf://they/theirs/net.safetensors@{COMMIT}"])
