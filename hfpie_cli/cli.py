@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from . import __version__
+from .commands import data, restore, train, weights
 from .commands import eval as evaluation
-from .commands import restore, train, weights
 
 app = typer.Typer(
     name="hfpie",
@@ -38,6 +38,7 @@ def root(
 restore.register(app)
 train.register(app)
 evaluation.register(app)
+data.register(app)
 weights.register(app)
 
 

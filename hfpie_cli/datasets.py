@@ -31,14 +31,18 @@ class Track:
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip file of a data repository. gives: the folders below the set's own that it unpacks to."""
+    """A zip file of a data repository. gives: the folders below the set's own that it unpacks to.
+
+    train: whether it is wanted for training only.
+    """
 
     file: str
     gives: tuple[str, ...]
+    train: bool = False
 
 
 @dataclass(frozen=True)
-class Hub:
+class Repository:
     """A data repository on the Hub and the commit that it is read at."""
 
     repo: str
@@ -56,12 +60,13 @@ class DataSet:
     size: str
     source: str
     clean: str = ""
+    pictures: int = 0
     task: str | None = None
     held_out: int = 0
     tracks: tuple[Track, ...] = ()
     train: str = ""
     train_degraded: str = ""
-    hub: Hub | None = None
+    hub: Repository | None = None
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -90,8 +95,8 @@ def find(name: str) -> DataSet | None:
 def _parse(name: str, entry: dict[str, Any]) -> DataSet:
     entry["tracks"] = tuple(Track(**track) for track in entry.get("tracks", ()))
     if hub := entry.pop("hub", None):
-        archives = tuple(Archive(archive["file"], tuple(archive["gives"])) for archive in hub["archives"])
-        entry["hub"] = Hub(hub["repo"], hub["revision"], archives)
+        archives = tuple(Archive(**archive | {"gives": tuple(archive["gives"])}) for archive in hub["archives"])
+        entry["hub"] = Repository(hub["repo"], hub["revision"], archives)
     return DataSet(name, **entry)
 
 

@@ -1,6 +1,6 @@
 """Picture quality: how far a restored picture is from the clean one.
 
-Arrays are RGB (h, w, 3) or one channel (h, w), in units of 0 to 255; PSNR in dB, SSIM without unit.
+Arrays are RGB (h, w, 3) or one channel (h, w), in units of 0 to 255; PSNR in dB, SSIM and GMSD without unit.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ Samples = NDArray[np.float64]
 PEAK = 255.0
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5  # Wang et al. 2004
 SSIM_C1, SSIM_C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
+GMSD_C = 170.0  # Xue et al. 2014, as in the paper's equation 3
+PREWITT = np.array([[1, 0, -1], [1, 0, -1], [1, 0, -1]], np.float64) / 3
+GREY = np.array([0.2989, 0.5870, 0.1140])  # Matlab's rgb2gray, which GMSD is defined on
 LUMA = np.array([65.481, 128.553, 24.966]) / 255  # Matlab's rgb2ycbcr (BT.601): Y = 16 + LUMA . RGB, 16 to 235
 
 
@@ -65,6 +68,31 @@ def _window(channel: Samples) -> Samples:
     kernel = cv2.getGaussianKernel(SSIM_WINDOW, SSIM_SIGMA)
     smooth = np.asarray(cv2.sepFilter2D(np.ascontiguousarray(channel), cv2.CV_64F, kernel, kernel), np.float64)
     return shave(smooth, SSIM_WINDOW // 2)
+
+
+def gmsd(restored: Samples, clean: Samples) -> float:
+    """Gradient magnitude similarity deviation (Xue et al. 2014): 0 for equal pictures, larger is worse.
+
+    The grey pictures are halved by averaging, the gradients are Prewitt's, the map's standard deviation is the score.
+    A side shorter than four pixels gives NaN. Raises ValueError for unequal shapes.
+    """
+    _check(restored, clean)
+    if min(clean.shape[:2]) < 4:
+        return float("nan")
+    x, y = _gradient(_halved_grey(restored)), _gradient(_halved_grey(clean))
+    similarity = (2 * x * y + GMSD_C) / (x**2 + y**2 + GMSD_C)
+    return float(similarity.std(ddof=1))
+
+
+def _halved_grey(picture: Samples) -> Samples:
+    grey = picture @ GREY if picture.ndim == 3 else picture
+    height, width = (n // 2 * 2 for n in grey.shape)
+    return grey[:height, :width].reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+
+
+def _gradient(grey: Samples) -> Samples:
+    across, down = (cv2.filter2D(grey, -1, kernel, borderType=cv2.BORDER_CONSTANT) for kernel in (PREWITT, PREWITT.T))
+    return np.sqrt(np.asarray(across) ** 2 + np.asarray(down) ** 2)
 
 
 def _check(restored: Samples, clean: Samples) -> None:

@@ -14,13 +14,13 @@ from .losses import LossConfig
 from .metrics import psnr, to_8bit_range
 from .models.discriminator import Discriminator
 from .models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
-from .parallel import together
+from .ranks import Ranks
 from .weights import resolve
 
 HIGHPASS_WEIGHTS = "compact.highpass"
 HIGHPASS_BORDER = 8  # pixels not scored: the FFT wraps around there
 SCORE_LIMIT = 50.0  # dB: nearer than that no one sees, and infinity would stand for ever as the best mean
-CPU = torch.device("cpu")
+CPU, ALONE = torch.device("cpu"), Ranks()
 DISCRIMINATOR_BETAS = (0.5, 0.99)
 
 
@@ -35,7 +35,7 @@ class Objective(Protocol):
 class Restoration:
     """L1, high-pass and adversarial terms, with or without soft GMS masking; scored by RGB PSNR."""
 
-    def __init__(self, config: LossConfig, device: torch.device = CPU) -> None:
+    def __init__(self, config: LossConfig, device: torch.device = CPU, ranks: Ranks = ALONE) -> None:
         self.config = config
         self.highpass: HighpassNetwork | None = None
         self.adversary: Adversary | None = None
@@ -44,7 +44,7 @@ class Restoration:
             assert isinstance(network, HighpassNetwork)
             self.highpass = network.requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.adversarial > 0:
-            self.adversary = Adversary(config.discriminator_width, config.discriminator_rate, device)
+            self.adversary = Adversary(config.discriminator_width, config.discriminator_rate, device, ranks)
 
     def loss(self, restored: Tensor, clean: Tensor) -> Tensor:
         """The weighted sum of the terms; trains the discriminator by the way."""
@@ -72,9 +72,9 @@ class Restoration:
 class Adversary:
     """The discriminator and its optimiser: the one thing that adversarial training adds to a step."""
 
-    def __init__(self, width: int, rate: float, device: torch.device) -> None:
+    def __init__(self, width: int, rate: float, device: torch.device, ranks: Ranks) -> None:
         self.network = Discriminator(width).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._trained = together(self.network)
+        self._trained = ranks.together(self.network)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=rate, betas=DISCRIMINATOR_BETAS)
         self.steps = 0
 

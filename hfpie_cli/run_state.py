@@ -16,7 +16,7 @@ from .files import atomic_path
 from .models.highpass import HighpassConfig
 from .objectives import Adversary, HighpassExtraction, Objective, Restoration
 from .optim import make_optimizers
-from .parallel import rank, together
+from .ranks import Ranks
 
 STATE, BEST, CONFIG = "state.pt", "best.safetensors", "config.toml"
 
@@ -28,6 +28,7 @@ class Run:
     folder: Path
     config: TrainConfig
     device: Device
+    ranks: Ranks
     network: nn.Module
     trained: nn.Module  # the network as it is called in training: compiled, its gradients shared among processes
     average: nn.Module  # exponential moving average of the weights: what is validated and shipped
@@ -43,11 +44,15 @@ class Run:
         return self.objective.adversary if isinstance(self.objective, Restoration) else None
 
 
-def setup(config: TrainConfig, folder: Path, device: Device, init: Path | None = None) -> Run:
+def setup(
+    config: TrainConfig, folder: Path, device: Device, *, init: Path | None = None, ranks: Ranks | None = None
+) -> Run:
     """A new run in `folder`, or the one that the folder holds, at the step it had reached.
 
     init: a checkpoint whose weights start a new run; weights of other shapes (another scale's output) are left out.
+    ranks: the processes that train together.
     """
+    ranks = ranks or Ranks()
     torch.manual_seed(config.seed)
     network, average = build(config.network), build(config.network)
     if init is not None:
@@ -55,21 +60,22 @@ def setup(config: TrainConfig, folder: Path, device: Device, init: Path | None =
     average.load_state_dict(network.state_dict())
     for model in (network, average):
         model.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    trained = together(torch.compile(network) if config.compile else network)  # type: ignore[arg-type]
+    trained = ranks.together(torch.compile(network) if config.compile else network)  # type: ignore[arg-type]
     optimizers = make_optimizers(network, config.optimizer, config.rate)
-    run = Run(folder, config, device, network, trained, average, optimizers, _objective(config, device))
+    objective = _objective(config, device, ranks)
+    run = Run(folder, config, device, ranks, network, trained, average, optimizers, objective)
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / STATE).exists():
         _load_state(run)
-    elif rank() == 0:
+    elif ranks.leads:
         write_config(config, folder / CONFIG)
     return run
 
 
-def _objective(config: TrainConfig, device: Device) -> Objective:
+def _objective(config: TrainConfig, device: Device, ranks: Ranks) -> Objective:
     if isinstance(config.network, HighpassConfig):
         return HighpassExtraction(config.network)
-    return Restoration(config.losses, device.torch_device)
+    return Restoration(config.losses, device.torch_device, ranks)
 
 
 def _warm_start(network: nn.Module, checkpoint: Checkpoint) -> None:

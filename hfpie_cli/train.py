@@ -25,10 +25,10 @@ from .config import TrainConfig
 from .data.degrade import Picture
 from .data.pairs import CropSampler, validation_pairs
 from .data.training_set import TrainingSet
-from .errors import HfpieError
+from .errors import HfpieError, UsageError
 from .interruption import Interruption
-from .parallel import processes, rank, share, total
 from .photo import to_8bit
+from .ranks import Ranks
 from .run_log import RunLog
 from .run_state import Run, keep_best, save_state
 
@@ -43,10 +43,11 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
 
     sampler: CropSampler
     config: TrainConfig
+    ranks: Ranks
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         crop, batch = self.config.crops_at(step)
-        return self.sampler.batch(step, share(batch), crop)
+        return self.sampler.batch(step, self.ranks.share(range(batch)), crop)
 
 
 def fit(run: Run, data: TrainingSet, log: RunLog) -> None:
@@ -67,7 +68,7 @@ def fit(run: Run, data: TrainingSet, log: RunLog) -> None:
                 log.step(run.step, pace.loss(), pace.pixels_per_second())
             if run.step % run.config.validate_every == 0 or last:
                 _report(run, held_out, pace, log)
-            if rank() == 0 and (last or stop or pace.save_is_due()):
+            if run.ranks.leads and (last or stop or pace.save_is_due()):
                 pace.check()  # a state that is not finite is not kept
                 save_state(run)
             if stop:
@@ -101,11 +102,11 @@ def validate(run: Run, held_out: TrainingSet) -> dict[str, float]:
     scores = {}
     for name in run.config.validation:
         summed = torch.zeros(2, dtype=torch.float64, device=run.device.torch_device)
-        for number, (degraded, clean) in enumerate(validation_pairs(held_out, name, run.config.scale)):
-            if number % processes() == rank():
-                score = run.objective.score(restore(run, degraded), as_tensor(clean))
-                summed += torch.tensor([score, 1.0], dtype=torch.float64, device=summed.device)
-        score, count = total(summed).tolist()
+        pairs = validation_pairs(held_out, name, run.config.scale)
+        for degraded, clean in islice(pairs, run.ranks.rank, None, run.ranks.count):
+            score = run.objective.score(restore(run, degraded), as_tensor(clean))
+            summed += torch.tensor([score, 1.0], dtype=torch.float64, device=summed.device)
+        score, count = run.ranks.total(summed).tolist()
         scores[name] = score / count
     return scores
 
@@ -140,13 +141,14 @@ class Pace:
     def count(self, loss: Tensor, clean: Tensor) -> None:
         """A step is done."""
         self._losses.append(loss)
-        self._pixels += clean.shape[0] * clean.shape[2] * clean.shape[3] * processes()
+        self._pixels += clean.shape[0] * clean.shape[2] * clean.shape[3] * self._run.ranks.count
         self._run.seconds = time.monotonic() - self._started
 
     def loss(self) -> float:
         """The mean loss of all processes, which must all ask at the same step. Raises HfpieError as `check` does."""
         self.check()
-        return float(total(torch.stack(self._losses).mean()) / processes())
+        ranks = self._run.ranks
+        return float(ranks.total(torch.stack(self._losses).mean()) / ranks.count)
 
     def check(self) -> None:
         """Raises HfpieError if a loss was not finite."""
@@ -172,31 +174,35 @@ class Pace:
 def _batches(run: Run, training: TrainingSet) -> Iterable[tuple[Tensor, Tensor]]:
     """The batches of the steps that are left, on the run's device."""
     config, on_gpu = run.config, run.device.torch_device.type == "cuda"
+    for _, batch in (config.crops_at(0), config.crops_at(config.steps - 1)):
+        if batch % run.ranks.count:
+            message = f"a batch of {batch} crops cannot be shared by {run.ranks.count} processes"
+            raise UsageError(message, "choose a multiple: --batch, or --set finish.batch=")
     sampler = CropSampler(training, config.degradation, config.scale, config.seed)
     loader = DataLoader(
-        Batches(sampler, config),
+        Batches(sampler, config, run.ranks),
         batch_size=None,
         sampler=range(run.step, config.steps),
         num_workers=min((os.cpu_count() or 1) - 1, MAX_LOADERS) if on_gpu else 0,
         pin_memory=on_gpu,
     )
-    for batch in loader:
-        degraded, clean = (side.to(run.device.torch_device, non_blocking=True) for side in batch)
+    for sides in loader:
+        degraded, clean = (side.to(run.device.torch_device, non_blocking=True) for side in sides)
         yield degraded, clean
 
 
 def _agreed(interruption: Interruption, run: Run) -> bool:
     """Whether to stop now: several processes ask each other, and do so only now and then."""
-    if processes() == 1:
+    if run.ranks.count == 1:
         return interruption.asked
     if run.step % CHECK_EVERY:
         return False
-    return bool(total(torch.tensor(float(interruption.asked), device=run.device.torch_device)) > 0)
+    return bool(run.ranks.total(torch.tensor(float(interruption.asked), device=run.device.torch_device)) > 0)
 
 
 def _report(run: Run, held_out: TrainingSet, pace: Pace, log: RunLog) -> None:
     loss, scores = pace.loss(), validate(run, held_out)
-    if rank() == 0:
+    if run.ranks.leads:
         log.report(run.step, run.seconds / 3600, loss, scores)
         log.sample(run.step, [_sample(run, pair) for pair in islice(_first_pairs(run, held_out), SAMPLES)])
         keep_best(run, sum(scores.values()) / len(scores))

@@ -26,6 +26,26 @@ def make_checkpoint(path: Path, *, identity: bool = False, seed: int = 0, **conf
     return path
 
 
+def smooth_picture(seed: int, size=(64, 48)) -> np.ndarray:
+    """Coarse noise enlarged: a picture with something at every scale."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (size[0] // 8, size[1] // 8, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC))
+
+
+def save_picture(path: Path, pixels: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def set5(tmp_path) -> Path:
+    """A benchmark of three small photographs."""
+    for index in range(3):
+        save_picture(tmp_path / "Set5" / f"{index}.png", smooth_picture(index))
+    return tmp_path / "Set5"
+
+
 @pytest.fixture(scope="session")
 def identity(tmp_path_factory) -> Path:
     return make_checkpoint(tmp_path_factory.mktemp("weights") / "identity.safetensors", identity=True, unshuffle=2)

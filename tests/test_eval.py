@@ -1,135 +1,211 @@
-"""Metrics against independent computations, benchmarks in their published layouts, and the command."""
+"""Scoring and `hfpie eval`: rows, quoted rows, outputs, resuming, several processes."""
 
+import csv
 import json
-from pathlib import Path
+import os
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 from scipy.io import savemat
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from typer.testing import CliRunner
 
+from hfpie_cli import evaluate
+from hfpie_cli.baselines import enlarge_bicubic, noise_sigma
 from hfpie_cli.cli import app
-from hfpie_cli.data.benchmarks import LAYOUTS, open_benchmark
-from hfpie_cli.errors import UnavailableError
-from hfpie_cli.evaluate import enlarge_bicubic, score
-from hfpie_cli.metrics import luma, psnr, ssim, to_8bit_range
+from hfpie_cli.data.benchmarks import open_benchmark
+from hfpie_cli.datasets import table
+from hfpie_cli.evaluate import Method, Scores, Scoring, at_once, input_method, score
+from hfpie_cli.scoreboard import make_board, records
+
+from .conftest import save_picture, smooth_picture
 
 
-def smooth_picture(seed: int, size=(64, 48)) -> np.ndarray:
-    """Coarse noise enlarged: a picture with something at every scale."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (size[0] // 8, size[1] // 8, 3), dtype=np.uint8)
-    return np.asarray(Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC))
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache/hfpie/scores"
 
 
 @pytest.fixture
-def photos(tmp_path) -> Path:
-    folder = tmp_path / "Set5"
-    folder.mkdir()
-    for index in range(3):
-        Image.fromarray(smooth_picture(index)).save(folder / f"{index}.png")
-    return folder
+def arguments(set5, identity):
+    return ["eval", "--dataset", str(set5), "--task", "denoise", "--weights", str(identity)]
 
 
-def test_psnr_and_ssim_equal_scikit_image(rng):
-    for seed in range(5):
-        clean = smooth_picture(seed).astype(np.float64)
-        noisy = (clean + rng.normal(0, 10, clean.shape)).clip(0, 255)
-        assert psnr(noisy, clean) == pytest.approx(peak_signal_noise_ratio(clean, noisy, data_range=255), abs=1e-9)
-        settings = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-        _, colours = structural_similarity(clean, noisy, channel_axis=2, full=True, truncate=3.34, **settings)
-        assert ssim(noisy, clean) == pytest.approx(colours[5:-5, 5:-5].mean(), abs=1e-6)
-        _, grey = structural_similarity(luma(clean), luma(noisy), full=True, truncate=3.34, **settings)
-        assert ssim(luma(noisy), luma(clean)) == pytest.approx(grey[5:-5, 5:-5].mean(), abs=1e-6)
+def run(*arguments):
+    return CliRunner().invoke(app, [*map(str, arguments)])
 
 
-def test_luma_is_matlabs():
-    corners = np.array([[[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.float64)
-    assert luma(corners)[0] == pytest.approx([16, 235, 81.481, 144.553, 40.966], abs=1e-3)
-
-
-@pytest.mark.parametrize(("sigma", "expected"), [(10, 32.95), (30, 23.41)])
-def test_noise_in_luma_is_the_papers_first_row(sigma, expected, rng):
-    clean = np.full((512, 512, 3), 128.0)
-    noisy = clean + rng.normal(0, sigma, clean.shape)
-    assert psnr(luma(noisy), luma(clean)) == pytest.approx(expected, abs=0.1)
-
-
-def test_values_are_rounded_as_a_file_would():
-    assert to_8bit_range(np.array([-0.1, 0.5, 2.0], np.float32)).tolist() == [0, 128, 255]
-    assert to_8bit_range(np.array([0, 257, 65535], np.uint16)).tolist() == [0, 1, 255]
-
-
-def test_equal_pictures_and_unequal_shapes():
-    flat = np.zeros((20, 20, 3))
-    assert psnr(flat, flat) == float("inf")
-    assert ssim(flat, flat) == 1
-    with pytest.raises(ValueError, match="unequal shapes"):
-        psnr(flat, flat[:10])
-
-
-def test_a_clean_folder_is_degraded_reproducibly(photos):
-    benchmark = open_benchmark("Set5", photos.parent, "denoise", "awgn-25")
-    first, second = list(benchmark.pairs()), list(benchmark.pairs())
-    assert [pair.name for pair in first] == ["0.png", "1.png", "2.png"]
-    assert all(np.array_equal(a.degraded.pixels, b.degraded.pixels) for a, b in zip(first, second, strict=True))
-    noise = first[0].degraded.pixels - first[0].clean / 255
-    assert noise.std() * 255 == pytest.approx(25, rel=0.03)
-
-
-def test_sr_pairs_are_a_quarter_and_bicubic_enlarges_them(photos):
-    benchmark = open_benchmark(str(photos), photos.parent, "sr")
-    pair = next(iter(benchmark.pairs()))
-    assert (pair.clean.shape, pair.degraded.pixels.shape) == ((64, 48, 3), (16, 12, 3))
-    scores = score({"bicubic": lambda photo: enlarge_bicubic(photo, 4)}, benchmark.pairs(), border=4)
+def test_bicubic_enlarges_pairs(set5):
+    benchmark = open_benchmark(str(set5), set5.parent, "sr")
+    scores = score(benchmark, [Method("bicubic", at_once(enlarge_bicubic))])
     assert scores[0].means()["psnr_y"] > 35
 
 
-def test_sidd_is_read_from_its_mat_files(tmp_path, rng):
+def test_the_input_is_neither_clipped_nor_rounded(set5):
+    benchmark = open_benchmark(str(set5), set5.parent, "denoise", "awgn-25")
+    assert score(benchmark, [input_method()])[0].means()["psnr"] == pytest.approx(20 * np.log10(255 / 25), abs=0.1)
+
+
+def test_noise_is_estimated_well_enough(rng):
+    flat = rng.normal(128, 12, (200, 200, 3))
+    assert noise_sigma(flat) == pytest.approx(12, rel=0.03)
+
+
+def test_the_command_prints_the_table(arguments, identity):
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["method"] for row in rows] == ["input", "non-local means", str(identity)]
+    assert 0 < rows[2]["psnr"] - rows[0]["psnr"] < 1.5  # what comes out is clipped
+    assert rows[1]["psnr"] > rows[0]["psnr"] + 3
+    shown = run(*arguments, "--limit", "2")
+    assert "2 pictures" in shown.stdout
+    assert "non-local means" in shown.stdout
+
+
+def test_sidd_is_scored_from_its_two_files(tmp_path, identity, rng):
+    clean = np.kron(rng.integers(90, 160, (1, 2, 8, 8, 3)), np.ones((1, 1, 8, 8, 1))).astype(np.uint8)
+    noisy = (clean + rng.normal(0, 4.98, clean.shape)).round().astype(np.uint8)  # 34.19 dB, as the paper's
     (tmp_path / "SIDD").mkdir()
-    clean = rng.integers(60, 200, (2, 3, 32, 32, 3), dtype=np.uint8)
-    for name, blocks in (("ValidationGtBlocksSrgb", clean), ("ValidationNoisyBlocksSrgb", clean + 5)):
+    for name, blocks in (("ValidationGtBlocksSrgb", clean), ("ValidationNoisyBlocksSrgb", noisy)):
         savemat(tmp_path / "SIDD" / f"{name}.mat", {name: blocks}, format="5")
-    benchmark = open_benchmark("sidd", tmp_path)
-    scores = score({}, benchmark.pairs())[0]
-    assert (benchmark.task, len(scores.rows)) == ("denoise", 6)
-    assert scores.means()["psnr"] == pytest.approx(20 * np.log10(255 / 5))
+    result = run("eval", "--dataset", "SIDD", "--data-root", tmp_path, "--weights", identity)
+    assert result.exit_code == 0, result.stderr
+    assert "sRGB validation blocks; 2 pictures" in result.stdout
+    assert "DHDN (quoted)" in result.stdout
+    assert "not comparable" not in result.stdout
 
 
-def test_published_pairs_are_matched(tmp_path):
-    for side, level in (("val_sharp", 100), ("val_blur_jpeg", 110)):
-        folder = tmp_path / "REDS/val" / side / "000"
-        folder.mkdir(parents=True)
-        suffix = "png" if side == "val_sharp" else "jpg"
-        Image.fromarray(np.full((16, 16, 3), level, np.uint8)).save(folder / f"00000000.{suffix}")
-    pairs = list(open_benchmark("REDS", tmp_path).pairs())
-    assert (pairs[0].name, int(pairs[0].degraded.pixels[0, 0, 0]), int(pairs[0].clean[0, 0, 0])) == (
-        "000/00000000.png",
-        110,
-        100,
-    )
-    (tmp_path / "REDS/val/val_blur_jpeg/000/00000001.jpg").write_bytes(b"x")
-    with pytest.raises(UnavailableError, match="same pictures"):
-        open_benchmark("REDS", tmp_path)
+@pytest.mark.parametrize(("psnr", "psnr_y", "name"), [(32.7, 30, "psnr"), (28.1, 32.9, "psnr_y"), (28.1, 33.3, None)])
+def test_quoted_rows_stand_where_their_input_row_fits(tmp_path, psnr, psnr_y, name):
+    save_picture(tmp_path / "DIV2K/DIV2K_valid_HR/0801.png", smooth_picture(0))
+    benchmark = open_benchmark("DIV2K", tmp_path, "denoise", "awgn-10")
+    row = {"psnr": psnr, "ssim": 0.7, "psnr_y": psnr_y, "ssim_y": 0.7, "gmsd": 0.1}
+    board = make_board(benchmark, [Scores("input", {"0801.png": row})])
+    ours = next(record for record in records(board) if record["method"] == "Ours")
+    assert ours["quoted"] == "paper, table 1"
+    assert ours["comparable"] == (name is not None)
+    assert ours[name or "psnr"] == 38.64
+    assert bool(board.apart) == (name is None)
+
+
+def test_a_table_runs_what_is_there_and_says_what_is_missing(tmp_path, identity):
+    missing = run("eval", "--table", "1", "--data-root", tmp_path)
+    assert missing.exit_code == 4
+    assert "table 1, Denoising, DIV2K, AWGN of sigma 10: the data set DIV2K is not at" in missing.stderr
+    save_picture(tmp_path / "DIV2K/DIV2K_valid_HR/0801.png", smooth_picture(0))
+    result = run("eval", "--table", "1", "--data-root", tmp_path, "--weights", identity, "--json")
+    assert result.exit_code == 0, result.stderr
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["degradation"] for row in rows if row["method"] == "input"] == ["awgn-10", "awgn-30"]
+    inputs = [row["psnr_y"] for row in rows if row["method"] == "input"]
+    assert inputs == pytest.approx([32.95, 23.41], abs=0.1)
+    assert all(row["comparable"] and "psnr_y" in row for row in rows if "quoted" in row)
 
 
 @pytest.mark.parametrize("name", ["SIDD", "DIV2K", "REDS", "Kodak24"])
 def test_a_missing_set_says_what_to_put_where(name, tmp_path):
-    result = CliRunner().invoke(app, ["eval", "--dataset", name, "--data-root", str(tmp_path)])
+    result = run("eval", "--dataset", name, "--data-root", tmp_path)
     assert result.exit_code == 4
     assert f"the data set {name} is not at {tmp_path / name}" in result.stderr
-    assert LAYOUTS[name].source in result.stderr
+    assert table()[name].source in result.stderr
+    (tmp_path / name).mkdir()
+    empty = run("eval", "--dataset", name, "--task", "denoise", "--data-root", tmp_path)
+    assert (empty.exit_code, "nothing there" in empty.stderr) == (4, True)
 
 
-def test_the_command_prints_the_table(photos, identity):
-    arguments = ["eval", "--dataset", str(photos), "--task", "denoise", "--weights", str(identity)]
-    result = CliRunner().invoke(app, [*arguments, "--json"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "it takes one of --dataset"),
+        (["--dataset", "SIDD", "--table", "2"], "it takes one of --dataset"),
+        (["--degraded", "a"], "go together"),
+        (["--dataset", "SIDD", "--report", "no/such/folder.html"], "there is no folder no/such"),
+        (["--table", "1", "--task", "sr"], "a table says its task"),
+        (["--dataset", "SIDD", "--task", "cook"], "no task 'cook'"),
+    ],
+)
+def test_what_does_not_go_together_is_said_at_once(arguments, message):
+    result = run("eval", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_weights_of_another_scale_are_refused(set5, enlarger):
+    result = run("eval", "--dataset", set5, "--task", "denoise", "--weights", enlarger)
+    assert result.exit_code == 2
+    assert "a network of scale 4, which does not denoise" in result.stderr
+
+
+def test_scores_go_to_a_spreadsheet_and_pictures_to_a_folder(arguments, tmp_path):
+    result = run(*arguments, "--csv", tmp_path / "scores.csv", "--save-images", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
-    rows = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [row["method"] for row in rows] == ["input", str(identity)]
-    assert rows[0]["psnr"] == pytest.approx(20 * np.log10(255 / 25), abs=0.1)  # 20.17: noise that is not clipped
-    assert 0 < rows[1]["psnr"] - rows[0]["psnr"] < 1.5  # what comes out is clipped
-    table = CliRunner().invoke(app, [*arguments, "--limit", "2"])
-    assert "2 pictures" in table.stdout
-    assert "input" in table.stdout
+    rows = list(csv.DictReader((tmp_path / "scores.csv").open()))
+    assert [row["picture"] for row in rows[:3]] == ["0.png", "1.png", "2.png"]
+    means = [row for row in rows if row["picture"] == "mean"]
+    assert float(means[0]["psnr"]) == pytest.approx(np.mean([float(row["psnr"]) for row in rows[:3]]))
+    assert (tmp_path / "out/non-local_means/2.png").is_file()
+
+
+def test_an_interrupted_run_keeps_its_scores_and_goes_on(arguments, monkeypatch, cache):
+    measure, seen = evaluate.measure, []
+
+    def interrupted(*given):
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        seen.append(given)
+        return measure(*given)
+
+    monkeypatch.setattr(evaluate, "measure", interrupted)
+    stopped = run(*arguments)
+    assert stopped.exit_code == 130
+    assert "--resume goes on" in stopped.stderr
+    (log,) = cache.iterdir()
+    with log.open("a") as file:
+        file.write('{"key": "torn')
+    monkeypatch.setattr(evaluate, "measure", lambda *given: seen.append(given) or measure(*given))
+    resumed = run(*arguments, "--resume", "--json")
+    assert len(seen) == 9  # three methods on three pictures, none of them twice
+    monkeypatch.setattr(evaluate, "measure", measure)
+    assert resumed.stdout == run(*arguments, "--json").stdout
+
+
+@pytest.mark.parametrize("change", ["--overlap=16", "--tta", "--degradation=awgn-10", "the picture", "its number"])
+def test_stale_scores_are_never_mixed_in(arguments, set5, monkeypatch, change):
+    run(*arguments)
+    if change == "the picture":
+        save_picture(set5 / "0.png", smooth_picture(9))
+    if change == "its number":
+        (set5 / "0.png").unlink()
+    measure, seen = evaluate.measure, []
+    monkeypatch.setattr(evaluate, "measure", lambda *given: seen.append(given) or measure(*given))
+    result = run(*arguments, "--resume", *([change] if change.startswith("--") else []))
+    assert result.exit_code == 0, result.stderr
+    expected = {"--overlap=16": 3, "--tta": 3, "--degradation=awgn-10": 9, "the picture": 3, "its number": 6}
+    assert len(seen) == expected[change]
+
+
+def test_several_processes_make_the_same_table(set5, tmp_path, monkeypatch):
+    arguments = ["eval", "--dataset", set5, "--task", "denoise", "--weights", "unit-test", "--json"]
+    alone = run(*arguments)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "hfpie_cli"]
+    together = subprocess.run(
+        [sys.executable, *launcher, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert together.returncode == 0, together.stderr
+    assert together.stdout == alone.stdout
+
+
+def test_lpips_stands_beside_the_others(set5):
+    benchmark = replace(open_benchmark(str(set5), set5.parent, "denoise")).first(1)
+    scoring = Scoring(lpips=lambda x, y: float(np.abs(x - y).mean()))
+    row = score(benchmark, [input_method()], scoring)[0].means()
+    assert row["lpips"] == pytest.approx(25 * np.sqrt(2 / np.pi), rel=0.05)

@@ -9,16 +9,16 @@ PACKAGE = Path(hfpie_cli.__file__).parent
 LAYERS = [  # each imports only from those below it
     {"cli"},
     {"commands"},
-    {"train"},
-    {"run_state", "run_log"},
-    {"objectives", "evaluate"},
-    {"restore", "config", "photo_writer"},
-    {"foreign", "convert", "publish"},
+    {"train", "report"},
+    {"report_pictures", "scoreboard", "methods", "run_state", "run_log"},
+    {"objectives", "evaluate", "baselines"},
+    {"restore", "config", "photo_writer", "perceptual"},
+    {"foreign", "convert", "publish", "pull", "unpack"},
     {"checkpoint", "losses", "optim", "device", "metrics", "data", "jobs", "weights", "console", "parallel"},
-    {"tiling", "tensors", "models", "photo_reader", "lock"},
+    {"tiling", "tensors", "models", "photo_reader", "datasets", "lock"},
     {"deep", "hub"},
-    {"tiff", "hub_errors", "datasets"},
-    {"photo", "tasks", "files", "formats", "exif", "interruption"},
+    {"tiff", "hub_errors"},
+    {"photo", "tasks", "files", "formats", "exif", "interruption", "ranks", "score_log", "paper"},
     {"errors", "unpickle"},
 ]
 LIGHT = {
@@ -37,6 +37,10 @@ LIGHT = {
     "errors",
     "files",
     "interruption",
+    "pull",
+    "unpack",
+    "ranks",
+    "paper",
 }
 HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile", "huggingface_hub"}
 

@@ -12,6 +12,7 @@ from ..console import Console
 from ..datasets import DEFAULT_ROOT, table
 from ..errors import ExitCode, UnavailableError, UsageError
 from ..files import cache_folder
+from ..ranks import Ranks, joined_ranks
 from ..weights import resolve
 from .options import HubOptions, add_command
 
@@ -77,10 +78,12 @@ def register(app: typer.Typer) -> None:
 def train(options: TrainOptions) -> int:
     """Resolve the recipe and the data, then train; the run's folder keeps everything."""
     _check(options)
-    from ..parallel import process_group
+    data_folder = _data_folder(options)
+    from ..device import choose_device
 
-    with process_group(options.device) as device_name:
-        return _train(options, device_name)
+    kind = choose_device(options.device).torch_device.type
+    with joined_ranks("nccl" if kind == "cuda" else "gloo") as ranks:
+        return _train(replace(options, data=data_folder, device=ranks.device(options.device, kind)), ranks)
 
 
 def _check(options: TrainOptions) -> None:
@@ -94,38 +97,37 @@ def _check(options: TrainOptions) -> None:
         raise UsageError(f"{options.resume}: holds no run to go on with", "leave --resume out to start one")
 
 
-def _train(options: TrainOptions, device_name: str) -> int:
-    data_folder = _data_folder(options)
+def _train(options: TrainOptions, ranks: Ranks) -> int:
     from ..data.sources import Opener
     from ..device import choose_training_device
-    from ..parallel import rank
     from ..run_log import RunLog
     from ..run_state import setup
     from ..train import fit
 
-    console = options.console() if rank() == 0 else Console(quiet=True)
+    console = options.console() if ranks.leads else Console(quiet=True)
     folder = options.resume or options.out or Path("runs") / options.purpose
-    if rank() == 0 and options.resume is None and (folder / "config.toml").exists():
+    if ranks.leads and options.resume is None and (folder / "config.toml").exists():
         raise UsageError(f"{folder}: holds a run already", f"say --resume {folder}, or name another folder with --out")
-    recipe, config = _recipe(options, device_name)
-    device = choose_training_device(device_name, config.precision)
+    recipe, config = _recipe(options)
+    device = choose_training_device(options.device, config.precision)
     config = replace(config, precision=device.precision)
-    data = Opener(cache_folder() / "decoded", console.say).training_set(data_folder, options.degraded, options.clean)
+    data = Opener(cache_folder() / "decoded", console.say).training_set(options.data, options.degraded, options.clean)
     config = _for_data(config, data, console)
     console.say(f"training {options.purpose} by the recipe {recipe} on {data}, {device.name}, run folder {folder}")
-    run = setup(config, folder, device, resolve(options.init, options.hub()).path if options.init else None)
+    init = resolve(options.init, options.hub()).path if options.init else None
+    run = setup(config, folder, device, init=init, ranks=ranks)
     with RunLog(folder, console, steps=config.steps, done=run.step) as log:
         fit(run, data, log)
     console.say(f"done: {folder / 'best.safetensors'}")
     return ExitCode.OK
 
 
-def _recipe(options: TrainOptions, device_name: str) -> tuple[str, TrainConfig]:
+def _recipe(options: TrainOptions) -> tuple[str, TrainConfig]:
     """(its name, the configuration with what the options change)."""
     from ..config import load_config, recipe_path
     from ..device import choose_device
 
-    default = "paper" if choose_device(device_name).torch_device.type == "cuda" else "compact"
+    default = "paper" if choose_device(options.device).torch_device.type == "cuda" else "compact"
     path = options.resume / "config.toml" if options.resume else recipe_path(options.recipe or default, options.purpose)
     given = {name: getattr(options, name) for name in SHORT}
     changes = [f"{name}={value}" for name, value in given.items() if value is not None]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnavailableError, UsageError
-from ..formats import is_photo
+from ..datasets import DataSet, Track, find, find_pairs, find_photos, pair_folders, table
+from ..errors import HfpieError, UnavailableError, UsageError
 from ..photo import Photo, to_8bit
 from ..photo_reader import read_photo
 from .degradations import DEGRADATIONS
+from .degrade import SR_SCALE
 
-SR_SCALE = 4
 DEFAULT_DEGRADATION = {"denoise": "awgn-25", "deblur": "gaussian-blur", "sr": "bicubic-x4"}
 
 
@@ -23,123 +24,202 @@ DEFAULT_DEGRADATION = {"denoise": "awgn-25", "deblur": "gaussian-blur", "sr": "b
 class Pair:
     """degraded: a photo as the network gets it (float32 where noise is not clipped). clean: (h, w, 3) uint8."""
 
-    name: str
     degraded: Photo
     clean: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Benchmark:
-    """A set to score on. protocol: how its pairs are made, in words, for the report."""
+class Case:
+    """One picture of a benchmark, opened when its turn comes.
+
+    number: its place in the whole benchmark, which seeds what is random. sources: the files that it is made from.
+    """
 
     name: str
-    task: str
-    protocol: str
-    pairs: Callable[[], Iterator[Pair]]
+    number: int
+    sources: tuple[Path, ...]
+    open: Callable[[], Pair]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How a published set lies under the data root. clean, degraded: patterns below its folder; task: what it is for.
+class Benchmark:
+    """A set to score on. degradation: a published track's name, a key of DEGRADATIONS, or empty for pairs of a user.
 
-    Without `degraded` the pairs are made from the clean pictures.
+    protocol: how its pairs are made, in words, for the report.
     """
 
-    clean: str
-    degraded: str = ""
-    task: str = ""
-    source: str = ""
+    name: str
+    task: str
+    degradation: str
+    protocol: str
+    cases: tuple[Case, ...]
 
+    @property
+    def border(self) -> int:
+        """Pixels shaved from each side before scoring."""
+        return SR_SCALE if self.task == "sr" else 0
 
-LAYOUTS = {
-    "SIDD": Layout(
-        "ValidationGtBlocksSrgb.mat",
-        "ValidationNoisyBlocksSrgb.mat",
-        "denoise",
-        "the form at https://abdokamel.github.io/sidd/ (validation data and ground truth, sRGB)",
-    ),
-    "REDS": Layout(
-        "val/val_sharp/*/*", "val/val_blur_jpeg/*/*", "deblur", "https://seungjunnah.github.io/Datasets/reds"
-    ),
-    "GoPro": Layout("test/*/sharp/*", "test/*/blur/*", "deblur", "https://seungjunnah.github.io/Datasets/gopro"),
-    "DIV2K": Layout("DIV2K_valid_HR/*", source="https://data.vision.ee.ethz.ch/cvl/DIV2K/"),
-    "Flickr2K": Layout("Flickr2K_HR/*", source="https://github.com/limbee/NTIRE2017"),
-    **{name: Layout("*") for name in ("Set5", "Set14", "BSD100", "CBSD68", "Kodak24", "McMaster", "Urban100")},
-}
+    def pairs(self) -> Iterator[Pair]:
+        """Every pair, in order."""
+        return (case.open() for case in self.cases)
+
+    def first(self, limit: int | None) -> Benchmark:
+        """The benchmark with its first pictures only; all of them for None."""
+        return replace(self, cases=self.cases[:limit])
 
 
 def open_benchmark(name: str, root: Path, task: str | None = None, degradation: str | None = None) -> Benchmark:
-    """The benchmark of a name in LAYOUTS under the data root, or any folder of clean photographs.
+    """The benchmark of a name in datasets.toml under the data root, or any folder of clean photographs.
 
+    degradation: a published track of the set, or a key of DEGRADATIONS that is applied to its clean pictures.
     Raises UnavailableError with what to fetch and where to put it; UsageError for a task or degradation it lacks.
     """
-    known = {key.lower(): key for key in LAYOUTS}.get(name.lower())
-    folder = root / known if known else Path(name)
-    layout = LAYOUTS[known] if known else Layout("*")
-    if not folder.is_dir():
-        raise UnavailableError(f"the data set {name} is not at {folder}", _advice(layout, folder))
-    if layout.degraded and degradation is None and task in (None, layout.task):
-        return _paired(known or name, folder, layout)
-    return _synthetic(known or folder.name, folder, layout, task, degradation)
+    entry, folder = _locate(name, root)
+    task = task or _task_of(entry, degradation)
+    track = _choose_track(entry, folder, task, degradation)
+    if track is not None:
+        return _published(entry, folder, track)
+    return _degraded_here(entry, folder, task, degradation)
 
 
-def _advice(layout: Layout, folder: Path) -> str:
-    fetch = f"fetch it from {layout.source} and put it" if layout.source else "put its pictures"
-    return f"{fetch} there, so that {folder / layout.clean} exists; or name another --data-root"
-
-
-def _synthetic(name: str, folder: Path, layout: Layout, task: str | None, degradation: str | None) -> Benchmark:
+def open_folders(degraded: Path, clean: Path, task: str | None) -> Benchmark:
+    """The pairs of two folders of a user. Raises UnavailableError for folders that do not go together."""
     if task is None:
-        raise UsageError(f"{name} has clean pictures only", "say which to score: --task denoise, deblur or sr")
+        raise UsageError("two folders do not say what is scored", "say --task denoise, deblur or sr")
+    cases = [
+        Case(path.relative_to(clean).as_posix(), number, (small, path), partial(_read_pair, small, path, task))
+        for number, (small, path) in enumerate(pair_folders(degraded, clean))
+    ]
+    return Benchmark(degraded.name, task, "", f"pairs of {degraded} and {clean}", tuple(cases))
+
+
+def _locate(name: str, root: Path) -> tuple[DataSet, Path]:
+    """The entry of a named set or of a folder of clean photographs, and the folder, which is there."""
+    entry = find(name)
+    if entry is None:
+        if not Path(name).is_dir():
+            message = f"{name}: neither a data set that hfpie knows nor a folder"
+            raise UnavailableError(message, f"the data sets are {', '.join(table())}")
+        return DataSet(Path(name).resolve().name, "photographs of your own", "", "", "", clean="*"), Path(name)
+    folder = root / entry.name
+    if not folder.is_dir():
+        message = f"the data set {name} is not at {folder}"
+        raise UnavailableError(message, entry.advice(folder, entry.patterns[0]))
+    return entry, folder
+
+
+def _task_of(entry: DataSet, degradation: str | None) -> str:
+    named = {track.name: track.task for track in entry.tracks}
+    task = named.get(degradation or "") or entry.task
+    if task is None:
+        raise UsageError(f"{entry.name} does not say what is scored", "say --task denoise, deblur or sr")
+    return task
+
+
+def _choose_track(entry: DataSet, folder: Path, task: str, degradation: str | None) -> Track | None:
+    """The published pairs that are asked for, or the task's first ones; None if they are made here."""
+    for track in entry.tracks:
+        if degradation == track.name and task != track.task:
+            raise UsageError(f"{track.name} of {entry.name} is for {track.task}", f"say --task {track.task}")
+        if degradation == track.name or (degradation is None and task == track.task):
+            there = any(folder.glob(track.degraded if track.degraded.endswith(".mat") else f"{track.degraded}.*"))
+            return track if there or degradation or not track.stand_in else None
+    return None
+
+
+def _published(entry: DataSet, folder: Path, track: Track) -> Benchmark:
+    for side in (track.degraded, track.clean):
+        try:
+            find_photos(folder, side)
+        except UnavailableError as error:
+            raise UnavailableError(error.message, entry.advice(folder, side)) from None
+    if track.clean.endswith(".mat"):
+        protocol, cases = "sRGB validation blocks", _blocks(folder / track.degraded, folder / track.clean)
+    else:
+        protocol = f"published pairs, {track.degraded}"
+        cases = [
+            Case(_name(path, folder, track.clean), number, (small, path), partial(_read_pair, small, path, track.task))
+            for number, (small, path) in enumerate(find_pairs(folder, track.degraded, track.clean))
+        ]
+    return Benchmark(entry.name, track.task, track.name, protocol, tuple(cases))
+
+
+def _degraded_here(entry: DataSet, folder: Path, task: str, degradation: str | None) -> Benchmark:
     degradation = degradation or DEFAULT_DEGRADATION[task]
     if degradation not in DEGRADATIONS:
-        raise UsageError(f"no degradation {degradation!r}", f"there are {', '.join(DEGRADATIONS)}")
-    paths = _photos(folder, layout.clean)
-
-    def pairs() -> Iterator[Pair]:
-        for index, path in enumerate(paths):
-            pixels = _rgb(read_photo(path))
-            height, width = (n // SR_SCALE * SR_SCALE if task == "sr" else n for n in pixels.shape[:2])
-            clean = pixels[:height, :width]
-            picture = clean.astype(np.float32) / np.float32(255)
-            degraded = DEGRADATIONS[degradation](picture, np.random.default_rng(index))
-            yield Pair(path.name, Photo(degraded), clean)
-
-    return Benchmark(name, task, f"{degradation}, random generator seeded by the picture's number", pairs)
-
-
-def _paired(name: str, folder: Path, layout: Layout) -> Benchmark:
-    if layout.clean.endswith(".mat"):
-        return Benchmark(name, layout.task, "sRGB validation blocks", lambda: _sidd_blocks(folder, layout))
-    clean, degraded = _photos(folder, layout.clean), _photos(folder, layout.degraded)
-    if [p.stem for p in clean] != [p.stem for p in degraded]:
-        raise UnavailableError(f"{folder}: {layout.clean} and {layout.degraded} do not hold the same pictures")
-
-    def pairs() -> Iterator[Pair]:
-        for sharp, blurred in zip(clean, degraded, strict=True):
-            yield Pair(f"{sharp.parent.name}/{sharp.name}", read_photo(blurred), _rgb(read_photo(sharp)))
-
-    return Benchmark(name, layout.task, f"published pairs, {layout.degraded}", pairs)
+        names = [track.name for track in entry.tracks] + list(DEGRADATIONS)
+        raise UsageError(f"no degradation {degradation!r}", f"there are {', '.join(names)}")
+    if not entry.clean:
+        raise UsageError(f"{entry.name} has no clean pictures to degrade", entry.about)
+    try:
+        paths = find_photos(folder, entry.clean)[-entry.held_out :]  # all of them for 0
+    except UnavailableError as error:
+        raise UnavailableError(error.message, entry.advice(folder, entry.clean)) from None
+    last = f"the last {entry.held_out} pictures, " if entry.held_out else ""
+    cases = [
+        Case(_name(path, folder, entry.clean), number, (path,), partial(_degrade, path, task, degradation, number))
+        for number, path in enumerate(paths)
+    ]
+    protocol = f"{last}{degradation}, random generator seeded by the picture's number"
+    return Benchmark(entry.name, task, degradation, protocol, tuple(cases))
 
 
-def _sidd_blocks(folder: Path, layout: Layout) -> Iterator[Pair]:
+def _name(path: Path, folder: Path, pattern: str) -> str:
+    """A picture's name: its path from the first folder that is not the same for all."""
+    fixed = Path(pattern.split("*", maxsplit=1)[0] + "*").parent
+    return path.relative_to(folder / fixed).as_posix()
+
+
+def _degrade(path: Path, task: str, degradation: str, seed: int) -> Pair:
+    pixels = _rgb(read_photo(path))
+    height, width = (n // SR_SCALE * SR_SCALE if task == "sr" else n for n in pixels.shape[:2])
+    clean = pixels[:height, :width]
+    picture = clean.astype(np.float32) / np.float32(255)
+    return Pair(Photo(DEGRADATIONS[degradation](picture, np.random.default_rng(seed))), clean)
+
+
+def _read_pair(degraded: Path, clean: Path, task: str) -> Pair:
+    """Both pictures in colour; a clean one that is up to three pixels larger than its reduced one is cut."""
+    scale = SR_SCALE if task == "sr" else 1
+    photo, pixels = read_photo(degraded), _rgb(read_photo(clean))
+    height, width = photo.height * scale, photo.width * scale
+    if not (0 <= pixels.shape[0] - height < scale and 0 <= pixels.shape[1] - width < scale):
+        sizes = f"{photo.width} x {photo.height} and {pixels.shape[1]} x {pixels.shape[0]}"
+        raise HfpieError(f"{degraded}: {sizes} pixels do not go together", f"{task} needs the clean one x{scale}")
+    colours = np.repeat(photo.pixels, 3, 2) if photo.pixels.shape[2] == 1 else photo.pixels
+    return Pair(Photo(colours), pixels[:height, :width])
+
+
+def _blocks(degraded: Path, clean: Path) -> list[Case]:
+    """The blocks of two .mat files of arrays (pictures, blocks, 256, 256, 3) uint8, named as the files are."""
+    shape = _mat_shape(clean)
+    if len(shape) != 5 or shape != _mat_shape(degraded):
+        raise UnavailableError(f"{clean} and {degraded} hold other arrays than published", "fetch them again")
+    return [
+        Case(f"{row:02}-{column:02}", number, (degraded, clean), partial(_read_block, degraded, clean, row, column))
+        for number, (row, column) in enumerate(np.ndindex(*shape[:2]))
+    ]
+
+
+def _mat_shape(path: Path) -> tuple[int, ...]:
+    """Of the array that has the file's name; empty if there is none."""
+    from scipy.io import whosmat
+
+    try:
+        return next((tuple(shape) for name, shape, _ in whosmat(path) if name == path.stem), ())
+    except (ValueError, NotImplementedError, OSError) as error:
+        raise UnavailableError(f"{path}: not a .mat file of version 5 ({error})", "fetch it again") from None
+
+
+def _read_block(degraded: Path, clean: Path, picture: int, block: int) -> Pair:
+    return Pair(Photo(_load_mat(degraded)[picture, block]), _load_mat(clean)[picture, block])
+
+
+@cache
+def _load_mat(path: Path) -> NDArray[np.uint8]:
     from scipy.io import loadmat
 
-    blocks = {}
-    for side in (layout.degraded, layout.clean):
-        if not (folder / side).is_file():
-            raise UnavailableError(f"{folder / side} is not there", _advice(layout, folder))
-        blocks[side] = loadmat(folder / side)[Path(side).stem]  # (40, 32, 256, 256, 3) uint8
-    noisy, clean = (blocks[side].reshape(-1, *blocks[side].shape[2:]) for side in (layout.degraded, layout.clean))
-    for index in range(len(noisy)):
-        yield Pair(f"block {index // 32:02}-{index % 32:02}", Photo(noisy[index]), clean[index])
-
-
-def _photos(folder: Path, pattern: str) -> list[Path]:
-    paths = sorted(path for path in folder.glob(pattern) if path.is_file() and is_photo(path))
-    if not paths:
-        raise UnavailableError(f"{folder / pattern}: no photographs there", "the folder is not laid out as published")
-    return paths
+    return np.asarray(loadmat(path)[path.stem], np.uint8)
 
 
 def _rgb(photo: Photo) -> NDArray[np.uint8]:

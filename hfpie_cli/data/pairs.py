@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ class CropSampler:
     scale: int
     seed: int
 
-    def batch(self, step: int, indices: range, crop: int) -> tuple[Tensor, Tensor]:
+    def batch(self, step: int, indices: Sequence[int], crop: int) -> tuple[Tensor, Tensor]:
         """(degraded (n, 3, crop / scale, crop / scale), clean (n, 3, crop, crop)), float32 around [0, 1].
 
         crop: side of the clean crops, pixels, a multiple of scale.

@@ -1,0 +1,177 @@
+"""`hfpie data list`, `hfpie data pull`, `hfpie data verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..console import Console
+from ..datasets import DEFAULT_ROOT, DataSet, find, table
+from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
+from ..hub import fetch
+from .options import HubOptions, TalkOptions, add_command
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(TalkOptions):
+    """Options of all three commands."""
+
+    data_root: Annotated[Path, typer.Option(envvar="HFPIE_DATA", help="Where data sets lie.")] = DEFAULT_ROOT
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedOptions(DataOptions):
+    """Options of those that are about one data set."""
+
+    name: Annotated[str, typer.Argument(help="SIDD, REDS, GoPro, DIV2K, ...: hfpie data list", show_default=False)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PullOptions(NamedOptions, HubOptions):
+    """Options of `hfpie data pull`."""
+
+    train: Annotated[bool, typer.Option("--train", help="The pictures to train on, too.")] = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a data set as it lies here. problem: empty if it is as published."""
+
+    what: str
+    count: int
+    problem: str = ""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command and what is below it."""
+    data = typer.Typer(name="data", help="List, fetch and check the data sets.", no_args_is_help=True)
+    add_command(
+        data,
+        "list",
+        DataOptions,
+        list_sets,
+        summary="The data sets that hfpie knows, their licences, and which are here.",
+        examples="Example: [bold]hfpie data list[/]",
+    )
+    add_command(
+        data,
+        "pull",
+        PullOptions,
+        pull_set,
+        summary="Download a data set from the Hub, unpack it and check it.",
+        examples="Examples: [bold]hfpie data pull REDS[/] | [bold]hfpie data pull GoPro --data-root DATA[/]",
+    )
+    add_command(
+        data,
+        "verify",
+        NamedOptions,
+        verify_set,
+        summary="Check that a data set lies as published.",
+        examples="Example: [bold]hfpie data verify SIDD[/]",
+    )
+    app.add_typer(data)
+
+
+def list_sets(options: DataOptions) -> int:
+    """Print the table of data sets."""
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+
+    listing = Table(caption=f"here: below {options.data_root}; pull: hfpie data pull NAME")
+    for heading in ("name", "here", "what", "licence", "size", "from"):
+        listing.add_column(heading, no_wrap=heading in ("name", "here"))
+    for entry in table().values():
+        here = (options.data_root / entry.name).is_dir()
+        listing.add_row(
+            entry.name, "yes" if here else "", entry.about, entry.licence, entry.size, "pull" if entry.hub else "web"
+        )
+        record = {"name": entry.name, "here": here, "about": entry.about, "licence": entry.licence, "size": entry.size}
+        hub = {"repo": entry.hub.repo, "revision": entry.hub.revision} if entry.hub else None
+        options.console().result({**record, "source": entry.source, "layout": entry.patterns, "hub": hub})
+    if not options.json:
+        RichConsole().print(listing)
+    return ExitCode.OK
+
+
+def pull_set(options: PullOptions) -> int:
+    """Download, unpack, check."""
+    from ..pull import missing_folders, wanted_archives
+    from ..unpack import unpack
+
+    console, entry = options.console(), _entry(options.name)
+    archives = wanted_archives(entry, train=options.train)
+    folder, hub = options.data_root / entry.name, options.hub()
+    console.say(f"{entry.name}: {entry.licence}; {entry.size}; to {folder}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for archive, file in archives.items():
+        missing = missing_folders(archive, folder)
+        if missing:
+            fetched = fetch(file, hub).path
+            unpack(fetched, folder, missing, console.progress)
+        kept = f"unpacked; the archive stays in {fetched}" if missing else "there already"
+        console.say(f"{archive.file}: {kept}")
+        console.result({"name": entry.name, "archive": archive.file, "unpacked": bool(missing)})
+    return _verify(entry, options.data_root, console)
+
+
+def verify_set(options: NamedOptions) -> int:
+    """Check one data set."""
+    return _verify(_entry(options.name), options.data_root, options.console())
+
+
+def _entry(name: str) -> DataSet:
+    entry = find(name)
+    if entry is None:
+        raise UsageError(f"no data set {name!r}", f"there are {', '.join(table())}")
+    return entry
+
+
+def _verify(entry: DataSet, root: Path, console: Console) -> int:
+    """Say what is there; raises UnavailableError if nothing is, or if some of it is not as published."""
+    folder = root / entry.name
+    if not folder.is_dir():
+        message = f"the data set {entry.name} is not at {folder}"
+        raise UnavailableError(message, entry.advice(folder, entry.patterns[0]))
+    parts = list(_parts(entry, root))
+    for part in parts:
+        console.say(f"{entry.name}, {part.what}: {part.problem or f'{part.count} pictures, as published'}")
+        console.result({"name": entry.name, "part": part.what, "pictures": part.count, "problem": part.problem})
+    if broken := [part for part in parts if part.problem and part.count]:
+        raise UnavailableError(f"{entry.name}, {broken[0].what}: {broken[0].problem}", "fetch it again")
+    if not any(part.count for part in parts):
+        raise UnavailableError(f"{folder}: nothing there", entry.advice(folder, entry.patterns[0]))
+    return ExitCode.OK
+
+
+def _parts(entry: DataSet, root: Path) -> Iterator[Part]:
+    """Its clean pictures, its published pairs and what it has to train on: counted, matched, the first one opened."""
+    from ..data.benchmarks import DEFAULT_DEGRADATION, open_benchmark
+    from ..datasets import find_pairs, find_photos, training_photos
+
+    folder = root / entry.name
+    scored = [(track.name, track.task, track.name) for track in entry.tracks]
+    if entry.clean:
+        scored.insert(0, (entry.clean, "denoise", DEFAULT_DEGRADATION["denoise"]))
+    for what, task, degradation in scored:
+        try:
+            cases = open_benchmark(entry.name, root, task, degradation).cases
+            count = len(find_photos(folder, entry.clean)) if what == entry.clean else len(cases)
+            short = f"{count} pictures instead of {entry.pictures}" if count != (entry.pictures or count) else ""
+            cases[0].open()
+            yield Part(what, count, short)
+        except UnavailableError as error:
+            yield Part(what, 0, error.message)
+        except HfpieError as error:
+            yield Part(what, 1, error.message)
+    if entry.train:
+        try:
+            photos = training_photos(entry, folder)
+            if entry.train_degraded:
+                find_pairs(folder, entry.train_degraded, entry.train)
+            yield Part(f"training, {entry.train}", len(photos))
+        except UnavailableError as error:
+            yield Part(f"training, {entry.train}", 0, error.message)

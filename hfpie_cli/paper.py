@@ -1,0 +1,71 @@
+"""What the paper printed (paper_tables.toml), and whether it may stand beside what was measured here.
+
+A table's row of the degraded pictures depends on the protocol alone: where it differs from ours, so does the protocol.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+TABLE = Path(__file__).parent / "paper_tables.toml"
+TOLERANCE = 0.3  # dB that the rows of the degraded pictures may differ by
+CHANNELS = {"psnr": ("psnr", "psnr_y"), "ssim": ("ssim", "ssim_y"), "lpips": ("lpips",)}  # ours, of each of the paper's
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of one table, as `paper_tables.toml` explains. rows: a value for each of the metrics."""
+
+    table: int
+    title: str
+    dataset: str
+    task: str
+    input: str
+    ours: str
+    metrics: tuple[str, ...]
+    rows: Mapping[str, tuple[float, ...]]
+    degradation: str | None = None
+    also: tuple[str, ...] = ()
+
+
+@cache
+def columns() -> tuple[Column, ...]:
+    """Every column of the six tables."""
+    entries = tomllib.loads(TABLE.read_text(encoding="utf-8"))["column"]
+    for entry in entries:
+        entry["metrics"], entry["also"] = tuple(entry["metrics"]), tuple(entry.get("also", ()))
+        entry["rows"] = {name: tuple(values) for name, values in entry["rows"].items()}
+    return tuple(Column(**entry) for entry in entries)
+
+
+def column_for(dataset: str, task: str, degradation: str) -> Column | None:
+    """The column that was measured on these pictures, if there is one."""
+    for column in columns():
+        if (column.dataset, column.task) == (dataset, task) and degradation in (column.degradation, *column.also):
+            return column
+    return None
+
+
+def matching_metrics(column: Column, means: Mapping[str, float]) -> dict[str, str] | None:
+    """For each of the paper's metrics the one of ours, RGB or Y, whose value of the input row is nearest.
+
+    means: our row of the degraded pictures. None if the PSNR is further away than TOLERANCE in both.
+    """
+    printed = dict(zip(column.metrics, column.rows[column.input], strict=True))
+    nearest = {
+        metric: min(CHANNELS[metric], key=lambda ours: abs(means.get(ours, 0) - value))
+        for metric, value in printed.items()
+    }
+    return nearest if abs(means[nearest["psnr"]] - printed["psnr"]) <= TOLERANCE else None
+
+
+def quoted_rows(column: Column, names: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """The quoted rows, their metrics under other names."""
+    return {
+        row: {names[metric]: value for metric, value in zip(column.metrics, values, strict=True)}
+        for row, values in column.rows.items()
+    }

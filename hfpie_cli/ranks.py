@@ -1,0 +1,83 @@
+"""Several processes that `torchrun` started, sharing one piece of work; a process on its own is the only rank."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+PATIENCE = timedelta(days=7)  # that the first process to finish its share has for the last
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process's number, from 0, and how many there are. local: its number on this machine."""
+
+    rank: int = 0
+    count: int = 1
+    local: int = 0
+
+    def device(self, name: str, kind: str) -> str:
+        """The device for this process, where `name` was asked for and is of a `kind`: to each its own GPU."""
+        return f"cuda:{self.local}" if kind == "cuda" and self.count > 1 and ":" not in name else name
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that talks."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[Item]) -> Sequence[Item]:
+        """This process's part: every `count`-th item."""
+        return items[self.rank :: self.count]
+
+    def gather(self, mine: Item) -> list[Item]:
+        """What every process passes, by rank; each has to call it."""
+        if self.count == 1:
+            return [mine]
+        from torch import distributed
+
+        everyone: list[Any] = [None] * self.count
+        distributed.all_gather_object(everyone, mine)
+        return everyone
+
+    def total(self, values: Tensor) -> Tensor:
+        """The sum of every process's tensor, in place; each has to call it."""
+        if self.count > 1:
+            from torch import distributed
+
+            distributed.all_reduce(values)
+        return values
+
+    def together(self, network: nn.Module) -> nn.Module:
+        """The network, its gradients averaged over the processes."""
+        if self.count == 1:
+            return network
+        from torch.nn.parallel import DistributedDataParallel
+
+        return DistributedDataParallel(network)
+
+
+@contextmanager
+def joined_ranks(backend: str = "gloo", patience: timedelta | None = None) -> Iterator[Ranks]:
+    """The ranks that `torchrun` describes in the environment, connected while the block runs.
+
+    patience: that a process has for the slowest; by default torch's own, which is half an hour.
+    """
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield Ranks()
+        return
+    from torch import distributed
+
+    distributed.init_process_group(backend, timeout=patience)
+    try:
+        yield Ranks(int(os.environ["RANK"]), count, int(os.environ["LOCAL_RANK"]))
+    finally:
+        distributed.destroy_process_group()
