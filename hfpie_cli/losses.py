@@ -104,13 +104,14 @@ def gaussian_blur(mask: Tensor, sigma: float) -> Tensor:
     return F.conv2d(F.conv2d(padded, kernel[None, None, None]), kernel[None, None, :, None])
 
 
-def adversarial_loss(winner: Tensor, loser: Tensor) -> Tensor:
-    """The relativistic loss of two maps of scores, place by place: small where `winner` is the higher one.
+def generator_loss(judged_restored: Tensor) -> Tensor:
+    """What a network pays for restored pictures whose logits the discriminator does not take for a clean one's."""
+    return F.softplus(-judged_restored).mean()
 
-    The discriminator plays it with (clean, restored), the network with (restored, clean): each patch is judged against
-    the same patch of the original (after Jolicoeur-Martineau, "The relativistic discriminator", 2018).
-    """
-    return F.softplus(loser - winner).mean()
+
+def discriminator_loss(judged_restored: Tensor, judged_clean: Tensor) -> Tensor:
+    """What the discriminator pays for its logits of restored and of clean pictures."""
+    return (F.softplus(judged_restored).mean() + F.softplus(-judged_clean).mean()) / 2
 
 
 def matching_loss(restored: Sequence[Tensor], clean: Sequence[Tensor]) -> Tensor:

@@ -100,7 +100,7 @@ class Adversary:
     def learn(self, restored: Tensor, clean: Tensor) -> None:
         """One step of telling the two apart."""
         judged_restored, judged_clean = self._trained(torch.cat([restored, clean])).chunk(2)
-        loss = losses.adversarial_loss(judged_clean, judged_restored)
+        loss = losses.discriminator_loss(judged_restored, judged_clean)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -110,10 +110,9 @@ class Adversary:
         """(adversarial loss, matching loss) of the generator; leaves no gradient in the discriminator."""
         with torch.no_grad():
             maps_clean = self.network.features(clean)
-            judged_clean = self.network.output(maps_clean[-1])
         self.network.requires_grad_(False)
         maps = self.network.features(restored)
-        adversarial = losses.adversarial_loss(self.network.output(maps[-1]), judged_clean)
+        adversarial = losses.generator_loss(self.network.logits(maps[-1]))
         self.network.requires_grad_(True)
         return adversarial, losses.matching_loss(maps, maps_clean)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -10,10 +11,10 @@ SLOPE = 0.2  # of the leaky ReLU
 
 
 class Discriminator(nn.Module):
-    """(n, 3, h, w) RGB in [0, 1], h and w multiples of 8 -> (n, 1, h / 8, w / 8) scores, higher for clean.
+    """(n, 3, h, w) RGB in [0, 1], h and w multiples of 8 -> (n, 1, h / 8, w / 8) logits, higher for clean.
 
     A pixel-unshuffle by 2 first, which loses nothing and makes the large maps cheap. Spectral norm holds the inner
-    layers; the first and the last are free, or the scores could never be sure of anything.
+    layers; the first and the last are free, or the logits could never be sure of anything.
     """
 
     def __init__(self, width: int) -> None:
@@ -29,7 +30,12 @@ class Discriminator(nn.Module):
         self.output = nn.Conv2d(4 * width, 1, 3, padding=1)
 
     def forward(self, picture: Tensor) -> Tensor:
-        return self.output(self.features(picture)[-1])
+        return self.logits(self.features(picture)[-1])
+
+    def logits(self, deepest: Tensor) -> Tensor:
+        """From the last map of `features`; in float32, for bfloat16 would round away what they differ by."""
+        with torch.autocast(deepest.device.type, enabled=False):
+            return self.output(deepest.float())
 
     def features(self, picture: Tensor) -> list[Tensor]:
         """The maps of every layer before the last, from (n, w, h / 2, w / 2) down to (n, 4 w, h / 8, w / 8)."""
