@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hfpie_cli.metrics import luma
-from hfpie_cli.photo_reader import read_photo
+from hfpie_cli.evaluation.metrics import luma
+from hfpie_cli.photos.reader import read_photo
 
 BAND = (0.25, 0.5)  # cycles per pixel
 

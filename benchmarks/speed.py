@@ -17,9 +17,9 @@ import numpy as np
 import torch
 
 from hfpie_cli.device import choose_device
-from hfpie_cli.photo import Photo
+from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import Restorer
-from hfpie_cli.weights import TEST_WEIGHTS, table
+from hfpie_cli.weights.table import TEST_WEIGHTS, table
 
 
 def has_bf16() -> bool:

@@ -16,18 +16,18 @@ from pathlib import Path
 
 import torch
 
-from hfpie_cli.checkpoint import build
-from hfpie_cli.config import TrainConfig, load_config, recipe_path
 from hfpie_cli.console import Console
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.data.training_set import TrainingSet
 from hfpie_cli.device import Device, choose_training_device
 from hfpie_cli.files import cache_folder
-from hfpie_cli.losses import pixel_loss
-from hfpie_cli.optim import make_optimizers
-from hfpie_cli.run_log import RunLog
-from hfpie_cli.run_state import setup
-from hfpie_cli.train import fit
+from hfpie_cli.training.config import TrainConfig, load_config, recipe_path
+from hfpie_cli.training.log import RunLog
+from hfpie_cli.training.loop import fit
+from hfpie_cli.training.losses import pixel_loss
+from hfpie_cli.training.optim import make_optimizers
+from hfpie_cli.training.run import setup
+from hfpie_cli.weights.checkpoint import build
 
 WARM_UP = 5  # steps that are not timed
 

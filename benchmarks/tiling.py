@@ -16,9 +16,9 @@ from PIL import Image
 
 from hfpie_cli.data.benchmarks import DEFAULT_DEGRADATION
 from hfpie_cli.data.degradations import DEGRADATIONS
-from hfpie_cli.photo import Photo
+from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import Restorer
-from hfpie_cli.weights import resolve, table
+from hfpie_cli.weights.table import resolve, table
 
 UNTILED = 1 << 14
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import HfpieError, UsageError
-from .formats import FORMATS, SUFFIXES, format_named, is_photo
+from .photos.formats import FORMATS, SUFFIXES, format_named, is_photo
 from .tasks import TASKS
 
 STREAM = "-"  # standard input or output

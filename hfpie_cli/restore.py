@@ -18,17 +18,17 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from .checkpoint import is_ours, load_checkpoint
 from .device import Device, choose_device, tiles_at_once
 from .errors import HfpieError, UnavailableError, UsageError
-from .foreign import ForeignNetwork, load_foreign
 from .models.network import Network
 from .models.pooling import MeasuringPool, RecalledPool
-from .photo import FULL_SCALE, Photo, Pixels
-from .photo_reader import read_photo
+from .photos.photo import FULL_SCALE, Photo, Pixels
+from .photos.reader import read_photo
 from .tensors import as_hwc, fill_rows, to_tensor
 from .tiling import plan_tiles, process_tiles
-from .weights import Weights, resolve
+from .weights.checkpoint import is_ours, load_checkpoint
+from .weights.foreign import ForeignNetwork, load_foreign
+from .weights.table import Weights, resolve
 
 SMALLEST_TILE = 64  # pixels; below it a device that runs out of memory is given up
 

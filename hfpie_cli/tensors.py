@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .photo import FULL_SCALE, Pixels
+from .photos.photo import FULL_SCALE, Pixels
 
 
 def to_tensor(pixels: Pixels) -> Tensor:

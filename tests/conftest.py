@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from hfpie_cli.checkpoint import Checkpoint, save_checkpoint
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.data.training_set import TrainingSet
 from hfpie_cli.models.network import Network, NetworkConfig
+from hfpie_cli.weights.checkpoint import Checkpoint, save_checkpoint
 
 torch.set_num_threads(1)  # the networks here are tiny: threads would only wait for each other
 

@@ -7,11 +7,11 @@ from scipy.io import savemat
 from scipy.ndimage import correlate
 
 from hfpie_cli.data.benchmarks import open_benchmark, open_folders
+from hfpie_cli.data.datasets import find, find_pairs, table, training_photos
 from hfpie_cli.data.degradations import DEGRADATIONS
 from hfpie_cli.data.degrade import motion_kernel
-from hfpie_cli.datasets import find, find_pairs, table, training_photos
 from hfpie_cli.errors import HfpieError, UnavailableError, UsageError
-from hfpie_cli.paper import columns
+from hfpie_cli.evaluation.paper import columns
 
 from .conftest import save_picture, smooth_picture
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from hfpie_cli.config import Finish, load_config, recipe_path, write_config
 from hfpie_cli.errors import UsageError
-from hfpie_cli.losses import GmsMask, LossConfig
+from hfpie_cli.training.config import Finish, load_config, recipe_path, write_config
+from hfpie_cli.training.losses import GmsMask, LossConfig
 from tests.test_train import CONFIG, changed
 
 

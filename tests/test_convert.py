@@ -7,11 +7,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from hfpie_cli.checkpoint import load_checkpoint
 from hfpie_cli.cli import app
-from hfpie_cli.convert import infer_config
 from hfpie_cli.models.network import Network, NetworkConfig
-from hfpie_cli.unpickle import tensors_of
+from hfpie_cli.weights.checkpoint import load_checkpoint
+from hfpie_cli.weights.convert import infer_config
+from hfpie_cli.weights.unpickle import tensors_of
 from tests.test_hostile import CANARY, Trap, torchscript
 
 
@@ -72,6 +72,6 @@ def test_torchscript_and_an_old_torch_are_refused(convert, monkeypatch):
     Path("net.pth").write_bytes(torchscript(b""))
     assert zipfile.is_zipfile("net.pth")
     assert "TorchScript" in convert(code=4).stderr
-    monkeypatch.setattr("hfpie_cli.convert.metadata.version", lambda name: "2.9.1+cpu")
+    monkeypatch.setattr("hfpie_cli.weights.convert.metadata.version", lambda name: "2.9.1+cpu")
     assert "CVE-2026-24747" in convert(code=4).stderr
     assert not CANARY.exists()

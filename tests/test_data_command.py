@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
 from hfpie_cli.console import Console
-from hfpie_cli.datasets import find, table
+from hfpie_cli.data.datasets import find, table
+from hfpie_cli.data.unpack import unpack
 from hfpie_cli.errors import UnavailableError
-from hfpie_cli.unpack import unpack
 
 from .conftest import save_picture
 from .hub_server import HubServer

@@ -12,13 +12,13 @@ import pytest
 from scipy.io import savemat
 from typer.testing import CliRunner
 
-from hfpie_cli import evaluate
-from hfpie_cli.baselines import enlarge_bicubic, noise_sigma
 from hfpie_cli.cli import app
 from hfpie_cli.data.benchmarks import open_benchmark
-from hfpie_cli.datasets import table
-from hfpie_cli.evaluate import Method, Scores, Scoring, at_once, input_method, score
-from hfpie_cli.scoreboard import make_board, records
+from hfpie_cli.data.datasets import table
+from hfpie_cli.evaluation import score as evaluate
+from hfpie_cli.evaluation.baselines import enlarge_bicubic, noise_sigma
+from hfpie_cli.evaluation.score import Method, Scores, Scoring, at_once, input_method, score
+from hfpie_cli.evaluation.scoreboard import make_board, records
 
 from .conftest import save_picture, smooth_picture
 

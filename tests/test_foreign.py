@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
 from hfpie_cli.errors import UnavailableError
-from hfpie_cli.foreign import load_foreign
+from hfpie_cli.weights.foreign import load_foreign
 
 MULTIPLE = 48  # pixels: what the stand-in's network asks of its input
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from hfpie_cli.errors import ExitCode, UnavailableError, UsageError
-from hfpie_cli.hub import Hub, HubFile, fetch, is_cached
+from hfpie_cli.hub.client import Hub, HubFile, fetch, is_cached
 from tests.hub_server import COMMIT, FAULTS, SIGNATURE, TOKEN, HubServer
 
 CONTENT = bytes(range(256)) * 400

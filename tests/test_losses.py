@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from hfpie_cli import losses
-from hfpie_cli.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from hfpie_cli.config import TrainConfig, load_config, write_config
-from hfpie_cli.losses import GMS_C, GmsMask, LossConfig
 from hfpie_cli.models.discriminator import Discriminator
 from hfpie_cli.models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
 from hfpie_cli.models.network import NetworkConfig
-from hfpie_cli.objectives import HighpassExtraction, Restoration
-from hfpie_cli.run_state import setup
+from hfpie_cli.training import losses
+from hfpie_cli.training.config import TrainConfig, load_config, write_config
+from hfpie_cli.training.losses import GMS_C, GmsMask, LossConfig
+from hfpie_cli.training.objectives import HighpassExtraction, Restoration
+from hfpie_cli.training.run import setup
+from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tests.conftest import make_photos, open_photos
 from tests.test_train import CPU, train
 
@@ -160,7 +160,7 @@ def test_a_gan_run_resumes_with_its_discriminator(data, tmp_path, monkeypatch):
     network = HighpassNetwork(HighpassConfig(width=4))
     loss_network = tmp_path / "highpass.safetensors"
     save_checkpoint(loss_network, Checkpoint(network.config, network.state_dict(), {}))
-    monkeypatch.setattr("hfpie_cli.objectives.HIGHPASS_WEIGHTS", str(loss_network))
+    monkeypatch.setattr("hfpie_cli.training.objectives.HIGHPASS_WEIGHTS", str(loss_network))
     config = TrainConfig(
         task="sr",
         network=NetworkConfig(width=8, blocks=(1, 1, 1), scale=4),

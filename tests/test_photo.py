@@ -8,12 +8,13 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from hfpie_cli import Restorer, exif
+from hfpie_cli import Restorer
 from hfpie_cli.errors import HfpieError
-from hfpie_cli.formats import ALPHA_FORMATS, OutputStyle
-from hfpie_cli.photo import Metadata, Photo
-from hfpie_cli.photo_reader import read_photo
-from hfpie_cli.photo_writer import encode_photo, write_photo
+from hfpie_cli.photos import exif
+from hfpie_cli.photos.formats import ALPHA_FORMATS, OutputStyle
+from hfpie_cli.photos.photo import Metadata, Photo
+from hfpie_cli.photos.reader import read_photo
+from hfpie_cli.photos.writer import encode_photo, write_photo
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<?xpacket begin=""?><x:xmpmeta xmlns:x="adobe:ns:meta/"/><?xpacket end="w"?>'

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
-from hfpie_cli.publish import model_card, publishable
-from hfpie_cli.weights import table
+from hfpie_cli.weights.publish import model_card, publishable
+from hfpie_cli.weights.table import table
 from tests.hub_server import COMMIT, TOKEN, HubServer
 
 

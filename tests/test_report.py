@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
 from hfpie_cli.data.benchmarks import open_benchmark
+from hfpie_cli.evaluation.report_pictures import CROP_HEIGHT, CROP_WIDTH, colour_map, worst_window
 from hfpie_cli.files import sha256_of
-from hfpie_cli.report_pictures import CROP_HEIGHT, CROP_WIDTH, colour_map, worst_window
 
 from .conftest import save_picture, smooth_picture
 

@@ -7,7 +7,7 @@ import torch
 from hfpie_cli import HfpieError, Restorer
 from hfpie_cli.device import Device, choose_device, tiles_at_once
 from hfpie_cli.errors import UsageError
-from hfpie_cli.photo import Photo
+from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import enlarge, sample_parts
 from tests.conftest import make_checkpoint
 

@@ -9,11 +9,11 @@ from PIL import Image
 
 from hfpie_cli import Restorer
 from hfpie_cli.data.degradations import DEGRADATIONS
-from hfpie_cli.metrics import psnr
-from hfpie_cli.photo import Photo
+from hfpie_cli.evaluation.metrics import psnr
+from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import resize
 from hfpie_cli.tasks import TASKS
-from hfpie_cli.weights import SHIPPED, TEST_WEIGHTS, resolve, table
+from hfpie_cli.weights.table import SHIPPED, TEST_WEIGHTS, resolve, table
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 OURS = [name for name, entry in table().items() if not entry.source]

@@ -1,101 +1,114 @@
-"""The structure: imports point down, and what `hfpie --help` needs stays light."""
+"""The structure: imports point down, never in a circle, and what `hfpie --help` needs stays light."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import hfpie_cli
 
 PACKAGE = Path(hfpie_cli.__file__).parent
-LAYERS = [  # each imports only from those below it
+LAYERS = [  # rooms: folders, and modules at the top; each imports only from those below it
     {"cli"},
     {"commands"},
-    {"train", "report"},
-    {"report_pictures", "scoreboard", "methods", "run_state", "run_log"},
-    {"objectives", "evaluate", "baselines"},
-    {"restore", "config", "photo_writer", "perceptual"},
-    {"foreign", "convert", "publish", "pull", "unpack"},
-    {"checkpoint", "losses", "optim", "device", "metrics", "data", "jobs", "weights", "console", "parallel"},
-    {"tiling", "tensors", "models", "photo_reader", "datasets", "lock"},
-    {"deep", "hub"},
-    {"tiff", "hub_errors"},
-    {"photo", "tasks", "files", "formats", "exif", "interruption", "ranks", "score_log", "paper"},
-    {"errors", "unpickle"},
+    {"training"},
+    {"evaluation"},
+    {"restore", "jobs"},
+    {"data", "weights"},
+    {"photos", "models", "tiling", "tensors", "device", "hub", "console"},
+    {"tasks", "files", "interruption", "ranks"},
+    {"errors"},
 ]
-LIGHT = {
+LIGHT = {  # what the help imports
     "cli",
-    "commands",
     "jobs",
-    "weights",
-    "hub",
-    "hub_errors",
-    "lock",
-    "publish",
     "console",
-    "datasets",
     "tasks",
-    "formats",
     "errors",
     "files",
-    "interruption",
-    "pull",
-    "unpack",
     "ranks",
-    "paper",
+    "photos.formats",
+    "weights.table",
+    "weights.publish",
+    "hub.client",
+    "hub.errors",
+    "hub.lock",
+    "data.datasets",
+    "data.pull",
+    "data.unpack",
+    "evaluation.paper",
 }
-HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile", "huggingface_hub"}
+HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile", "huggingface_hub", "jinja2"}
 
 
-def modules() -> dict[Path, ast.Module]:
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+def modules() -> dict[str, ast.Module]:
+    """Every module's tree by its dotted name below the package."""
+    return {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
+        for path in PACKAGE.rglob("*.py")
+        if path.stem not in {"__init__", "__main__"}
+    }
 
 
-def room_of(path: Path) -> str:
-    """The module at the package's top, or the folder that a file lies in."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+MODULES = modules()
 
 
-def own_imports(path: Path, tree: ast.Module) -> set[str]:
-    """The rooms of ours that a file imports, wherever in the file."""
-    rooms = set()
-    depth = len(path.relative_to(PACKAGE).parts)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level == depth:
-            rooms |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
-    return rooms
+def own_imports(name: str) -> set[str]:
+    """The modules of ours that a module imports, wherever in the file."""
+    found = set()
+    for node in ast.walk(MODULES[name]):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*name.split(".")[: -node.level], *(node.module.split(".") if node.module else [])]
+            named = {".".join([*base, alias.name]) for alias in node.names}
+            found |= {module for module in (*named, ".".join(base)) if module in MODULES}
+    return found
 
 
-def test_imports_point_down():
+def room_of(name: str) -> str:
+    return name.split(".")[0]
+
+
+def test_every_room_has_its_layer_and_imports_point_down():
     floors = {room: height for height, layer in enumerate(reversed(LAYERS)) for room in layer}
-    for path, tree in modules().items():
-        room = room_of(path)
-        if room in {"__init__", "__main__"}:
-            continue
-        for imported in own_imports(path, tree) - {room, "__version__"}:
-            allowed = floors[imported] < floors[room] or (
-                floors[imported] == floors[room] and not lifts(imported, room)
-            )
-            assert allowed, f"{room} imports {imported}"
+    assert set(floors) == {room_of(name) for name in MODULES}
+    for name in MODULES:
+        for imported in own_imports(name):
+            room, below = room_of(name), room_of(imported)
+            assert room == below or floors[below] < floors[room] or alone_on_its_floor(room, below), (name, imported)
 
 
-def lifts(imported: str, room: str) -> bool:
-    """Within a layer an import is fine as long as the other does not import back."""
-    return any(room in own_imports(path, tree) for path, tree in modules().items() if room_of(path) == imported)
+def alone_on_its_floor(room: str, other: str) -> bool:
+    """Neighbours may import each other one way."""
+    same = any({room, other} <= layer for layer in LAYERS)
+    return same and not any(room_of(i) == room for name in MODULES if room_of(name) == other for i in own_imports(name))
+
+
+def test_no_module_imports_itself_in_a_circle():
+    TopologicalSorter({name: own_imports(name) for name in MODULES}).prepare()
 
 
 def test_models_know_nothing_of_ours():
-    for path, tree in modules().items():
-        if room_of(path) == "models":
-            assert own_imports(path, tree) == set(), path
+    for name in MODULES:
+        if room_of(name) == "models":
+            assert all(room_of(imported) == "models" for imported in own_imports(name)), name
 
 
 def test_what_the_help_needs_is_light():
-    for path, tree in modules().items():
-        if room_of(path) not in LIGHT:
+    for name in MODULES:
+        if name not in LIGHT and room_of(name) != "commands":
             continue
-        for node in tree.body:
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        for node in MODULES[name].body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
-            assert not {name.split(".")[0] for name in names} & HEAVY, path
+            assert not {imported.split(".")[0] for imported in names} & HEAVY, name
+            if isinstance(node, ast.ImportFrom) and node.level:
+                assert light_imports(name, node), name
+
+
+def light_imports(name: str, node: ast.ImportFrom) -> bool:
+    """Whether a light module's import at its top is of light ones."""
+    base = [*name.split(".")[: -node.level], *(node.module.split(".") if node.module else [])]
+    named = {".".join([*base, alias.name]) for alias in node.names} | {".".join(base)}
+    return all(module in LIGHT or room_of(module) == "commands" for module in named if module in MODULES)
 
 
 def test_files_stay_small():

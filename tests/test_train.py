@@ -12,18 +12,18 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from hfpie_cli.checkpoint import load_checkpoint
 from hfpie_cli.cli import app
-from hfpie_cli.config import TrainConfig, write_config
 from hfpie_cli.console import Console
 from hfpie_cli.device import Device
 from hfpie_cli.errors import HfpieError
-from hfpie_cli.losses import LossConfig
 from hfpie_cli.models.network import NetworkConfig
-from hfpie_cli.optim import orthogonalise
-from hfpie_cli.run_log import RunLog
-from hfpie_cli.run_state import setup
-from hfpie_cli.train import fit
+from hfpie_cli.training.config import TrainConfig, write_config
+from hfpie_cli.training.log import RunLog
+from hfpie_cli.training.loop import fit
+from hfpie_cli.training.losses import LossConfig
+from hfpie_cli.training.optim import orthogonalise
+from hfpie_cli.training.run import setup
+from hfpie_cli.weights.checkpoint import load_checkpoint
 
 CPU = Device(torch.device("cpu"), "fp32")
 CONFIG = TrainConfig(
@@ -85,7 +85,7 @@ def test_a_run_interrupted_by_a_signal_goes_on_to_the_same_weights(data, tmp_pat
         os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr("hfpie_cli.train.CHECK_EVERY", 3)
+        patch.setattr("hfpie_cli.training.loop.CHECK_EVERY", 3)
         patch.setattr(RunLog, "step", strike)
         with pytest.raises(KeyboardInterrupt):
             train(changed(steps=8), tmp_path / "stopped", data)
@@ -140,7 +140,7 @@ def test_two_processes_train_as_one(photos, data, tmp_path):
 def test_a_loss_that_is_not_finite_stops_with_advice_and_keeps_the_good_state(data, tmp_path, monkeypatch):
     train(changed(steps=4), tmp_path / "run", data)
     before = (tmp_path / "run/state.pt").read_bytes()
-    monkeypatch.setattr("hfpie_cli.objectives.losses.pixel_loss", lambda a, b: (a - b).mean() * float("nan"))
+    monkeypatch.setattr("hfpie_cli.training.objectives.losses.pixel_loss", lambda a, b: (a - b).mean() * float("nan"))
     with pytest.raises(HfpieError, match="no longer finite") as caught:
         train(changed(steps=8), tmp_path / "run", data)
     assert "--rate" in caught.value.hint

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from hfpie_cli import weights
 from hfpie_cli.cli import app
 from hfpie_cli.errors import UnavailableError
-from hfpie_cli.lock import lock_path
+from hfpie_cli.hub.lock import lock_path
+from hfpie_cli.weights import table as weights
 from tests.hub_server import COMMIT, FAULTS, TOKEN, HubServer, odd_headers
 
 TABLE = """
@@ -197,7 +197,7 @@ def test_every_entry_is_pinned_or_says_that_it_is_not():
 
 
 def test_the_readme_lists_every_checkpoint():
-    readme = (Path(weights.__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    readme = (weights.PACKAGE.parent / "README.md").read_text(encoding="utf-8")
     rows = {row.split("`")[1]: row for row in readme.splitlines() if row.startswith("| `")}
     for entry in weights.table().values():
         if entry.name != weights.TEST_WEIGHTS:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hfpie_cli.weights import table
+from hfpie_cli.weights.table import table
 
 ROOT = Path(__file__).parent.parent
 NO_NETWORK = """

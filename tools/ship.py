@@ -17,9 +17,9 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hfpie_cli.checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
 from hfpie_cli.files import atomic_path
-from hfpie_cli.weights import SHIPPED, Entry, table
+from hfpie_cli.weights.checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
+from hfpie_cli.weights.table import SHIPPED, Entry, table
 
 TABLE = Path(__file__).parent.parent / "weights.toml"
 FLOP_SIDE = 256  # pixels a side of the picture whose cost is counted

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from ..console import Console
-from ..datasets import DEFAULT_ROOT, DataSet, find, table
+from ..data.datasets import DEFAULT_ROOT, DataSet, find, table
 from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
-from ..hub import fetch
+from ..hub.client import fetch
 from .options import HubOptions, TalkOptions, add_command
 
 
@@ -99,8 +99,8 @@ def list_sets(options: DataOptions) -> int:
 
 def pull_set(options: PullOptions) -> int:
     """Download, unpack, check."""
-    from ..pull import missing_folders, wanted_archives
-    from ..unpack import unpack
+    from ..data.pull import missing_folders, wanted_archives
+    from ..data.unpack import unpack
 
     console, entry = options.console(), _entry(options.name)
     archives = wanted_archives(entry, train=options.train)
@@ -150,7 +150,7 @@ def _verify(entry: DataSet, root: Path, console: Console) -> int:
 def _parts(entry: DataSet, root: Path) -> Iterator[Part]:
     """Its clean pictures, its published pairs and what it has to train on: counted, matched, the first one opened."""
     from ..data.benchmarks import DEFAULT_DEGRADATION, open_benchmark
-    from ..datasets import find_pairs, find_photos, training_photos
+    from ..data.datasets import find_pairs, find_photos, training_photos
 
     folder = root / entry.name
     scored = [(track.name, track.task, track.name) for track in entry.tracks]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..console import Console
-from ..datasets import DEFAULT_ROOT
+from ..data.datasets import DEFAULT_ROOT
 from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
 from ..files import cache_folder
 from ..ranks import PATIENCE, Ranks, joined_ranks
@@ -18,10 +18,10 @@ from .options import HubOptions, add_command
 
 if TYPE_CHECKING:
     from ..data.benchmarks import Benchmark
-    from ..evaluate import Distance
-    from ..methods import NetworkSettings
-    from ..report import Subject
-    from ..scoreboard import Board
+    from ..evaluation.methods import NetworkSettings
+    from ..evaluation.report import Subject
+    from ..evaluation.score import Distance
+    from ..evaluation.scoreboard import Board
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def _check(options: EvalOptions) -> None:
 def _open(options: EvalOptions, console: Console) -> list[Benchmark]:
     """What is to be scored. Of a table's columns, those whose data are there; raises UnavailableError for none."""
     from ..data.benchmarks import open_benchmark, open_folders
-    from ..paper import columns
+    from ..evaluation.paper import columns
 
     if options.degraded and options.clean:
         return [open_folders(options.degraded, options.clean, options.task)]
@@ -133,7 +133,7 @@ def _lpips(options: EvalOptions, console: Console) -> Distance | None:
     """LPIPS if it is asked for and can be had; a line that says why not otherwise."""
     if not options.lpips:
         return None
-    from ..perceptual import load_lpips
+    from ..evaluation.perceptual import load_lpips
 
     try:
         return load_lpips()
@@ -146,11 +146,11 @@ def _lpips(options: EvalOptions, console: Console) -> Distance | None:
 def _score(
     options: EvalOptions, benchmark: Benchmark, lpips: Distance | None, ranks: Ranks, console: Console
 ) -> tuple[Board, Subject]:
-    from ..evaluate import Scoring, count_of, score
-    from ..methods import classical_methods, load_networks
-    from ..report import Subject
-    from ..score_log import open_log
-    from ..scoreboard import make_board
+    from ..evaluation.methods import classical_methods, load_networks
+    from ..evaluation.report import Subject
+    from ..evaluation.score import Scoring, count_of, score
+    from ..evaluation.score_log import open_log
+    from ..evaluation.scoreboard import make_board
 
     networks = load_networks(benchmark.task, options.weights, _settings(options, ranks), options.hub())
     methods = [*classical_methods(benchmark.task), *(network.method for network in networks)]
@@ -167,7 +167,7 @@ def _score(
 
 def _settings(options: EvalOptions, ranks: Ranks) -> NetworkSettings:
     from ..device import choose_device
-    from ..methods import NetworkSettings
+    from ..evaluation.methods import NetworkSettings
 
     device = ranks.device(options.device, choose_device(options.device).torch_device.type)
     return NetworkSettings(device, options.precision, options.tile, options.overlap, options.tta)
@@ -176,7 +176,7 @@ def _settings(options: EvalOptions, ranks: Ranks) -> NetworkSettings:
 def _show(board: Board, console: Console) -> None:
     from rich.console import Console as RichConsole
 
-    from ..scoreboard import as_tables, records
+    from ..evaluation.scoreboard import as_tables, records
 
     if console.json:
         for record in records(board):
@@ -187,8 +187,8 @@ def _show(board: Board, console: Console) -> None:
 
 
 def _write(options: EvalOptions, boards: list[Board], subjects: list[Subject]) -> None:
-    from ..report import write_report
-    from ..scoreboard import write_csv
+    from ..evaluation.report import write_report
+    from ..evaluation.scoreboard import write_csv
 
     if options.csv:
         write_csv(boards, options.csv)

@@ -16,7 +16,7 @@ import typer
 
 from ..console import Console
 from ..errors import ExitCode, HfpieError
-from ..hub import Hub
+from ..hub.client import Hub
 
 
 @dataclass(frozen=True, kw_only=True)

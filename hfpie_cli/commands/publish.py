@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from ..errors import ExitCode, UsageError
-from ..hub import upload
-from ..publish import contents, publishable
-from ..weights import locate
+from ..hub.client import upload
+from ..weights.publish import contents, publishable
+from ..weights.table import locate
 from .options import HubOptions, TalkOptions, add_command
 
 
@@ -61,7 +61,7 @@ def register(app: typer.Typer) -> None:
 
 def convert_file(options: ConvertOptions) -> int:
     """Convert and say what it is."""
-    from ..convert import convert
+    from ..weights.convert import convert
 
     target = options.output or options.source.with_suffix(".safetensors")
     config = convert(options.source, target, overwrite=options.overwrite)

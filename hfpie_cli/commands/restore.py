@@ -12,14 +12,14 @@ import typer
 
 from ..console import Console, FileProgress
 from ..errors import ExitCode, HfpieError, UsageError
-from ..formats import DEFAULT_QUALITY, OutputStyle, check_format, format_named
 from ..jobs import Job, Naming, make_folders, plan_jobs
+from ..photos.formats import DEFAULT_QUALITY, OutputStyle, check_format, format_named
 from ..tasks import TASKS, Task
-from ..weights import default_weights, resolve
+from ..weights.table import default_weights, resolve
 from .options import HubOptions, add_command, as_hfpie_error
 
 if TYPE_CHECKING:
-    from ..photo import Photo
+    from ..photos.photo import Photo
     from ..restore import Outcome, Restorer
 
 
@@ -174,8 +174,8 @@ def _load(options: RestoreOptions, default: str, scale: int) -> Restorer:
 def _restore_file(
     job: Job, restorer: Restorer, options: RestoreOptions, console: Console, progress: FileProgress
 ) -> None:
-    from ..photo_reader import read_photo
-    from ..photo_writer import encode_photo, write_photo
+    from ..photos.reader import read_photo
+    from ..photos.writer import encode_photo, write_photo
 
     started = time.monotonic()
     photo = read_photo(job.source) if job.source else read_photo(sys.stdin.buffer.read(), job.name)

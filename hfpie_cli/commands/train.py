@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..console import Console
-from ..datasets import DEFAULT_ROOT, table
+from ..data.datasets import DEFAULT_ROOT, table
 from ..errors import ExitCode, UnavailableError, UsageError
 from ..files import cache_folder
 from ..ranks import Ranks, joined_ranks
-from ..weights import resolve
+from ..weights.table import resolve
 from .options import HubOptions, add_command
 
 if TYPE_CHECKING:
-    from ..config import TrainConfig
     from ..data.training_set import TrainingSet
+    from ..training.config import TrainConfig
 
 DATA_SET = {"denoise": "SIDD", "deblur": "REDS", "sr": "DIV2K", "highpass": "DIV2K"}  # the paper trains each task on
 SHORT = ("steps", "batch", "crop", "rate", "seed", "precision")  # options that are keys of the recipe
@@ -100,9 +100,9 @@ def _check(options: TrainOptions) -> None:
 def _train(options: TrainOptions, ranks: Ranks) -> int:
     from ..data.sources import Opener
     from ..device import choose_training_device
-    from ..run_log import RunLog
-    from ..run_state import setup
-    from ..train import fit
+    from ..training.log import RunLog
+    from ..training.loop import fit
+    from ..training.run import setup
 
     console = options.console() if ranks.leads else Console(quiet=True)
     folder = options.resume or options.out or Path("runs") / options.purpose
@@ -124,8 +124,8 @@ def _train(options: TrainOptions, ranks: Ranks) -> int:
 
 def _recipe(options: TrainOptions) -> tuple[str, TrainConfig]:
     """(its name, the configuration with what the options change)."""
-    from ..config import load_config, recipe_path
     from ..device import choose_device
+    from ..training.config import load_config, recipe_path
 
     default = "paper" if choose_device(options.device).torch_device.type == "cuda" else "compact"
     path = options.resume / "config.toml" if options.resume else recipe_path(options.recipe or default, options.purpose)

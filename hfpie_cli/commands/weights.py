@@ -12,9 +12,9 @@ import typer
 
 from ..console import Console
 from ..errors import ExitCode, UnavailableError, UsageError
-from ..hub import SCHEME, Hub, HubFile, fetch
-from ..lock import locked
-from ..weights import TEST_WEIGHTS, Entry, locate, table, whereabouts
+from ..hub.client import SCHEME, Hub, HubFile, fetch
+from ..hub.lock import locked
+from ..weights.table import TEST_WEIGHTS, Entry, locate, table, whereabouts
 from . import publish
 from .options import HubOptions, add_command
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets import DataSet, Track, find, find_pairs, find_photos, pair_folders, table
 from ..errors import HfpieError, UnavailableError, UsageError
-from ..photo import Photo, to_8bit
-from ..photo_reader import read_photo
+from ..photos.photo import Photo, to_8bit
+from ..photos.reader import read_photo
+from .datasets import DataSet, Track, find, find_pairs, find_photos, pair_folders, table
 from .degradations import DEGRADATIONS
 from .degrade import SR_SCALE
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..datasets import DataSet, find_pairs, pair_folders, table, training_photos
 from ..errors import UnavailableError
-from ..formats import is_photo
+from ..photos.formats import is_photo
+from .datasets import DataSet, find_pairs, pair_folders, table, training_photos
 from .store import PhotoStore, open_store
 from .training_set import TrainingSet
 

@@ -1,0 +1,164 @@
+"""The table of data sets (datasets.toml), and the way from its patterns to files. Knows nothing of pixels."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import UnavailableError
+from ..photos.formats import is_photo
+
+TABLE = Path(__file__).parent / "datasets.toml"
+DEFAULT_ROOT = Path.home() / ".cache" / "hfpie" / "data"
+SCALE_ENDING = re.compile(r"x[234]$")  # of reduced pictures' names, such as 0801x4
+
+
+@dataclass(frozen=True)
+class Track:
+    """Published pairs of a data set, as `datasets.toml` explains."""
+
+    name: str
+    task: str
+    degraded: str
+    clean: str
+    stand_in: str = ""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip file of a data repository. gives: the folders below the set's own that it unpacks to.
+
+    train: whether it is wanted for training only.
+    """
+
+    file: str
+    gives: tuple[str, ...]
+    train: bool = False
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A data repository on the Hub and the commit that it is read at."""
+
+    repo: str
+    revision: str
+    archives: tuple[Archive, ...]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """An entry of `datasets.toml`, which explains the fields."""
+
+    name: str
+    about: str
+    licence: str
+    size: str
+    source: str
+    clean: str = ""
+    pictures: int = 0
+    task: str | None = None
+    held_out: int = 0
+    tracks: tuple[Track, ...] = ()
+    train: str = ""
+    train_degraded: str = ""
+    hub: Repository | None = None
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Where its pictures lie below its folder, each place once: those that are scored, then those to train on."""
+        tracks = [pattern for track in self.tracks for pattern in (track.clean, track.degraded)]
+        return tuple(dict.fromkeys(filter(None, [self.clean, *tracks, self.train, self.train_degraded])))
+
+    def advice(self, folder: Path, pattern: str) -> str:
+        """What to do about a pattern that finds nothing in the set's folder."""
+        pull = f"hfpie data pull {self.name}, or " if self.hub else ""
+        return f"{pull}fetch it from {self.source}, so that {folder / pattern} exists; or name another --data-root"
+
+
+@cache
+def table() -> Mapping[str, DataSet]:
+    """Every entry of datasets.toml by name."""
+    entries: dict[str, dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    return {name: _parse(name, entry) for name, entry in entries.items()}
+
+
+def find(name: str) -> DataSet | None:
+    """The entry of a name, upper or lower case, or None."""
+    return {key.lower(): entry for key, entry in table().items()}.get(name.lower())
+
+
+def _parse(name: str, entry: dict[str, Any]) -> DataSet:
+    entry["tracks"] = tuple(Track(**track) for track in entry.get("tracks", ()))
+    if hub := entry.pop("hub", None):
+        archives = tuple(Archive(**archive | {"gives": tuple(archive["gives"])}) for archive in hub["archives"])
+        entry["hub"] = Repository(hub["repo"], hub["revision"], archives)
+    return DataSet(name, **entry)
+
+
+def find_photos(folder: Path, pattern: str) -> list[Path]:
+    """The files that a pattern names, sorted; a pattern that ends in .mat names one file.
+
+    Raises UnavailableError if there are none.
+    """
+    if pattern.endswith(".mat"):
+        paths = [folder / pattern] if (folder / pattern).is_file() else []
+    else:
+        paths = sorted(path for path in folder.glob(f"{pattern}.*") if path.is_file() and is_photo(path))
+    if not paths:
+        raise UnavailableError(f"{folder / pattern}: nothing there", "the folder is not laid out as published")
+    return paths
+
+
+def training_photos(entry: DataSet, folder: Path) -> list[Path]:
+    """A set's clean pictures to train on, without those held out for scoring. Raises UnavailableError if none is there.
+
+    Their published degraded counterparts, where there are any, are found by `find_pairs`.
+    """
+    photos = find_photos(folder, entry.train)
+    return photos[: len(photos) - entry.held_out] if entry.train == entry.clean else photos
+
+
+def find_pairs(folder: Path, degraded: str, clean: str) -> list[tuple[Path, Path]]:
+    """(degraded, clean) for two patterns: those go together for whose stars the same text stands.
+
+    Raises UnavailableError for a pattern that finds nothing, and if one side has pictures that the other has not.
+    """
+    small, large = (
+        {star_text(path, folder, side): path for path in find_photos(folder, side)} for side in (degraded, clean)
+    )
+    return _matched(small, large, f"{folder}: {degraded} and {clean}")
+
+
+def pair_folders(degraded: Path, clean: Path) -> list[tuple[Path, Path]]:
+    """(degraded, clean) for all photographs below two folders, matched by their names without suffixes.
+
+    A reduced picture may have x2, x3 or x4 behind its name. Raises UnavailableError as `find_pairs` does.
+    """
+    sides: list[dict[str, Path]] = []
+    for folder in (degraded, clean):
+        photos = sorted(path for path in folder.rglob("*") if path.is_file() and is_photo(path))
+        if not photos:
+            raise UnavailableError(f"{folder}: no photographs there", "name a folder of PNG, JPEG, WebP or TIFF files")
+        sides.append({path.relative_to(folder).with_suffix("").as_posix(): path for path in photos})
+    small, large = sides
+    named = {key if key in large else SCALE_ENDING.sub("", key): path for key, path in small.items()}
+    return _matched(named, large, f"{degraded} and {clean}")
+
+
+def star_text(path: Path, folder: Path, pattern: str) -> str:
+    """What the stars of a pattern stand for in a path, joined by slashes: `000/00000012`."""
+    stars = re.escape(pattern).replace(r"\*", "([^/]*)")
+    found = re.fullmatch(stars, path.relative_to(folder).with_suffix("").as_posix())
+    return "/".join(found.groups()) if found else path.stem
+
+
+def _matched(degraded: dict[str, Path], clean: dict[str, Path], where: str) -> list[tuple[Path, Path]]:
+    if lonely := sorted(degraded.keys() ^ clean.keys()):
+        message = f"{where} do not hold the same pictures (first: {lonely[0]})"
+        raise UnavailableError(message, "each degraded picture needs the clean one of its name")
+    return [(degraded[key], clean[key]) for key in sorted(clean)]

@@ -1,0 +1,83 @@
+"""Unpack an archive from elsewhere: only what is wanted, only below the target, whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path, PurePosixPath
+
+from ..console import FileProgress
+from ..errors import UnavailableError
+
+MAX_ENTRIES = 500_000
+MAX_RATIO = 50  # unpacked to packed bytes; archives of pictures have about 1
+SMALL = 64 << 20  # bytes that are unpacked whatever the ratio
+
+Progress = Callable[[int], AbstractContextManager[FileProgress]]  # a bar over so many files
+
+
+def unpack(archive: Path, folder: Path, wanted: Sequence[str], progress: Progress) -> None:
+    """Put the folders `wanted` of a zip file below `folder`: unpacked beside, then renamed.
+
+    An archive may lack the outer folders (`val_sharp/` for `val/val_sharp`). Raises UnavailableError for a file that is
+    no archive, that lacks what is wanted, holds a link or a path that leads outside, or unpacks to absurdly much.
+    """
+    partial = Path(tempfile.mkdtemp(prefix=".hfpie-", dir=folder))
+    try:
+        with zipfile.ZipFile(archive) as file:
+            places = {name: _prefix(archive, file, name) for name in wanted}
+            prefixes = tuple(f"{prefix}/" for prefix in places.values())
+            entries = [entry for entry in _checked(archive, file) if entry.filename.startswith(prefixes)]
+            _check_room(archive, entries, folder)
+            with progress(len(entries)) as bar:
+                bar.start(f"unpacking {archive.name}", 0)
+                for entry in entries:
+                    file.extract(entry, partial)
+                    bar.finish()
+        for name, prefix in places.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (partial / prefix).rename(folder / name)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise UnavailableError(f"{archive}: not a sound archive ({error})", "fetch it again") from None
+    except OSError as error:
+        raise UnavailableError(f"{archive}: cannot be unpacked to {folder} ({error.strerror})", "make room") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _prefix(archive: Path, file: zipfile.ZipFile, wanted: str) -> str:
+    """Where a wanted folder lies in the archive: under its whole name, or under its last part."""
+    for prefix in dict.fromkeys((wanted, PurePosixPath(wanted).name)):
+        if any(name.startswith(f"{prefix}/") for name in file.namelist()):
+            return prefix
+    raise UnavailableError(f"{archive}: has no folder {wanted}", "it is not laid out as published")
+
+
+def _checked(archive: Path, file: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+    """The entries that are files, every one of them harmless."""
+    for entry in file.infolist():
+        path = PurePosixPath(entry.filename)
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        outside = path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in entry.filename
+        if outside or kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            message = f"{archive}: {entry.filename!r} leads outside of the folder or is no plain file"
+            raise UnavailableError(message, "do not use this archive")
+        if not entry.is_dir():
+            yield entry
+
+
+def _check_room(archive: Path, entries: Sequence[zipfile.ZipInfo], folder: Path) -> None:
+    """Before the first byte is written: is what the archive claims to hold sensible, and is there room for it?"""
+    unpacked, packed = sum(entry.file_size for entry in entries), archive.stat().st_size
+    if len(entries) > MAX_ENTRIES or unpacked > max(SMALL, MAX_RATIO * packed):
+        message = f"{archive}: unpacks to {len(entries):,} files of {unpacked / 1e9:.1f} GB, which is absurd"
+        raise UnavailableError(message, "do not use this archive")
+    free = shutil.disk_usage(folder).free
+    if unpacked > free:
+        message = f"{folder}: {unpacked / 1e9:.1f} GB to unpack, {free / 1e9:.1f} GB free"
+        raise UnavailableError(message, "make room, or name another --data-root")

@@ -1,0 +1,1 @@
+"""Evaluation: metrics, methods, tables, the report page."""

@@ -1,0 +1,75 @@
+"""What stands in the rows of a table: the degraded input, the classical methods, and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import UsageError
+from ..files import sha256_of
+from ..hub.client import Hub
+from ..photos.photo import Photo
+from ..restore import Progress, Restorer
+from ..tasks import TASKS
+from ..weights.table import default_weights, resolve
+from .baselines import BASELINES
+from .score import Method, at_once, input_method
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """How networks run, as on the command line; None leaves the checkpoint's own value."""
+
+    device: str = "auto"
+    precision: str = "auto"
+    tile: int | None = None
+    overlap: int | None = None
+    tta: bool = False
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network under test. sha256: of its file. how: device, precision and tiles, for the report."""
+
+    name: str
+    sha256: str
+    how: str
+    restorer: Restorer
+
+    def restore(self, photo: Photo, progress: Progress) -> Photo:
+        """As `hfpie` restores a photo."""
+        return self.restorer.restore(photo, progress).photo
+
+    @property
+    def method(self) -> Method:
+        """Its row."""
+        return Method(self.name, self.restore, f"{self.sha256} {self.how}")
+
+
+def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hub: Hub) -> list[Network]:
+    """The networks of named weights or files, or the task's own. Raises UsageError for one of another scale."""
+    scale = TASKS[task].scales[0]
+    networks = []
+    for name in names or [default_weights(task)]:
+        weights = resolve(name, hub)
+        restorer = Restorer.from_weights(
+            weights,
+            device=settings.device,
+            precision=settings.precision,
+            tile=settings.tile,
+            overlap=settings.overlap,
+            tta=settings.tta,
+        )
+        if restorer.scale != scale:
+            message = f"{name}: a network of scale {restorer.scale}, which does not {TASKS[task].name}"
+            raise UsageError(message, "choose weights made for this task")
+        tta = ", mean of 8 turns" if settings.tta else ""
+        how = f"{restorer.device.name}, tiles of {restorer.tile} overlapping by {restorer.overlap}{tta}"
+        networks.append(Network(name, sha256_of(weights.path), how, restorer))
+    return networks
+
+
+def classical_methods(task: str) -> list[Method]:
+    """The degraded input, where it has the clean picture's size, and the methods that need no training."""
+    plain = [] if task == "sr" else [input_method()]
+    return plain + [Method(name, at_once(restore)) for name, restore in BASELINES[task].items()]

@@ -1,0 +1,37 @@
+"""LPIPS (Zhang et al. 2018), by the package of its authors: an extra that is imported only when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from ..errors import UnavailableError
+from .metrics import PEAK, Samples
+
+BACKBONE = "alex"  # the customary one; the paper does not name its own
+
+
+def load_lpips() -> Callable[[Samples, Samples], float]:
+    """The distance of two RGB pictures (h, w, 3) in 0 to 255. Raises UnavailableError where it cannot be had."""
+    try:
+        import lpips
+    except (ImportError, RuntimeError) as error:  # RuntimeError: a torchvision that was built for another torch
+        raise UnavailableError(f"LPIPS is left out: {error}", "pip install 'hfpie[lpips]'") from None
+    try:
+        network = lpips.LPIPS(net=BACKBONE, verbose=False).eval()
+    except (OSError, RuntimeError) as error:
+        message = f"LPIPS is left out: the weights of its backbone cannot be fetched ({error})".splitlines()[0]
+        raise UnavailableError(message, "torchvision downloads them once; try again with a connection") from None
+
+    @torch.inference_mode()
+    def distance(restored: Samples, clean: Samples) -> float:
+        return float(network(_tensor(restored), _tensor(clean)))
+
+    return distance
+
+
+def _tensor(picture: Samples) -> torch.Tensor:
+    """(h, w, 3) in 0 to 255 -> (1, 3, h, w) in -1 to 1."""
+    return torch.from_numpy((picture * (2 / PEAK) - 1).astype(np.float32).transpose(2, 0, 1)[None].copy())

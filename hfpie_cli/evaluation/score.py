@@ -1,0 +1,171 @@
+"""Scores of methods over the pictures of a benchmark, as the field reports them: per picture, then the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..console import FileProgress
+from ..data.benchmarks import Benchmark, Case, Pair
+from ..errors import HfpieError
+from ..photos.formats import OutputStyle
+from ..photos.photo import FULL_SCALE, Photo, Pixels, to_8bit
+from ..photos.writer import write_photo
+from ..ranks import Ranks
+from ..restore import Progress
+from .metrics import PEAK, Samples, gmsd, luma, psnr, shave, ssim, to_8bit_range
+from .score_log import Row, ScoreLog, key_of
+
+METRICS = ("psnr", "ssim", "psnr_y", "ssim_y", "gmsd")  # RGB, then Matlab's Y channel, then the gradients
+LPIPS = "lpips"  # where it can be had
+
+Distance = Callable[[Samples, Samples], float]
+Restore = Callable[[Photo, Progress], Photo]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the table. restore: degraded photo to restored photo, telling how far it is.
+
+    made_of: text that changes when its results may. samples: how its pixels become numbers from 0 to 255.
+    """
+
+    name: str
+    restore: Restore
+    made_of: str = ""
+    samples: Callable[[Pixels], Samples] = to_8bit_range
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One method's scores by picture, in the benchmark's order."""
+
+    method: str
+    rows: dict[str, Row]
+
+    def means(self) -> Row:
+        """The mean of each metric over the pictures for which it is a number."""
+        metrics = next(iter(self.rows.values()))
+        return {metric: _mean([row[metric] for row in self.rows.values()]) for metric in metrics}
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a benchmark is scored besides its own protocol.
+
+    lpips: the distance, if it can be had. log: where scores are kept as they come. images: a folder for the restored
+    pictures. ranks: the processes that share the pictures.
+    """
+
+    lpips: Distance | None = None
+    log: ScoreLog | None = None
+    images: Path | None = None
+    ranks: Ranks = field(default_factory=Ranks)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is measured."""
+        return (*METRICS, LPIPS) if self.lpips else METRICS
+
+
+def input_method() -> Method:
+    """The row of the degraded pictures themselves, neither clipped nor rounded."""
+    return Method("input", at_once(lambda photo: photo), samples=_as_given)
+
+
+def at_once(restore: Callable[[Photo], Photo]) -> Restore:
+    """A way to restore that has no steps to tell of."""
+    return lambda photo, progress: restore(photo)
+
+
+def unwatched(done: int, total: int) -> None:
+    """The progress of what nobody watches."""
+
+
+def score(
+    benchmark: Benchmark, methods: Sequence[Method], scoring: Scoring | None = None, bar: FileProgress | None = None
+) -> list[Scores]:
+    """Score every method on every picture; each process its share, all get the whole.
+
+    What the log knows is not computed again, unless a picture is to be saved that is not there.
+    """
+    scoring = scoring or Scoring()
+    mine: dict[tuple[str, str], Row] = {}
+    for case in scoring.ranks.share(benchmark.cases):
+        mine |= {(method.name, case.name): row for method, row in _score_case(benchmark, case, methods, scoring, bar)}
+    everyone = {place: row for part in scoring.ranks.gather(mine) for place, row in part.items()}
+    return [
+        Scores(method.name, {case.name: everyone[method.name, case.name] for case in benchmark.cases})
+        for method in methods
+    ]
+
+
+def count_of(benchmark: Benchmark, methods: Sequence[Method], ranks: Ranks) -> int:
+    """How many results this process has to compute or to look up."""
+    return len(ranks.share(benchmark.cases)) * len(methods)
+
+
+def _score_case(
+    benchmark: Benchmark, case: Case, methods: Iterable[Method], scoring: Scoring, bar: FileProgress | None
+) -> Iterable[tuple[Method, Row]]:
+    pair: Pair | None = None
+    for method in methods:
+        protocol = (benchmark.name, benchmark.task, benchmark.protocol, benchmark.border, case.name, case.number)
+        key = key_of((__version__, *scoring.metrics, *protocol, method.name, method.made_of), case.sources)
+        image = _image_path(scoring.images, method.name, case.name)
+        row = scoring.log.known.get(key) if scoring.log else None
+        if row is None or (image and not image.exists()):
+            pair = pair or case.open()
+            if bar:
+                bar.start(f"{case.name} {method.name}", pair.degraded.height * pair.degraded.width / 1e6)
+            restored = method.restore(pair.degraded, bar.tiles if bar else unwatched).pixels
+            _check_size(restored, pair, f"{case.name}, {method.name}")
+            row = measure(method.samples(restored), pair, benchmark.border, scoring.lpips)
+            _save(image, restored)
+            if scoring.log:
+                scoring.log.add(key, row)
+        if bar:
+            bar.finish()
+        yield method, row
+
+
+def measure(restored: Samples, pair: Pair, border: int = 0, lpips: Distance | None = None) -> Row:
+    """Every metric of a restored picture (h, w, 3) against the clean one, `border` pixels shaved from each side."""
+    x, y = shave(restored, border), shave(pair.clean.astype(np.float64), border)
+    grey_x, grey_y = luma(x), luma(y)
+    values = (psnr(x, y), ssim(x, y), psnr(grey_x, grey_y), ssim(grey_x, grey_y), gmsd(x, y))
+    row = dict(zip(METRICS, values, strict=True))
+    return row | {LPIPS: lpips(x, y)} if lpips else row
+
+
+def _check_size(restored: Pixels, pair: Pair, name: str) -> None:
+    if restored.shape != pair.clean.shape:
+        sizes = f"{restored.shape[1]} x {restored.shape[0]} instead of {pair.clean.shape[1]} x {pair.clean.shape[0]}"
+        raise HfpieError(f"{name}: restored to {sizes} pixels", "choose weights made for this task")
+
+
+def _image_path(folder: Path | None, method: str, case: str) -> Path | None:
+    """Where a restored picture is kept: `non-local_means/000/00000012.png`; a.jpg and a.png stay two files."""
+    if folder is None:
+        return None
+    label = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in method).strip("_")
+    return folder / label / (case if case.endswith(".png") else f"{case}.png")
+
+
+def _save(path: Path | None, pixels: Pixels) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_photo(Photo(to_8bit(pixels)), path, OutputStyle("PNG"))
+
+
+def _as_given(pixels: Pixels) -> Samples:
+    return pixels.astype(np.float64) * (PEAK / FULL_SCALE[pixels.dtype.name])
+
+
+def _mean(values: list[float]) -> float:
+    numbers = np.array(values)[~np.isnan(values)]
+    return float(numbers.mean()) if len(numbers) else float("nan")

@@ -1,0 +1,221 @@
+"""Files from the Hugging Face Hub: the only module that talks to it. Imports its client only when it is needed.
+
+The client reads HF_ENDPOINT and the like once, when it is imported; here they are read at every call and handed on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ..errors import UnavailableError, UsageError
+from ..files import sha256_of
+from .errors import ENDPOINT_HINT, explain, host_of, status_of
+
+SCHEME = "hf://"
+ENDPOINT = "https://huggingface.co"
+DEFAULT_REVISION = "main"
+COMMIT = re.compile(r"[0-9a-f]{40}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+YES = {"1", "ON", "YES", "TRUE"}  # what the client takes for true in HF_HUB_OFFLINE
+
+Kind = Literal["model", "dataset"]
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file in a repository of the Hub. revision: a commit (40 hex digits), a branch or a tag."""
+
+    repo: str
+    path: str
+    revision: str = DEFAULT_REVISION
+    kind: Kind = "model"
+
+    def __str__(self) -> str:
+        prefix = "datasets/" if self.kind == "dataset" else ""
+        return f"{SCHEME}{prefix}{self.repo}/{self.path}@{self.revision}"
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the revision is a commit, whose files can never change."""
+        return COMMIT.fullmatch(self.revision) is not None
+
+    @classmethod
+    def parse(cls, text: str) -> HubFile:
+        """Read `hf://owner/repo/file@revision` or `hf://datasets/owner/repo/file`; the revision may be left out.
+
+        Raises UsageError for anything else.
+        """
+        match = re.fullmatch(r"hf://(datasets/)?([\w.-]+/[\w.-]+)/([^@]+)(?:@([\w./-]+))?", text)
+        if match is None or {"", ".", ".."} & set(match[3].split("/")):
+            raise UsageError(f"{text}: not the name of a file on the Hub", "write hf://owner/repo/file@revision")
+        return cls(match[2], match[3], match[4] or DEFAULT_REVISION, "dataset" if match[1] else "model")
+
+
+@dataclass(frozen=True)
+class Hub:
+    """How the Hub is reached.
+
+    endpoint: its address. cache: a folder in the layout that all Hub tools share. offline: use that folder alone.
+    progress: show a bar while downloading, on a terminal.
+    """
+
+    endpoint: str
+    cache: Path
+    offline: bool = False
+    progress: bool = True
+
+    @classmethod
+    def from_environment(cls, *, offline: bool = False, progress: bool = True) -> Hub:
+        """As HF_ENDPOINT, HF_HUB_CACHE, HF_HOME and HF_HUB_OFFLINE say; HF_TOKEN is left to the client."""
+        home = os.environ.get("HF_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
+        cache = Path(os.environ.get("HF_HUB_CACHE") or f"{home}/hub").expanduser()
+        endpoint = (os.environ.get("HF_ENDPOINT") or ENDPOINT).rstrip("/")
+        return cls(endpoint, cache, offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in YES, progress)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file of the Hub that lies in the cache.
+
+    commit: 40 hex digits. sha256: of what lies there, computed just now. published: what the Hub says it is; empty
+    where it was not asked (the file was there already) or does not tell (small text files).
+    """
+
+    path: Path
+    commit: str
+    sha256: str
+    published: str
+
+
+def fetch(file: HubFile, hub: Hub, *, sha256: str = "") -> Fetched:
+    """The file, from the cache if it is there at this very commit, else downloaded; nothing partial is ever left.
+
+    sha256: what it must be, in hex digits. A download must also be what the Hub publishes. A file that is something
+    else is removed. Raises UnavailableError, in one line, for that and for whatever else goes wrong.
+    """
+    with _calm_client(hub):
+        try:
+            fetched = _find_or_download(file, hub)
+        except Exception as error:  # the client's errors come from three libraries and share no base
+            raise explain(error, str(file), hub.endpoint, hub.cache) from None
+    for expected in filter(None, (sha256, fetched.published)):
+        if fetched.sha256 != expected:
+            _discard(fetched.path)
+            message = f"{file}: SHA-256 is {fetched.sha256}, should be {expected}"
+            raise UnavailableError(message, "the file was removed; try again, and do not use it if that fails too")
+    return fetched
+
+
+def is_cached(file: HubFile, hub: Hub) -> bool:
+    """Whether the file is there without a download; its content is not looked at."""
+    return _cached(file, hub) is not None
+
+
+def upload(files: Mapping[str, Path | bytes], repo: str, hub: Hub, *, private: bool, message: str) -> str:
+    """Put files (path in the repository: file or content) into a model repository in one commit; returns the commit.
+
+    A repository that is not there is made, for others to see unless `private`. Raises UnavailableError.
+    """
+    name = f"{SCHEME}{repo}"
+    if hub.offline:
+        raise UnavailableError(f"{name}: hfpie is offline", "leave --offline out, and HF_HUB_OFFLINE unset")
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    with _calm_client(hub):
+        try:
+            api = HfApi(endpoint=hub.endpoint)
+            api.create_repo(repo, private=private, exist_ok=True)
+            additions = [CommitOperationAdd(path, content) for path, content in files.items()]
+            return api.create_commit(repo, additions, commit_message=message).oid
+        except Exception as error:  # as in `fetch`
+            raise explain(error, name, hub.endpoint, hub.cache) from None
+
+
+def _find_or_download(file: HubFile, hub: Hub) -> Fetched:
+    cached = _cached(file, hub)
+    if cached is not None and (hub.offline or file.is_pinned):
+        return _as_fetched(cached, file)
+    if hub.offline:
+        raise UnavailableError(f"{file}: not in the cache, and hfpie is offline", "go online once to download it")
+    try:
+        commit, published = _look_up(file, hub)
+    except Exception as error:
+        if cached is None or 400 <= status_of(error) < 500:
+            raise
+        return _as_fetched(cached, file)  # the Hub cannot be reached: what the branch was when last seen
+    fetched = _as_fetched(_download(file, hub), file)  # by the branch's name, so that the cache remembers the branch
+    return replace(fetched, published=published if fetched.commit == commit else "")
+
+
+def _cached(file: HubFile, hub: Hub) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(
+        file.repo, file.path, cache_dir=hub.cache, revision=file.revision, repo_type=file.kind
+    )
+    return Path(found) if isinstance(found, str) else None
+
+
+def _as_fetched(path: Path, file: HubFile) -> Fetched:
+    commit = path.parents[file.path.count("/")].name  # models--owner--repo / snapshots / commit / path
+    return Fetched(path, commit, sha256_of(path), "")
+
+
+def _look_up(file: HubFile, hub: Hub) -> tuple[str, str]:
+    """The commit that a revision stands for, and the SHA-256 that the Hub publishes, if any."""
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+
+    url = hf_hub_url(file.repo, file.path, repo_type=file.kind, revision=file.revision, endpoint=hub.endpoint)
+    found = get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT, endpoint=hub.endpoint)
+    commit, etag = found.commit_hash or "", found.etag or ""
+    if not COMMIT.fullmatch(commit) or not re.fullmatch(r"[\w-]+", etag):  # both become names of files
+        raise UnavailableError(f"{file}: {host_of(hub.endpoint)} does not answer as a Hub does", ENDPOINT_HINT)
+    return commit, etag if SHA256.fullmatch(etag) else ""
+
+
+def _download(file: HubFile, hub: Hub) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    return Path(
+        hf_hub_download(
+            file.repo,
+            file.path,
+            repo_type=file.kind,
+            revision=file.revision,
+            cache_dir=hub.cache,
+            endpoint=hub.endpoint,
+        )
+    )
+
+
+def _discard(path: Path) -> None:
+    """Remove a file from the cache: its name in the snapshot, and the content that it links to."""
+    content = path.resolve()
+    path.unlink()
+    content.unlink(missing_ok=True)
+
+
+@contextmanager
+def _calm_client(hub: Hub) -> Iterator[None]:
+    """Keep the client's own warnings, which may hold signed addresses, off standard error; its bar if unwanted."""
+    from logging import CRITICAL
+
+    from huggingface_hub.utils import logging
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    verbosity, hidden = logging.get_verbosity(), are_progress_bars_disabled()
+    logging.set_verbosity(CRITICAL)
+    if not hub.progress:
+        disable_progress_bars()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if not hub.progress and not hidden:
+            enable_progress_bars()

@@ -1,0 +1,76 @@
+"""What to tell the user when the Hub's client fails: one line and the way out, without a secret in either."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..errors import UnavailableError
+
+ENDPOINT_HINT = "check HF_ENDPOINT and the network (a proxy or a login page in between?)"
+_TOKEN_HINT = "check the name; for a private repository run `hf auth login` or set HF_TOKEN"
+_LATER_HINT = "try again later; what is in the cache works without the Hub"
+
+# Names of exceptions of the client and of the HTTP library below it, the special before the general: what to say.
+_REASONS = {
+    "GatedRepoError": ("the repository is gated", "ask for access on its page, then `hf auth login` or set HF_TOKEN"),
+    "DisabledRepoError": ("the repository was disabled", "choose other weights"),
+    "RepositoryNotFoundError": ("no such repository, or a private one", _TOKEN_HINT),
+    "RevisionNotFoundError": ("no such revision in the repository", "check the branch, tag or commit behind @"),
+    "RemoteEntryNotFoundError": ("no such file in the repository at this revision", "check its path and revision"),
+    "TooManyRedirects": ("the server redirects in a circle", ENDPOINT_HINT),
+    "UnsupportedProtocol": ("the server leads to an address that is none", ENDPOINT_HINT),
+    "FileMetadataError": ("the server does not answer as a Hub does", ENDPOINT_HINT),
+    "TimeoutException": ("the server does not answer in time", _LATER_HINT),
+    "RemoteProtocolError": ("the connection broke off", _LATER_HINT),
+    "ReadError": ("the connection broke off", _LATER_HINT),
+    "WriteError": ("the connection broke off", _LATER_HINT),
+}
+_STATUSES = {
+    401: ("access is refused (401)", _TOKEN_HINT),
+    403: ("access is forbidden (403)", _TOKEN_HINT),
+    404: ("not found (404)", _TOKEN_HINT),
+    429: ("too many requests (429)", "wait some minutes; with HF_TOKEN set the limits are higher"),
+}
+
+
+def explain(error: BaseException, name: str, endpoint: str, cache: Path) -> UnavailableError:
+    """One line for any exception that the client met over the file `name`. Never holds a token or a signed address."""
+    if isinstance(error, UnavailableError):
+        return error
+    if error.__cause__ is not None and type(error).__name__ == "LocalEntryNotFoundError":
+        return explain(error.__cause__, name, endpoint, cache)  # it says "not in the cache" of any failed look-up
+    status = status_of(error)
+    named = (_REASONS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _REASONS)
+    if reason := next(named, None) or _STATUSES.get(status):
+        what, hint = reason
+    elif status:
+        what, hint = f"{host_of(endpoint)} failed ({status})", _LATER_HINT
+    elif isinstance(error, OSError) and error.errno:
+        what, hint = f"cannot be kept in {cache} ({error.strerror})", "make room, or name another place in HF_HOME"
+    elif type(error) is OSError:  # how the client says it
+        what, hint = "the download is not of the size that the Hub states", _LATER_HINT
+    else:
+        problem = f"{type(error).__name__}: {_without_secrets(error)}"
+        what, hint = f"{host_of(endpoint)} could not be used ({problem})", _LATER_HINT
+    return UnavailableError(f"{name}: {what}", hint)
+
+
+def status_of(error: BaseException) -> int:
+    """The HTTP status that an exception reports; 0 if none."""
+    return getattr(getattr(error, "response", None), "status_code", 0)
+
+
+def host_of(endpoint: str) -> str:
+    """The endpoint without what may be secret in it."""
+    return urlsplit(endpoint).hostname or "the Hub"
+
+
+def _without_secrets(error: BaseException) -> str:
+    """The first line of an error's text, tokens, user names and signed queries blotted out."""
+    line = (str(error).splitlines() or [""])[0]
+    if token := os.environ.get("HF_TOKEN"):
+        line = line.replace(token, "***")
+    return re.sub(r"hf_\w+|(?<=Bearer )[^'\"\s]+|(?<=://)[^/@\s]+@|\?\S+", "***", line)

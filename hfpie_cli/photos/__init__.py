@@ -1,0 +1,1 @@
+"""Photographs: files to arrays and back, nothing lost."""

@@ -1,0 +1,180 @@
+"""The photo door, inwards: a file becomes a `Photo`, with all that has to come out of the other side again.
+
+Depth comes from the file, never from the values. Orientation is applied and reset. Nothing is converted, except what
+no network can take: a palette is expanded, CMYK and the like become sRGB.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from ..errors import HfpieError
+from . import deep, exif
+from .formats import FORMATS
+from .photo import Metadata, Photo, Pixels
+
+MAX_PIXELS = 400_000_000  # larger than any camera's; guards against files made to fill the memory
+Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, for every kind of file alike
+
+
+def read_photo(source: Path | bytes, name: str = "") -> Photo:
+    """Decode a file, or the bytes of one. Raises HfpieError that names it (or `name`) and what is the matter."""
+    name = name or (str(source) if isinstance(source, Path) else "standard input")
+    try:
+        data = source if isinstance(source, bytes) else source.read_bytes()
+    except FileNotFoundError:
+        raise HfpieError(f"{name}: no such file") from None
+    except OSError as error:
+        raise HfpieError(f"{name}: cannot be read ({error.strerror})") from None
+    if not data:
+        raise HfpieError(f"{name}: the file is empty")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # what a decoder thinks of a file that it then reads
+            return _decode(data, name)
+    except HfpieError:
+        raise
+    except UnidentifiedImageError:
+        raise HfpieError(f"{name}: not a picture that hfpie reads", f"it reads {', '.join(FORMATS)}") from None
+    except MemoryError:
+        raise HfpieError(f"{name}: too large for this machine's memory") from None
+    except Exception as error:  # decoders raise whatever they please at broken files
+        message = f"{name}: broken, or of a kind that is not read ({error or type(error).__name__})"
+        raise HfpieError(message.splitlines()[0], "open and save it with another program, as PNG or TIFF") from None
+
+
+def _decode(data: bytes, name: str) -> Photo:
+    kind = deep.probe(data)
+    if kind is not None:
+        _check_size(name, kind.width, kind.height)
+        pixels = deep.decode(data, kind)
+        if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
+            raise ValueError("some of its pixels are not finite numbers")
+        if kind.format == "TIFF":
+            turn, metadata = _tiff_metadata(exif.parse(data))
+        else:
+            with Image.open(io.BytesIO(data)) as image:
+                image.load()  # OpenCV passes over a truncated end, Pillow does not
+                turn, metadata = _metadata(image)
+                pixels = _with_transparent_grey(pixels, image)
+        return _upright(_split(pixels, metadata, kind.format), turn)
+    with Image.open(io.BytesIO(data)) as image:
+        form = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with a preview or a depth map
+        if form not in FORMATS:
+            raise HfpieError(f"{name}: {form} files are not read", "convert it to PNG or TIFF first")
+        _check_size(name, *image.size)
+        if form not in {"JPEG", "TIFF"} and getattr(image, "n_frames", 1) > 1:
+            raise HfpieError(f"{name}: has several frames or pages", "extract them into files of their own first")
+        image.load()
+        turn, metadata = _tiff_metadata(image.getexif()) if form == "TIFF" else _metadata(image)
+        plain, metadata = _to_plain_mode(image, metadata)
+        return _upright(_split(np.array(plain), metadata, form), turn)
+
+
+def _check_size(name: str, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        megapixels = width * height / 1e6
+        raise HfpieError(f"{name}: {megapixels:.0f} megapixels, more than the {MAX_PIXELS / 1e6:.0f} that hfpie opens")
+
+
+def _metadata(image: Image.Image) -> tuple[int, Metadata]:
+    """The EXIF orientation and the metadata of any file but TIFF."""
+    info = image.info
+    block = info.get("exif") or (image.getexif().tobytes() if "Raw profile type exif" in info else b"")
+    block = exif.strip_prefix(block)
+    block = block if block[:2] in (b"II", b"MM") else b""
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    dpi = info.get("dpi")
+    metadata = Metadata(info.get("icc_profile") or b"", exif.upright(block), exif.upright_xmp(xmp), _sane_dpi(dpi))
+    return exif.orientation(block), metadata
+
+
+def _tiff_metadata(directory: Image.Exif) -> tuple[int, Metadata]:
+    """The same for TIFF, whose directory mixes the photograph's description with the file's layout."""
+    turn = directory.get(exif.ORIENTATION, 1)
+    xmp = directory.get(700, b"")
+    unit = {2: 1.0, 3: 2.54}.get(directory.get(296, 2))
+    across, down = directory.get(282), directory.get(283)
+    dpi = (float(across) * unit, float(down) * unit) if unit and across and down else None
+    metadata = Metadata(
+        bytes(directory.get(34675, b"")),
+        exif.from_tiff(directory),
+        exif.upright_xmp(xmp.encode() if isinstance(xmp, str) else bytes(xmp)),
+        _sane_dpi(dpi),
+    )
+    return turn if turn in range(1, 9) else 1, metadata
+
+
+def _sane_dpi(dpi: tuple[float, float] | None) -> tuple[float, float] | None:
+    if dpi is None:
+        return None
+    across, down = float(dpi[0]), float(dpi[1])
+    return (across, down) if 1 <= across < 1e5 and 1 <= down < 1e5 else None
+
+
+def _to_plain_mode(image: Image.Image, metadata: Metadata) -> tuple[Image.Image, Metadata]:
+    """Grey, RGB or either with alpha, 8 bits: palettes expanded, CMYK and its like converted to sRGB."""
+    transparent = "transparency" in image.info
+    if image.mode in {"1", "L", "LA", "La"}:
+        return image.convert("LA" if transparent or image.mode in {"LA", "La"} else "L"), metadata
+    if image.mode in {"P", "PA", "RGB", "RGBA", "RGBX", "RGBa"}:
+        alpha = transparent or image.mode in {"PA", "RGBA", "RGBa"}
+        return image.convert("RGBA" if alpha else "RGB"), metadata
+    if image.mode in {"CMYK", "YCbCr", "LAB", "HSV"}:
+        return _to_srgb(image, metadata.icc), replace(metadata, icc=b"")
+    raise ValueError(f"pixels of the kind {image.mode} are not read")
+
+
+def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
+    """Through the profile that the file brings, or by Pillow's plain formula where it brings none of use."""
+    if icc and image.mode in {"CMYK", "LAB"}:
+        try:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+            converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            assert converted is not None
+        except (ImageCms.PyCMSError, OSError):
+            return image.convert("RGB")
+        return converted
+    return image.convert("RGB")
+
+
+def _with_transparent_grey(pixels: Pixels, image: Image.Image) -> Pixels:
+    """Add the alpha of a 16-bit grey PNG one of whose greys is transparent, which OpenCV passes over."""
+    clear = image.info.get("transparency")
+    if pixels.ndim == 3 or not isinstance(clear, int):
+        return pixels
+    return np.stack([pixels, np.where(pixels == clear, 0, 65535).astype(np.uint16)], -1)
+
+
+def _split(pixels: Pixels, metadata: Metadata, form: str) -> Photo:
+    """Tell the colours from the alpha."""
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    if pixels.shape[2] in (2, 4):
+        return Photo(np.ascontiguousarray(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1]), metadata, form)
+    return Photo(pixels, None, metadata, form)
+
+
+def _upright(photo: Photo, turn: int) -> Photo:
+    """Turn what is stored the way that EXIF says (1: leave it)."""
+    if turn == 1:
+        return photo
+    alpha = None if photo.alpha is None else np.ascontiguousarray(_turned(photo.alpha, turn))
+    dpi = photo.metadata.dpi[::-1] if photo.metadata.dpi and turn >= 5 else photo.metadata.dpi
+    metadata = replace(photo.metadata, dpi=dpi)
+    return replace(photo, pixels=np.ascontiguousarray(_turned(photo.pixels, turn)), alpha=alpha, metadata=metadata)
+
+
+def _turned(pixels: Pixels, turn: int) -> Pixels:
+    if turn >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if turn in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if turn in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels

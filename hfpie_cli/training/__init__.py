@@ -1,0 +1,1 @@
+"""Training: recipes, losses, the loop, and the folder that keeps a run."""

@@ -1,0 +1,195 @@
+"""The configuration of a training run: a recipe (TOML) with every key known, checked and kept in the run."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..data.degradations import DEGRADATIONS
+from ..data.pairs import PAIRS
+from ..errors import UsageError
+from ..files import atomic_path
+from ..models.highpass import HighpassConfig
+from ..models.network import NetworkConfig
+from ..weights.checkpoint import Config
+from .losses import GmsMask, LossConfig
+
+OPTIMIZERS = ("adam", "muon")
+PRECISIONS = ("auto", "fp32", "bf16")
+CROP_MULTIPLE = 8  # of the sides of crops, pixels: every network and the discriminator halve them so often
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Large crops at the end of a run, so that the network's averages over whole pictures see more of them (4.1).
+
+    share: of the steps. crop: side of the clean crops, pixels. batch: crops a step.
+    """
+
+    share: float = 0.0
+    crop: int = 0
+    batch: int = 0
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A recipe. Every key stands in the TOML file under the same name; dataclasses are tables of their own.
+
+    degradation: names of DEGRADATIONS, or `pairs` for those of a paired data set, and their shares. validation: those
+    scored on held-out pictures. crop: side of the clean crops, pixels. batch: crops a step, over all processes.
+    rate: of the optimiser, reached after `warmup` steps, multiplied by `decay_per_1000` every 1,000 steps, and falling
+    linearly to zero over the last `decay_share` of the steps. clip: largest norm of the gradient. ema: decay of the
+    weight average. precision: fp32, bf16, or auto for what the device does fast. compile: by torch.compile.
+    """
+
+    task: str
+    network: Config
+    degradation: dict[str, float]
+    validation: tuple[str, ...]
+    crop: int
+    batch: int
+    steps: int
+    optimizer: str = "muon"
+    rate: float = 4e-3
+    warmup: int = 100
+    clip: float = 0.5
+    ema: float = 0.999
+    decay_per_1000: float = 1.0
+    decay_share: float = 0.2
+    precision: str = "auto"
+    compile: bool = False
+    seed: int = 0
+    validate_every: int = 500
+    save_seconds: int = 240
+    losses: LossConfig = field(default_factory=LossConfig)
+    finish: Finish = field(default_factory=Finish)
+
+    def __post_init__(self) -> None:
+        if unknown := sorted({*self.degradation, *self.validation} - {*DEGRADATIONS, PAIRS}):
+            raise ValueError(f"no degradation {unknown[0]!r}; there are {', '.join((*DEGRADATIONS, PAIRS))}")
+        if not self.degradation or min(self.degradation.values()) < 0 or sum(self.degradation.values()) <= 0:
+            raise ValueError("the shares of the degradations must be positive")
+        for name, choices in (("optimizer", OPTIMIZERS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
+        sizes = [("crop", self.crop), ("batch", self.batch), ("steps", self.steps)]
+        if self.finish.share > 0:
+            sizes += [("finish.crop", self.finish.crop), ("finish.batch", self.finish.batch)]
+        for name, value in sizes:
+            if value < 1 or (name.endswith("crop") and value % CROP_MULTIPLE):
+                raise ValueError(f"{name} must be positive, crops multiples of {CROP_MULTIPLE}; it is {value}")
+
+    @property
+    def scale(self) -> int:
+        """Of the network's enlargement."""
+        return self.network.scale if isinstance(self.network, NetworkConfig) else 1
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        left = (self.steps - step) / max(self.decay_share * self.steps, 1)
+        return self.rate * self.decay_per_1000 ** (step // 1000) * min(1.0, (step + 1) / max(self.warmup, 1), left)
+
+    def crops_at(self, step: int) -> tuple[int, int]:
+        """(side of the crops in pixels, crops of the batch) of a step, counted from 0."""
+        finishing = step >= self.steps * (1 - self.finish.share)
+        return (self.finish.crop, self.finish.batch) if finishing else (self.crop, self.batch)
+
+
+def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
+    """Read a recipe; `changes` such as "steps=500" or "losses.gms=true" override its keys, the values as in TOML.
+
+    Raises UsageError for what it does not know.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such recipe") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid TOML ({error})") from None
+    for change in changes:
+        _override(table, change)
+    try:
+        kind = HighpassConfig if table["task"] == "highpass" else NetworkConfig
+        losses = table.get("losses", {})
+        table["network"] = _read(kind, table["network"])
+        table["losses"] = _read(LossConfig, losses | {"gms_mask": _read(GmsMask, losses.get("gms_mask", {}))})
+        table["finish"] = _read(Finish, table.get("finish", {}))
+        table["validation"] = tuple(table["validation"])
+        return _read(TrainConfig, table)
+    except KeyError as error:
+        raise UsageError(f"{path}: the key {error} is missing") from None
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def _override(table: dict[str, Any], change: str) -> None:
+    key, separator, text = change.partition("=")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    if not separator:
+        raise UsageError(f"{change!r} sets nothing", "write KEY=VALUE, such as losses.gms=true")
+    *tables, last = key.strip().split(".")
+    for name in tables:
+        table = table.setdefault(name, {})
+    table[last] = value
+
+
+def _read(kind: type[Section], table: dict[str, Any]) -> Section:
+    """A dataclass from its table; ValueError for an unknown key, and for a value not of the key's plain type."""
+    known = typing.get_type_hints(kind)
+    if unknown := sorted(set(table) - set(known)):
+        raise ValueError(f"unknown key {unknown[0]!r}; there are {', '.join(known)}")
+    for name, value in table.items():
+        wanted = known[name]
+        if wanted in (bool, int, str) and type(value) is not wanted:
+            raise ValueError(f"{name} must be of type {wanted.__name__}, not {value!r}")
+        if wanted is float and type(value) not in (int, float):
+            raise ValueError(f"{name} must be a number, not {value!r}")
+    return kind(**table)
+
+
+def recipe_path(name: str, purpose: str) -> Path:
+    """The file of a recipe: a path if `name` ends in .toml, else the package's NAME-PURPOSE, NAME, or PURPOSE.
+
+    purpose: a task, or a task and `-gan`. Raises UsageError if there is none.
+    """
+    if name.endswith(".toml"):
+        return Path(name)
+    folder = Path(str(resources.files(__package__) / "recipes"))
+    for stem in (f"{name}-{purpose}", name, purpose):
+        if (folder / f"{stem}.toml").exists():
+            return folder / f"{stem}.toml"
+    known = ", ".join(sorted(path.stem for path in folder.glob("*.toml")))
+    raise UsageError(f"no recipe {name!r} for {purpose}", f"there are {known}, or name a TOML file")
+
+
+def write_config(config: TrainConfig, path: Path) -> None:
+    """Write the configuration as a recipe that `load_config` reads."""
+    table = dataclasses.asdict(config)
+    sections = {name: table.pop(name) for name in ("network", "degradation", "losses", "finish")}
+    sections["losses.gms_mask"] = sections["losses"].pop("gms_mask")
+    lines = [f"{key} = {_toml(value)}" for key, value in table.items()]
+    for name, section in sections.items():
+        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in section.items())]
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    return repr(value)

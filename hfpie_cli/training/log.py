@@ -1,0 +1,93 @@
+"""What a training run tells: a progress line, log.csv, TensorBoard if it is installed, and sample pictures."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ..console import Console
+from ..files import atomic_path
+
+SAMPLE_HEIGHT = 256  # pixels of a row of samples: degraded, restored, clean
+
+
+class RunLog:
+    """A context manager around `fit`, for the one process that speaks. folder: the run's."""
+
+    def __init__(self, folder: Path, console: Console, *, steps: int, done: int) -> None:
+        self.folder = folder
+        self._console = console
+        self._board = _tensorboard(folder)
+        columns = (
+            TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
+            BarColumn(),
+            TextColumn("loss {task.fields[loss]:.5f}  {task.fields[score]}  {task.fields[rate]:.2f} MP/s"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        self._bar = console.bar(*columns)
+        self._task = self._bar.add_task("", total=steps, completed=done, loss=0.0, score="", rate=0.0)
+
+    def __enter__(self) -> RunLog:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+        if self._board:
+            self._board.close()
+
+    def step(self, step: int, loss: float, pixels_per_second: float) -> None:
+        """Move the progress line."""
+        self._bar.update(self._task, completed=step, loss=loss, rate=pixels_per_second / 1e6)
+
+    def report(self, step: int, hours: float, loss: float, scores: Mapping[str, float]) -> None:
+        """A validation: scores in dB by degradation; a row of log.csv, a point in TensorBoard, a line for people."""
+        mean = sum(scores.values()) / len(scores)
+        row: dict[str, Any] = {"step": step, "hours": hours, "loss": loss, "mean": mean, **scores}
+        path = self.folder / "log.csv"
+        fresh = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            if fresh:
+                writer.writeheader()
+            writer.writerow({key: f"{value:.5g}" if isinstance(value, float) else value for key, value in row.items()})
+        if self._board:
+            for name, value in {"loss": loss, **{f"psnr/{name}": score for name, score in scores.items()}}.items():
+                self._board.add_scalar(name, value, step)
+        shown = "  ".join(f"{name} {score:.2f}" for name, score in scores.items())
+        self._bar.update(self._task, score=f"{mean:.2f} dB")
+        self._console.say(f"step {step}  {hours * 60:.1f} min  loss {loss:.5f}  {shown}")
+
+    def sample(self, step: int, rows: list[list[NDArray[np.uint8]]]) -> None:
+        """samples/STEP.png: a row for each picture: its degraded, restored and clean side (h, w, 3)."""
+        strips = [np.concatenate([_of_height(picture, SAMPLE_HEIGHT) for picture in row], 1) for row in rows]
+        width = max(strip.shape[1] for strip in strips)
+        sheet = np.concatenate([np.pad(strip, [(0, 0), (0, width - strip.shape[1]), (0, 0)]) for strip in strips])
+        path = self.folder / "samples" / f"{step:07}.png"
+        path.parent.mkdir(exist_ok=True)
+        with atomic_path(path) as temporary:
+            Image.fromarray(sheet).save(temporary)
+
+
+def _of_height(picture: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
+    width = max(round(picture.shape[1] * height / picture.shape[0]), 1)
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST))
+
+
+def _tensorboard(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:  # the extra is not installed: log.csv has the same
+        return None
+    return SummaryWriter(str(folder / "tensorboard"))

@@ -1,0 +1,123 @@
+"""Training losses: scalars from a restored and a clean batch (n, 3, h, w), RGB in [0, 1], float32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..models.highpass import HighpassNetwork
+
+PSNR_FLOOR = (0.5 / 255) ** 2  # the squared error of rounding to 8 bits, about: no one needs better
+GMS_C = 170 / 255**2  # the paper's c = 170 for pixels in [0, 255]
+PREWITT = torch.tensor([[1.0, 0, -1], [1, 0, -1], [1, 0, -1]]) / 3
+
+
+@dataclass(frozen=True)
+class GmsMask:
+    """Soft masking by gradient magnitude similarity (paper 3.4).
+
+    threshold: above it a pixel counts as badly restored. opening: side of the structuring element, pixels, odd.
+    sigma: of the Gaussian that softens the mask, pixels. rounds: of blur and opening.
+    """
+
+    threshold: float = 0.2
+    opening: int = 3
+    sigma: float = 1.5
+    rounds: int = 2
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """The weights of the terms; a term of weight 0 is not computed. gms: mask the pixel and high-pass terms (3.4)."""
+
+    pixel: float = 1.0
+    psnr: float = 0.0
+    highpass: float = 0.0
+    adversarial: float = 0.0
+    matching: float = 0.0
+    gms: bool = False
+    gms_mask: GmsMask = field(default_factory=GmsMask)
+    discriminator_width: int = 48
+    discriminator_rate: float = 2e-4
+
+
+def pixel_loss(restored: Tensor, clean: Tensor) -> Tensor:
+    """L1: the mean absolute difference (paper 4.1)."""
+    return (restored - clean).abs().mean()
+
+
+def psnr_loss(restored: Tensor, clean: Tensor) -> Tensor:
+    """Half the logarithm of each picture's mean squared error, averaged: its PSNR in nepers, lower for better.
+
+    An error counts by its share of the picture's own, so that lightly degraded pictures count as much as spoilt ones.
+    """
+    errors = (restored - clean).square().mean((1, 2, 3))
+    return (errors + PSNR_FLOOR).log().mean() / 2
+
+
+def highpass_loss(restored: Tensor, clean: Tensor, network: HighpassNetwork) -> Tensor:
+    """Mean absolute difference of the loss network's maps of layer 0 plus that of layer 1 (equation 1)."""
+    with torch.no_grad():
+        wanted = network.features(clean)
+    return torch.stack([pixel_loss(a, b) for a, b in zip(network.features(restored), wanted, strict=True)]).sum()
+
+
+def gradient_magnitude(picture: Tensor) -> Tensor:
+    """(n, c, h, w) -> (n, 1, h, w): Prewitt gradients of the colours' mean (equation 2), border repeated."""
+    grey = F.pad(picture.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    kernels = torch.stack([PREWITT, PREWITT.T])[:, None].to(grey)
+    return F.conv2d(grey, kernels).square().sum(1, keepdim=True).sqrt()
+
+
+def gms_map(restored: Tensor, clean: Tensor) -> Tensor:
+    """(n, 1, h, w) in [0, 1): 0 where the gradients agree, towards 1 where they differ (equation 3)."""
+    a, b = gradient_magnitude(restored), gradient_magnitude(clean)
+    return 1 - (2 * a * b + GMS_C) / (a.square() + b.square() + GMS_C)
+
+
+def opening(mask: Tensor, side: int) -> Tensor:
+    """Morphological opening, erosion then dilation by a square (equations 4 to 6), of masks in [0, 1]."""
+    eroded = -F.max_pool2d(-mask, side, stride=1, padding=side // 2)
+    return F.max_pool2d(eroded, side, stride=1, padding=side // 2)
+
+
+def soft_mask(restored: Tensor, clean: Tensor, settings: GmsMask) -> Tensor:
+    """(n, 1, h, w) in [0, 1], without gradient: 1 deep inside badly restored regions, 0 far from them."""
+    with torch.no_grad():
+        mask = opening((gms_map(restored, clean) > settings.threshold).to(restored.dtype), settings.opening)
+        for _ in range(settings.rounds):
+            mask = opening(gaussian_blur(mask, settings.sigma), settings.opening)
+    return mask
+
+
+def gaussian_blur(mask: Tensor, sigma: float) -> Tensor:
+    """Isotropic Gaussian blur of (n, 1, h, w), border repeated."""
+    radius = int(3 * sigma + 0.5)
+    at = torch.arange(-radius, radius + 1, dtype=mask.dtype, device=mask.device)
+    kernel = torch.exp(-(at**2) / (2 * sigma**2))
+    kernel = kernel / kernel.sum()
+    padded = F.pad(mask, (radius,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(padded, kernel[None, None, None]), kernel[None, None, :, None])
+
+
+def generator_loss(judged_restored: Tensor) -> Tensor:
+    """What a network pays for restored pictures whose logits the discriminator does not take for a clean one's."""
+    return F.softplus(-judged_restored).mean()
+
+
+def discriminator_loss(judged_restored: Tensor, judged_clean: Tensor) -> Tensor:
+    """What the discriminator pays for its logits of restored and of clean pictures."""
+    return (F.softplus(judged_restored).mean() + F.softplus(-judged_clean).mean()) / 2
+
+
+def matching_loss(restored: Sequence[Tensor], clean: Sequence[Tensor]) -> Tensor:
+    """L1 between the discriminator's maps of a restored and of a clean picture, averaged over its layers.
+
+    After Wang et al., "High-resolution image synthesis and semantic manipulation" (2018): the discriminator's own
+    notion of texture stands where others need a classification network.
+    """
+    return torch.stack([pixel_loss(a, b) for a, b in zip(restored, clean, strict=True)]).mean()

@@ -1,0 +1,135 @@
+"""What a training run pursues: the loss of a step, and the score of a validation."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..evaluation.metrics import psnr, to_8bit_range
+from ..models.discriminator import Discriminator
+from ..models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
+from ..ranks import Ranks
+from ..weights.checkpoint import load_checkpoint
+from ..weights.table import resolve
+from . import losses
+from .losses import LossConfig
+
+HIGHPASS_WEIGHTS = "compact.highpass"
+HIGHPASS_BORDER = 8  # pixels not scored: the FFT wraps around there
+SCORE_LIMIT = 50.0  # dB: nearer than that no one sees, and infinity would stand for ever as the best mean
+CPU, ALONE = torch.device("cpu"), Ranks()
+DISCRIMINATOR_BETAS = (0.5, 0.99)
+
+
+class Objective(Protocol):
+    """A loss to train by and a score in dB to choose by."""
+
+    def loss(self, restored: Tensor, clean: Tensor) -> Tensor: ...
+
+    def score(self, restored: Tensor, clean: Tensor) -> float: ...
+
+
+class Restoration:
+    """L1, high-pass and adversarial terms, with or without soft GMS masking; scored by RGB PSNR."""
+
+    def __init__(self, config: LossConfig, device: torch.device = CPU, ranks: Ranks = ALONE) -> None:
+        self.config = config
+        self.highpass: HighpassNetwork | None = None
+        self.adversary: Adversary | None = None
+        if config.highpass > 0:
+            network = load_checkpoint(resolve(HIGHPASS_WEIGHTS).path).network()
+            assert isinstance(network, HighpassNetwork)
+            self.highpass = network.requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.adversarial > 0:
+            self.adversary = Adversary(config.discriminator_width, config.discriminator_rate, device, ranks)
+
+    def loss(self, restored: Tensor, clean: Tensor) -> Tensor:
+        """The weighted sum of the terms; trains the discriminator by the way."""
+        config, compared, wanted = self.config, restored, clean
+        if config.gms:
+            mask = losses.soft_mask(restored, clean, config.gms_mask)
+            compared, wanted = restored * mask, clean * mask
+        total = config.pixel * losses.pixel_loss(compared, wanted)
+        if config.psnr > 0:
+            total = total + config.psnr * losses.psnr_loss(compared, wanted)
+        if self.highpass is not None:
+            total = total + config.highpass * losses.highpass_loss(compared, wanted, self.highpass)
+        if self.adversary is not None:
+            restored, clean = self.adversary.shifted(restored), self.adversary.shifted(clean)
+            self.adversary.learn(restored.detach(), clean)
+            adversarial, matching = self.adversary.judge(restored, clean)
+            total = total + config.adversarial * adversarial + config.matching * matching
+        return total
+
+    def score(self, restored: Tensor, clean: Tensor) -> float:
+        """RGB PSNR of 8-bit pictures in dB, at most SCORE_LIMIT; (3, h, w) each."""
+        return min(psnr(*(to_8bit_range(side.permute(1, 2, 0).numpy()) for side in (restored, clean))), SCORE_LIMIT)
+
+
+class Adversary:
+    """The discriminator and its optimiser: the one thing that adversarial training adds to a step."""
+
+    def __init__(self, width: int, rate: float, device: torch.device, ranks: Ranks) -> None:
+        self.network = Discriminator(width).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._trained = ranks.together(self.network)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=rate, betas=DISCRIMINATOR_BETAS)
+        self.steps = 0
+
+    def shifted(self, picture: Tensor) -> Tensor:
+        """Cut to one of the 64 places of the discriminator's grid, another at every step.
+
+        On a fixed grid its strided layers teach the network patterns of the grid's period.
+        """
+        top, left = divmod(29 * self.steps % 64, 8)
+        height, width = ((n - 8) // 8 * 8 for n in picture.shape[2:])
+        return picture[..., top : top + height, left : left + width]
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "steps": self.steps}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.steps = state["steps"]
+
+    def learn(self, restored: Tensor, clean: Tensor) -> None:
+        """One step of telling the two apart."""
+        judged_restored, judged_clean = self._trained(torch.cat([restored, clean])).chunk(2)
+        loss = losses.discriminator_loss(judged_restored, judged_clean)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.steps += 1
+
+    def judge(self, restored: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
+        """(adversarial loss, matching loss) of the generator; leaves no gradient in the discriminator."""
+        with torch.no_grad():
+            maps_clean = self.network.features(clean)
+        self.network.requires_grad_(False)
+        maps = self.network.features(restored)
+        adversarial = losses.generator_loss(self.network.logits(maps[-1]))
+        self.network.requires_grad_(True)
+        return adversarial, losses.matching_loss(maps, maps_clean)
+
+
+class HighpassExtraction:
+    """Mean squared distance to the FFT high-pass of the clean picture; scored in dB above an output of zero."""
+
+    def __init__(self, config: HighpassConfig) -> None:
+        self.cutoff = config.cutoff
+
+    def loss(self, restored: Tensor, clean: Tensor) -> Tensor:
+        """Mean squared difference."""
+        return nn.functional.mse_loss(restored, fft_highpass(clean, self.cutoff))
+
+    def score(self, restored: Tensor, clean: Tensor) -> float:
+        """Energy of the target over that of the error, in dB; (3, h, w) each, the border left out."""
+        inner = (..., slice(HIGHPASS_BORDER, -HIGHPASS_BORDER), slice(HIGHPASS_BORDER, -HIGHPASS_BORDER))
+        target = fft_highpass(clean[None], self.cutoff)[0][inner]
+        error = (restored[inner] - target).square().mean()
+        return float(10 * np.log10(float(target.square().mean() / error)))

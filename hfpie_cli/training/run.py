@@ -1,0 +1,121 @@
+"""A training run and the folder that keeps it, so that it goes on after any end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..device import Device
+from ..files import atomic_path
+from ..models.highpass import HighpassConfig
+from ..ranks import Ranks
+from ..weights.checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
+from .config import TrainConfig, write_config
+from .objectives import Adversary, HighpassExtraction, Objective, Restoration
+from .optim import make_optimizers
+
+STATE, BEST, CONFIG = "state.pt", "best.safetensors", "config.toml"
+
+
+@dataclass
+class Run:
+    """A training run under way: everything that changes, and the folder that keeps it."""
+
+    folder: Path
+    config: TrainConfig
+    device: Device
+    ranks: Ranks
+    network: nn.Module
+    trained: nn.Module  # the network as it is called in training: compiled, its gradients shared among processes
+    average: nn.Module  # exponential moving average of the weights: what is validated and shipped
+    optimizers: list[torch.optim.Optimizer]
+    objective: Objective
+    step: int = 0
+    best: float = float("-inf")
+    seconds: float = 0.0
+
+    @property
+    def adversary(self) -> Adversary | None:
+        """The discriminator, if the objective has one."""
+        return self.objective.adversary if isinstance(self.objective, Restoration) else None
+
+
+def setup(
+    config: TrainConfig, folder: Path, device: Device, *, init: Path | None = None, ranks: Ranks | None = None
+) -> Run:
+    """A new run in `folder`, or the one that the folder holds, at the step it had reached.
+
+    init: a checkpoint whose weights start a new run; weights of other shapes (another scale's output) are left out.
+    ranks: the processes that train together.
+    """
+    ranks = ranks or Ranks()
+    torch.manual_seed(config.seed)
+    network, average = build(config.network), build(config.network)
+    if init is not None:
+        _warm_start(network, load_checkpoint(init))
+    average.load_state_dict(network.state_dict())
+    for model in (network, average):
+        model.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    trained = ranks.together(torch.compile(network) if config.compile else network)  # type: ignore[arg-type]
+    optimizers = make_optimizers(network, config.optimizer, config.rate)
+    objective = _objective(config, device, ranks)
+    run = Run(folder, config, device, ranks, network, trained, average, optimizers, objective)
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / STATE).exists():
+        _load_state(run)
+    elif ranks.leads:
+        write_config(config, folder / CONFIG)
+    return run
+
+
+def _objective(config: TrainConfig, device: Device, ranks: Ranks) -> Objective:
+    if isinstance(config.network, HighpassConfig):
+        return HighpassExtraction(config.network)
+    return Restoration(config.losses, device.torch_device, ranks)
+
+
+def _warm_start(network: nn.Module, checkpoint: Checkpoint) -> None:
+    shapes = {name: weight.shape for name, weight in network.state_dict().items()}
+    fitting = {name: weight for name, weight in checkpoint.weights.items() if shapes.get(name) == weight.shape}
+    network.load_state_dict(fitting, strict=False)
+
+
+def keep_best(run: Run, score: float) -> None:
+    """Write the averaged weights if they score (dB) higher than any before.
+
+    In adversarial training the latest count: invented detail lowers every such score.
+    """
+    if score > run.best or run.adversary:
+        run.best = max(score, run.best)
+        info = {"task": run.config.task, "steps": str(run.step)}
+        save_checkpoint(run.folder / BEST, Checkpoint(run.config.network, run.average.state_dict(), info))
+
+
+def save_state(run: Run) -> None:
+    """Write all that changes, whole or not at all."""
+    state = {
+        "network": run.network.state_dict(),
+        "average": run.average.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in run.optimizers],
+        "adversary": run.adversary.state() if run.adversary else None,
+        "step": run.step,
+        "best": run.best,
+        "seconds": run.seconds,
+    }
+    with atomic_path(run.folder / STATE) as temporary:
+        torch.save(state, temporary)
+
+
+def _load_state(run: Run) -> None:
+    state: dict[str, Any] = torch.load(run.folder / STATE, map_location="cpu", weights_only=True)
+    run.network.load_state_dict(state["network"])
+    run.average.load_state_dict(state["average"])
+    for optimizer, saved in zip(run.optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
+    if run.adversary:
+        run.adversary.load(state["adversary"])
+    run.step, run.best, run.seconds = state["step"], state["best"], state["seconds"]

@@ -1,0 +1,1 @@
+"""Checkpoints by name: found, verified, loaded, converted, published."""

@@ -1,0 +1,131 @@
+"""Checkpoints: a network's configuration and weights in one safetensors file. Nothing else is ever loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from ..errors import UnavailableError
+from ..files import atomic_path
+from ..models.highpass import HighpassConfig, HighpassNetwork
+from ..models.network import Network, NetworkConfig
+
+FORMAT = "hfpie-1"  # the metadata key `format` of our files
+MAX_PARAMETERS = 200_000_000
+
+Config = NetworkConfig | HighpassConfig
+ARCHITECTURES: dict[str, type[Config]] = {"restoration": NetworkConfig, "highpass": HighpassConfig}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network's shape and its weights, with what is known of them (task, run, steps: free text)."""
+
+    config: Config
+    weights: Mapping[str, Tensor]
+    info: Mapping[str, str]
+
+    def network(self) -> nn.Module:
+        """The network with these weights, in evaluation mode."""
+        network = build(self.config)
+        network.load_state_dict(dict(self.weights), strict=True)
+        return network.eval()
+
+
+def build(config: Config) -> Network | HighpassNetwork:
+    """A network of this shape, freshly initialised."""
+    return HighpassNetwork(config) if isinstance(config, HighpassConfig) else Network(config)
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write the file, whole or not at all."""
+    architecture = next(name for name, kind in ARCHITECTURES.items() if isinstance(checkpoint.config, kind))
+    config = json.dumps(dataclasses.asdict(checkpoint.config))
+    metadata = {"format": FORMAT, "architecture": architecture, "network": config, **checkpoint.info}
+    weights = {name: weight.detach().cpu().contiguous() for name, weight in checkpoint.weights.items()}
+    with atomic_path(path) as temporary:
+        safetensors.torch.save_file(weights, temporary, metadata)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a safetensors file says that it is in our layout. Raises UnavailableError if it cannot be read."""
+    with _opened(path) as file:
+        return (file.metadata() or {}).get("format") == FORMAT
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read and check a checkpoint; float32 weights.
+
+    Raises UnavailableError for a file that is missing, is no safetensors file, has no or a senseless configuration,
+    or whose tensors differ from what the configuration asks for in name, shape or type, or are not finite.
+    """
+    with _opened(path) as file:
+        metadata = file.metadata() or {}
+        config, expected = _parse_config(path, metadata)
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        if found != expected:
+            wrong = sorted(set(found.items()) ^ set(expected.items()))[0]
+            raise UnavailableError(f"{path}: its weights do not fit its configuration (first: {wrong[0]!r})")
+        weights = {name: file.get_tensor(name) for name in expected}
+    _check_finite(path, weights)
+    info = {key: text for key, text in metadata.items() if key not in {"format", "architecture", "network"}}
+    return Checkpoint(config, {name: weight.float() for name, weight in weights.items()}, info)
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a safetensors file as it is, whatever network it belongs to. Raises as `load_checkpoint` does."""
+    with _opened(path) as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    _check_finite(path, {name: weight for name, weight in weights.items() if weight.is_floating_point()})
+    return weights
+
+
+def _check_finite(path: Path, weights: Mapping[str, Tensor]) -> None:
+    for name, weight in weights.items():
+        if weight.dtype not in (torch.float32, torch.float16, torch.bfloat16) or not weight.isfinite().all():
+            raise UnavailableError(f"{path}: the weight {name!r} is not made of finite floating-point numbers")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """An open safetensors file, whose faults become UnavailableError."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            yield file
+    except FileNotFoundError:
+        raise UnavailableError(f"{path}: no such checkpoint", "weights.toml names those there are") from None
+    except (OSError, safetensors.SafetensorError, struct.error) as error:
+        hint = "hfpie reads safetensors files only; download it again or train it anew"
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UnavailableError(f"{path}: not a readable safetensors checkpoint ({reason})", hint) from None
+
+
+def _parse_config(path: Path, metadata: Mapping[str, str]) -> tuple[Config, dict[str, tuple[int, ...]]]:
+    """The configuration and the shapes of the weights that it asks for."""
+    if metadata.get("format") != FORMAT:
+        raise UnavailableError(f"{path}: not an hfpie checkpoint", f"its metadata lacks format = {FORMAT}")
+    try:
+        config = ARCHITECTURES[metadata["architecture"]](**json.loads(metadata["network"]))
+        return config, expected_shapes(config)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise UnavailableError(f"{path}: its network configuration is not valid ({error})") from None
+
+
+def expected_shapes(config: Config) -> dict[str, tuple[int, ...]]:
+    """The shape of every weight of a network by name. Raises ValueError for more than MAX_PARAMETERS."""
+    with torch.device("meta"):
+        network = build(config)
+    if sum(parameter.numel() for parameter in network.parameters()) > MAX_PARAMETERS:
+        raise ValueError(f"it asks for more than {MAX_PARAMETERS:,} weights")
+    return {name: tuple(weight.shape) for name, weight in network.state_dict().items()}

@@ -1,0 +1,108 @@
+"""From a pickled checkpoint (.pth) to safetensors: in our own layout where the weights fit it, else as they are."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from importlib import metadata
+from math import isqrt
+from pathlib import Path
+
+import safetensors.torch
+from torch import Tensor
+
+from ..errors import HfpieError, UnavailableError
+from ..files import atomic_path
+from ..models.network import NetworkConfig
+from .checkpoint import Checkpoint, expected_shapes, load_weights, save_checkpoint
+
+SAFE_TORCH = (2, 10)  # before it a pickle could break out of weights_only (CVE-2026-24747)
+SECONDS = 600  # that a file may take
+
+
+def convert(source: Path, target: Path, *, overwrite: bool) -> NetworkConfig | None:
+    """Write `target` from the pickle `source`; the configuration if it is one of our networks, None if not.
+
+    The pickle is read by another process, without the code that it may hold. Raises UnavailableError for a file that
+    holds more than tensors, for TorchScript and for a torch that is too old; HfpieError if `target` is there already.
+    """
+    _check_torch()
+    _check_source(source)
+    with tempfile.TemporaryDirectory(prefix="hfpie-") as folder:
+        plain = Path(folder) / "weights.safetensors"
+        _unpickle(source, plain)
+        weights = load_weights(plain)
+    config = infer_config(weights)
+    try:
+        with atomic_path(target, overwrite=overwrite) as temporary:
+            if config is None:
+                safetensors.torch.save_file(weights, temporary, {"format": "pt"})
+            else:
+                save_checkpoint(temporary, Checkpoint(config, weights, {"converted_from": source.name}))
+    except FileExistsError:
+        raise HfpieError(
+            f"{target}: exists already", "say --overwrite to replace it, or name another --output"
+        ) from None
+    return config
+
+
+def infer_config(weights: Mapping[str, Tensor]) -> NetworkConfig | None:
+    """The configuration of ours that asks for just these weights; None if there is none."""
+    try:
+        width, inputs = weights["heads.0.weight"].shape[:2]  # (width, 3 unshuffle**2, 3, 3)
+        unshuffle = isqrt(inputs // 3)
+        config = NetworkConfig(
+            width=width,
+            blocks=tuple(_count(weights, rf"bodies\.{level}\.(\d+)\.") for level in range(3)),  # type: ignore[arg-type]
+            scale=isqrt(weights["output.0.weight"].shape[0] // 3) // unshuffle,
+            unshuffle=unshuffle,
+            edges=_count(weights, r"edges\.(\d+)\.") > 0,
+            feature_attention=_count(weights, r"leaves\.(\d+)\.") > 0,
+        )
+    except (KeyError, IndexError, ValueError, ZeroDivisionError):
+        return None
+    fits = expected_shapes(config) == {name: tuple(weight.shape) for name, weight in weights.items()}
+    return config if fits else None
+
+
+def _count(weights: Mapping[str, Tensor], pattern: str) -> int:
+    """How many different numbers the names of the weights have where the pattern has its group."""
+    return len({match[1] for name in weights if (match := re.match(pattern, name))})
+
+
+def _check_torch() -> None:
+    version = metadata.version("torch")
+    if tuple(int(part) for part in version.split(".")[:2]) < SAFE_TORCH:
+        message = f"torch {version} does not read pickles safely (CVE-2026-24747)"
+        raise UnavailableError(message, "install torch 2.10 or later, or convert on another machine")
+
+
+def _check_source(source: Path) -> None:
+    if not source.is_file():
+        raise UnavailableError(f"{source}: no such file")
+    if zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+                hint = "save its state_dict instead: torch.save(model.state_dict(), ...)"
+                raise UnavailableError(f"{source}: a TorchScript program, not weights alone", hint)
+
+
+def _unpickle(source: Path, target: Path) -> None:
+    """Run unpickle.py, without secrets in its environment; -P keeps our modules from hiding those of Python."""
+    program = Path(__file__).with_name("unpickle.py")
+    secret = re.compile("TOKEN|SECRET|PASSWORD|KEY")
+    environment = {name: value for name, value in os.environ.items() if not secret.search(name.upper())}
+    command = [sys.executable, "-P", str(program), str(source.resolve()), str(target)]
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"{source}: reading it took more than {SECONDS} s") from None
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or [f"the process ended with {done.returncode}"])[-1]
+        hint = "hfpie takes tensors alone; ask its author for safetensors"
+        raise UnavailableError(f"{source}: cannot be read without running its code ({reason})", hint)
