@@ -95,6 +95,16 @@ def test_the_psnr_loss_falls_with_the_psnr_of_each_picture():
     assert losses.psnr_loss(clean, clean).item() == pytest.approx(np.log(0.5 / 255))
 
 
+def test_the_grid_loss_sees_what_repeats_with_the_pixel_shuffle_alone():
+    clean = torch.full((1, 3, 64, 64), 0.5)
+    grid = clean.clone()
+    grid[..., ::4, :] += 0.1
+    assert losses.grid_loss(grid, clean).item() == pytest.approx(0.1 * 2 * 0.25 * 0.75)  # a quarter of the places
+    assert losses.grid_loss(clean + 0.1, clean).item() < 1e-6
+    texture = clean + 0.1 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    assert losses.grid_loss(texture, clean).item() < 0.02
+
+
 def test_an_exact_picture_does_not_score_infinity():
     picture = torch.rand(3, 16, 16)
     assert Restoration(LossConfig()).score(picture, picture) == 50

@@ -12,6 +12,8 @@ from torch import Tensor
 from ..models.highpass import HighpassNetwork
 
 PSNR_FLOOR = (0.5 / 255) ** 2  # the squared error of rounding to 8 bits, about: no one needs better
+GRID = 4  # pixels: what an x4 network draws from one of its own
+GRID_WINDOW = 8  # periods a side: 32 pixels
 GMS_C = 170 / 255**2  # the paper's c = 170 for pixels in [0, 255]
 PREWITT = torch.tensor([[1.0, 0, -1], [1, 0, -1], [1, 0, -1]]) / 3
 
@@ -39,6 +41,7 @@ class LossConfig:
     highpass: float = 0.0
     adversarial: float = 0.0
     matching: float = 0.0
+    grid: float = 0.0
     gms: bool = False
     gms_mask: GmsMask = field(default_factory=GmsMask)
     discriminator_width: int = 48
@@ -102,6 +105,17 @@ def gaussian_blur(mask: Tensor, sigma: float) -> Tensor:
     kernel = kernel / kernel.sum()
     padded = F.pad(mask, (radius,) * 4, mode="replicate")
     return F.conv2d(F.conv2d(padded, kernel[None, None, None]), kernel[None, None, :, None])
+
+
+def grid_loss(restored: Tensor, clean: Tensor) -> Tensor:
+    """How much of the error repeats every GRID pixels within windows of GRID_WINDOW such periods a side.
+
+    Texture that is invented has no reason to keep step with the pixel-shuffle that draws it; where it does, one sees
+    a grid. h and w are multiples of GRID.
+    """
+    by_place = F.avg_pool2d(F.pixel_unshuffle(restored - clean, GRID), GRID_WINDOW)  # (n, 3 GRID^2, ...)
+    places = by_place.unflatten(1, (3, GRID**2))
+    return (places - places.mean(2, keepdim=True)).abs().mean()
 
 
 def generator_loss(judged_restored: Tensor) -> Tensor:

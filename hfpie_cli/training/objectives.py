@@ -57,6 +57,8 @@ class Restoration:
             total = total + config.psnr * losses.psnr_loss(compared, wanted)
         if self.highpass is not None:
             total = total + config.highpass * losses.highpass_loss(compared, wanted, self.highpass)
+        if config.grid > 0:
+            total = total + config.grid * losses.grid_loss(restored, clean)
         if self.adversary is not None:
             restored, clean = self.adversary.shifted(restored), self.adversary.shifted(clean)
             self.adversary.learn(restored.detach(), clean)
