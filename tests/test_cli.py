@@ -296,12 +296,13 @@ def test_the_named_test_weights_do_something(hfpie, tmp_path):
     assert not np.array_equal(load(tmp_path / "photo_denoised.png"), PICTURE)
 
 
-def test_weights_that_are_not_trained_yet_are_announced(hfpie, tmp_path):
+def test_frames_are_enlarged_with_invented_detail(hfpie, tmp_path):
     save(tmp_path / "frames/1.png")
-    result = hfpie("sr", "--gan", "-i", "frames/", "-o", "out/", weights=None)
-    if result.exit_code != 0:  # until they ship
-        assert result.exit_code == 4
-        assert "not trained yet" in result.stderr
+    assert hfpie("sr", "--gan", "-i", "frames/", "-o", "out/", weights=None).exit_code == 0
+    enlarged = load(tmp_path / "out/1.png")
+    assert enlarged.shape == (4 * PICTURE.shape[0], 4 * PICTURE.shape[1], 3)
+    hfpie("sr", "-i", "frames/", "-o", "faithful/", weights=None)
+    assert not np.array_equal(enlarged, load(tmp_path / "faithful/1.png"))
 
 
 def test_weights_of_another_scale_are_refused(hfpie, tmp_path, enlarger, identity):
