@@ -64,7 +64,7 @@ def own_imports(name: str) -> set[str]:
 
 
 def room_of(name: str) -> str:
-    return name.split(".")[0]
+    return name.partition(".")[0]
 
 
 def test_every_room_has_its_layer_and_imports_point_down():
