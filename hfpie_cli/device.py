@@ -71,8 +71,17 @@ def choose_training_device(name: str = "auto", precision: str = "auto") -> Devic
     device = choose_device(name, "fp32" if precision == "auto" else precision)
     if precision != "auto":
         return device
-    fast = torch.cuda.is_bf16_supported() if device.torch_device.type == "cuda" else _cpu_has_amx()
+    fast = (
+        torch.cuda.is_bf16_supported(including_emulation=False)
+        if device.torch_device.type == "cuda"
+        else _cpu_has_amx()
+    )
     return Device(device.torch_device, "bf16" if fast and device.torch_device.type != "mps" else "fp32")
+
+
+def use_cuda_device(number: int) -> None:
+    """Make a CUDA device this process's own, for all that does not name one."""
+    torch.cuda.set_device(number)
 
 
 def _cpu_has_amx() -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -37,6 +37,20 @@ class Ranks:
         """This process's part: every `count`-th item."""
         return items[self.rank :: self.count]
 
+    @contextmanager
+    def one_first(self) -> Iterator[None]:
+        """One process of each machine does the block before the others, which then find what it made."""
+        if self.count > 1 and self.local > 0:
+            self._wait()
+        yield
+        if self.count > 1 and self.local == 0:
+            self._wait()
+
+    def _wait(self) -> None:
+        from torch import distributed
+
+        distributed.barrier()
+
     def gather(self, mine: Item) -> list[Item]:
         """What every process passes, by rank; each has to call it."""
         if self.count == 1:
@@ -65,10 +79,13 @@ class Ranks:
 
 
 @contextmanager
-def joined_ranks(backend: str = "gloo", patience: timedelta | None = None) -> Iterator[Ranks]:
+def joined_ranks(
+    backend: str = "gloo", *, patience: timedelta | None = None, prepare: Callable[[int], None] | None = None
+) -> Iterator[Ranks]:
     """The ranks that `torchrun` describes in the environment, connected while the block runs.
 
-    patience: that a process has for the slowest; by default torch's own, which is half an hour.
+    patience: that a process has for the slowest; by default torch's own, which is half an hour. prepare: called with
+    the process's number on this machine before they are connected by NCCL, to choose its GPU.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
@@ -76,6 +93,8 @@ def joined_ranks(backend: str = "gloo", patience: timedelta | None = None) -> It
         return
     from torch import distributed
 
+    if prepare and backend == "nccl":
+        prepare(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group(backend, timeout=patience)
     try:
         yield Ranks(int(os.environ["RANK"]), count, int(os.environ["LOCAL_RANK"]))

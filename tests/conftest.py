@@ -73,7 +73,7 @@ def make_photos(folder: Path, rng: np.random.Generator, *, coarse: tuple[int, in
 
 def open_photos(folder: Path) -> TrainingSet:
     """The folder as a training set, decoded beside it."""
-    return Opener(folder.parent / "cache", print).training_set(folder, None, None)
+    return Opener("denoise", 1, folder.parent / "cache", print).training_set(folder, None, None)
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ def test_sidd_medium_is_matched_for_training(tmp_path):
     for name in ("0001_GT_SRGB_010", "0001_GT_SRGB_011", "0001_NOISY_SRGB_010", "0001_NOISY_SRGB_011"):
         save_picture(scene / f"{name}.PNG", np.zeros((8, 8, 3), np.uint8))
     entry = find("SIDD")
-    pairs = find_pairs(tmp_path, entry.train_degraded, entry.train)
+    pairs = find_pairs(tmp_path, entry.train_degraded["denoise"], entry.train)
     assert [(noisy.name, clean.name) for noisy, clean in pairs] == [
         ("0001_NOISY_SRGB_010.PNG", "0001_GT_SRGB_010.PNG"),
         ("0001_NOISY_SRGB_011.PNG", "0001_GT_SRGB_011.PNG"),

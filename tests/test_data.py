@@ -1,5 +1,7 @@
 """Training data: degradations against closed forms, stores, pairs, reproducible crops."""
 
+import zlib
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,10 @@ from hfpie_cli.data.pairs import PAIRS, CropSampler, validation_pairs
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.data.training_set import held_out, held_out_of_scenes, scene_of
 from hfpie_cli.errors import UnavailableError
+
+
+def opener_in(folder, *, task="denoise", scale=1, say=print):
+    return Opener(task, scale, folder / "cache", say)
 
 
 def grey(side=256, level=0.5):
@@ -93,24 +99,28 @@ def test_every_degradation_gives_a_finite_picture_of_the_right_size(name, rng):
     assert np.array_equal(clean, before)
 
 
-def test_a_store_passes_over_a_broken_file(photos, tmp_path):
+def test_a_store_passes_over_what_is_no_picture(photos, tmp_path):
     (photos / "broken.png").write_bytes(b"nonsense")
-    said = []
-    opener = Opener(tmp_path / "cache", said.append)
-    store = opener.training_set(photos, None, None).photos
-    assert len(store) == 6
-    assert len(said) == 1
-    assert "broken.png" in said[0]
-    again = opener.training_set(photos, None, None).photos
-    assert np.array_equal(again[3], np.asarray(Image.open(photos / "3.png")))
-    assert len(said) == 1
+    (photos / "empty.png").touch()
+    (photos / "folder.png").mkdir()
+    (photos / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (60000).to_bytes(4) * 2 + b"\x08\x02\0\0\0"
+    (photos / "huge.png").write_bytes(header + zlib.crc32(header[12:]).to_bytes(4) + b"\0\0\0\0IEND\xaeB`\x82")
+    for _ in range(2):  # decoded, then as it was kept
+        said = []
+        store = opener_in(tmp_path, say=said.append).training_set(photos, None, None).photos
+        assert len(store) == 6
+        assert np.array_equal(store[3], np.asarray(Image.open(photos / "3.png")))
+        passed = [line for line in said if "passed over" in line]
+        assert [name in line for name, line in zip(("broken", "empty", "huge"), passed, strict=True)] == [True] * 3
+    assert [path.suffix for path in sorted((tmp_path / "cache").iterdir())] == [".json", ".rgb"]
     with pytest.raises(UnavailableError, match="no photographs"):
-        opener.training_set(tmp_path / "cache", None, None)
+        opener_in(tmp_path).training_set(tmp_path / "cache", None, None)
 
 
 @pytest.mark.parametrize(("mix", "scale"), [({"awgn": 1, "camera": 1}, 1), ({"bicubic-x4": 1}, 4)])
 def test_a_sample_depends_on_its_numbers_alone(photos, tmp_path, mix, scale):
-    sampler = CropSampler(Opener(tmp_path / "cache", print).training_set(photos, None, None), mix, scale, seed=1)
+    sampler = CropSampler(opener_in(tmp_path).training_set(photos, None, None), mix, scale, seed=1)
     degraded, clean = sampler.batch(7, range(4), 32)
     assert degraded.shape == (4, 3, 32 // scale, 32 // scale)
     assert clean.shape == (4, 3, 32, 32)
@@ -133,7 +143,7 @@ def make_pairs(root, names, scale):
 @pytest.mark.parametrize("scale", [1, 4])
 def test_the_sides_of_published_pairs_are_cut_alike(tmp_path, scale):
     folders = make_pairs(tmp_path, [f"scene_{i}" for i in range(5)], scale)
-    data = Opener(tmp_path / "cache", print).training_set(None, *folders)
+    data = opener_in(tmp_path, scale=scale).training_set(None, *folders)
     sampler = CropSampler(data, {PAIRS: 1}, scale, seed=0)
     for degraded, clean in [sampler.batch(0, range(6), 16), sampler.batch(1, range(6), 64 * scale)]:
         assert torch.equal(degraded.repeat_interleave(scale, 2).repeat_interleave(scale, 3), clean)
@@ -146,12 +156,16 @@ def test_pairs_lose_both_sides_when_one_is_broken_and_must_fit(tmp_path):
     degraded, clean = make_pairs(tmp_path, ["a_1", "a_2", "b_1"], 1)
     (degraded / "a_2.png").write_bytes(b"nonsense")
     said = []
-    data = Opener(tmp_path / "cache", said.append).training_set(None, degraded, clean)
+    data = opener_in(tmp_path, say=said.append).training_set(None, degraded, clean)
     assert data.paired.names == data.degraded.names == ["a_1.png", "b_1.png"]
-    assert len(said) == 1
+    assert [line for line in said if "passed over" in line] == [
+        f"{degraded / 'a_2.png'}: cannot be decoded, passed over"
+    ]
+    with pytest.raises(UnavailableError, match="do not fit"):
+        opener_in(tmp_path, task="sr", scale=4).training_set(None, degraded, clean)
     Image.new("RGB", (17, 11)).save(clean / "b_1.png")
     with pytest.raises(UnavailableError, match="do not fit the clean picture's 17 x 11"):
-        Opener(tmp_path / "cache", said.append).training_set(None, degraded, clean)
+        opener_in(tmp_path, say=said.append).training_set(None, degraded, clean)
 
 
 def test_a_published_data_set_is_known_by_its_folders(tmp_path):
@@ -161,10 +175,18 @@ def test_a_published_data_set_is_known_by_its_folders(tmp_path):
             path = reds / f"train/train_{side}" / f"{frame}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (48, 32), (len(side), 9, 9)).save(path)
-    data = Opener(tmp_path / "cache", print).training_set(reds, None, None)
+    data = opener_in(tmp_path, task="deblur").training_set(reds, None, None)
     assert len(data.photos) == len(data.paired) == 3
     assert data.degraded[0][0, 0, 0] == len("blur_jpeg")
     assert str(data) == "3 photographs and 3 pairs"
+    for task in ("denoise", "highpass", "sr"):  # for which REDS's blurred frames of full size are no pairs
+        assert str(opener_in(tmp_path, task=task).training_set(reds, None, None)) == "3 photographs"
+    (reds / "train").rename(reds / "val")
+    for side in ("sharp", "blur_jpeg"):
+        (reds / f"val/train_{side}").rename(reds / f"val/val_{side}")
+    with pytest.raises(UnavailableError, match="none to train on") as caught:
+        opener_in(tmp_path, task="deblur").training_set(reds, None, None)
+    assert "hfpie data pull REDS --train" in caught.value.hint
 
 
 def test_held_out_pictures_stay_the_same_when_others_come():
@@ -183,7 +205,7 @@ def test_whole_scenes_are_held_out(tmp_path):
     assert scene_of("camera_a_30.jpg") == scene_of("camera_a__2.jpg") == "camera_a"
     assert scene_of("train/train_sharp/000/00000012.png") == "train/train_sharp/000"
     folders = make_pairs(tmp_path, [name[:-4] for name in names], 1)
-    training, held = Opener(tmp_path / "cache", print).training_set(None, *folders).split()
+    training, held = opener_in(tmp_path).training_set(None, *folders).split()
     assert {f"{name[:-4]}.jpg" for name in held.paired.names} == chosen
     assert not set(training.paired.names) & set(held.paired.names)
     assert held.degraded.names == held.paired.names

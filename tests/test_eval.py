@@ -13,7 +13,7 @@ from scipy.io import savemat
 from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
-from hfpie_cli.data.benchmarks import open_benchmark
+from hfpie_cli.data.benchmarks import Benchmark, open_benchmark
 from hfpie_cli.data.datasets import table
 from hfpie_cli.evaluation import score as evaluate
 from hfpie_cli.evaluation.baselines import enlarge_bicubic, noise_sigma
@@ -66,7 +66,13 @@ def test_the_command_prints_the_table(arguments, identity):
     assert "non-local means" in shown.stdout
 
 
-def test_sidd_is_scored_from_its_two_files(tmp_path, identity, rng):
+@pytest.fixture
+def all_is_whole(monkeypatch):
+    """The small sets of these tests count as whole."""
+    monkeypatch.setattr(Benchmark, "is_whole", True)
+
+
+def test_sidd_is_scored_from_its_two_files(tmp_path, identity, rng, all_is_whole):
     clean = np.kron(rng.integers(90, 160, (1, 2, 8, 8, 3)), np.ones((1, 1, 8, 8, 1))).astype(np.uint8)
     noisy = (clean + rng.normal(0, 4.98, clean.shape)).round().astype(np.uint8)  # 34.19 dB, as the paper's
     (tmp_path / "SIDD").mkdir()
@@ -80,7 +86,7 @@ def test_sidd_is_scored_from_its_two_files(tmp_path, identity, rng):
 
 
 @pytest.mark.parametrize(("psnr", "psnr_y", "name"), [(32.7, 30, "psnr"), (28.1, 32.9, "psnr_y"), (28.1, 33.3, None)])
-def test_quoted_rows_stand_where_their_input_row_fits(tmp_path, psnr, psnr_y, name):
+def test_quoted_rows_stand_where_their_input_row_fits(tmp_path, psnr, psnr_y, name, all_is_whole):
     save_picture(tmp_path / "DIV2K/DIV2K_valid_HR/0801.png", smooth_picture(0))
     benchmark = open_benchmark("DIV2K", tmp_path, "denoise", "awgn-10")
     row = {"psnr": psnr, "ssim": 0.7, "psnr_y": psnr_y, "ssim_y": 0.7, "gmsd": 0.1}
@@ -92,7 +98,16 @@ def test_quoted_rows_stand_where_their_input_row_fits(tmp_path, psnr, psnr_y, na
     assert bool(board.apart) == (name is None)
 
 
-def test_a_table_runs_what_is_there_and_says_what_is_missing(tmp_path, identity):
+def test_quoted_rows_stand_apart_from_the_scores_of_a_part(tmp_path):
+    save_picture(tmp_path / "DIV2K/DIV2K_valid_HR/0801.png", smooth_picture(0))
+    benchmark = open_benchmark("DIV2K", tmp_path, "denoise", "awgn-10")
+    row = {"psnr": 28.1, "ssim": 0.7, "psnr_y": 32.95, "ssim_y": 0.7, "gmsd": 0.1}
+    board = make_board(benchmark, [Scores("input", {"0801.png": row})])
+    assert {line.method for line in board.apart} >= {"Ours"}
+    assert all(line not in board.lines for line in board.apart)
+
+
+def test_a_table_runs_what_is_there_and_says_what_is_missing(tmp_path, identity, all_is_whole):
     missing = run("eval", "--table", "1", "--data-root", tmp_path)
     assert missing.exit_code == 4
     assert "table 1, Denoising, DIV2K, AWGN of sigma 10: the data set DIV2K is not at" in missing.stderr

@@ -17,7 +17,7 @@ from hfpie_cli.console import Console
 from hfpie_cli.device import Device
 from hfpie_cli.errors import HfpieError
 from hfpie_cli.models.network import NetworkConfig
-from hfpie_cli.training.config import TrainConfig, write_config
+from hfpie_cli.training.config import TrainConfig, load_config, write_config
 from hfpie_cli.training.log import RunLog
 from hfpie_cli.training.loop import fit
 from hfpie_cli.training.losses import LossConfig
@@ -107,15 +107,29 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(photos, data, tmp_pat
     write_config(config, tmp_path / "tiny.toml")
     arguments = command(photos, tmp_path / "tiny.toml", "--out", tmp_path / "killed", "--device", "cpu")
     process = subprocess.Popen([sys.executable, *arguments], env=environment(tmp_path), stderr=subprocess.DEVNULL)
-    state = tmp_path / "killed/state.pt"
     deadline = time.monotonic() + 60
-    while not state.exists() and time.monotonic() < deadline:
+    while step_of(tmp_path / "killed") == 0 and time.monotonic() < deadline:
         time.sleep(0.005)
     process.kill()
     process.wait()
-    assert 0 < setup(config, tmp_path / "killed", CPU).step < 24
-    torch_threads = train(config, tmp_path / "straight", data)
-    assert same_weights(train(config, tmp_path / "killed", data).network, torch_threads.network)
+    assert 0 < step_of(tmp_path / "killed") < 24
+    straight = train(config, tmp_path / "straight", data)
+    assert same_weights(train(config, tmp_path / "killed", data).network, straight.network)
+
+
+def step_of(folder):
+    state = folder / "state.pt"
+    return torch.load(state, weights_only=True)["step"] if state.exists() else 0
+
+
+def test_a_run_killed_before_its_first_step_keeps_the_weights_it_was_given(data, tmp_path):
+    train(changed(steps=2), tmp_path / "first", data)
+    begun = setup(CONFIG, tmp_path / "second", CPU, init=tmp_path / "first/best.safetensors")
+    again = setup(CONFIG, tmp_path / "second", CPU)
+    assert again.step == 0
+    assert same_weights(begun.network, again.network)
+    with pytest.raises(HfpieError, match="not the state of a run like this one"):
+        setup(changed(network=NetworkConfig(width=16, blocks=(1, 1, 1))), tmp_path / "second", CPU)
 
 
 def test_two_processes_train_as_one(photos, data, tmp_path):
@@ -139,12 +153,18 @@ def test_two_processes_train_as_one(photos, data, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_with_advice_and_keeps_the_good_state(data, tmp_path, monkeypatch):
     train(changed(steps=4), tmp_path / "run", data)
-    before = (tmp_path / "run/state.pt").read_bytes()
-    monkeypatch.setattr("hfpie_cli.training.objectives.losses.pixel_loss", lambda a, b: (a - b).mean() * float("nan"))
-    with pytest.raises(HfpieError, match="no longer finite") as caught:
-        train(changed(steps=8), tmp_path / "run", data)
-    assert "--rate" in caught.value.hint
-    assert (tmp_path / "run/state.pt").read_bytes() == before
+    wrong = {
+        "loss": lambda a, b: (a - b).mean() * float("nan"),
+        "gradient": lambda a, b: (a - a.detach()).sqrt().mean(),
+    }
+    for pixel_loss in wrong.values():
+        with monkeypatch.context() as patch:
+            patch.setattr("hfpie_cli.training.objectives.losses.pixel_loss", pixel_loss)
+            with pytest.raises(HfpieError, match="no longer finite") as caught:
+                train(changed(steps=8, save_seconds=0), tmp_path / "run", data)
+        assert "--rate" in caught.value.hint
+        assert step_of(tmp_path / "run") == 4
+        assert all(weight.isfinite().all() for weight in setup(CONFIG, tmp_path / "run", CPU).network.parameters())
 
 
 @pytest.mark.parametrize(
@@ -180,7 +200,7 @@ def test_training_without_data_says_what_to_fetch(tmp_path):
     result = CliRunner().invoke(app, ["train", "--task", "deblur", "--data-root", str(tmp_path)])
     assert result.exit_code == 4
     assert "REDS" in result.stderr
-    assert "hfpie data pull REDS" in result.stderr
+    assert "hfpie data pull REDS --train" in result.stderr
     assert "--data FOLDER" in result.stderr
 
 
@@ -191,15 +211,41 @@ def invoke(*arguments):
 def test_the_command_trains_and_resumes(photos, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     write_config(CONFIG, tmp_path / "tiny.toml")
-    common = ["--data", photos, "--out", tmp_path / "run", "--recipe", tmp_path / "tiny.toml"]
+    run = tmp_path / "run"
+    common = ["--data", photos, "--out", run, "--recipe", tmp_path / "tiny.toml"]
     first = invoke(*common, "--steps", 2, "--set", "losses.gms=true")
     assert first.exit_code == 0, first.stderr
-    assert "gms = true" in (tmp_path / "run/config.toml").read_text()
+    assert "gms = true" in (run / "config.toml").read_text()
     assert invoke(*common).exit_code == 2
-    more = invoke("--data", photos, "--resume", tmp_path / "run", "--steps", 4)
+    more = CliRunner().invoke(app, ["train", "--resume", str(run), "--steps", "4"])
     assert more.exit_code == 0, more.stderr
     assert "step 4 " in more.stderr
-    assert invoke("--data", photos, "--resume", tmp_path).exit_code == 2
+    assert load_config(run / "config.toml").steps == 4
+    (photos / "another.png").write_bytes((photos / "1.png").read_bytes())
+    assert "not those that the run was begun with" in invoke("--resume", run, "--steps", 5).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--resume", "run", "--out", "elsewhere"], "--out is for a new one"),
+        (["--resume", "run", "--recipe", "paper"], "--recipe is for a new one"),
+        (["--resume", "run", "--init", "compact.sr-x4"], "--init is for a new one"),
+        (["--resume", "nowhere"], "holds no run"),
+        (["--degraded", "noisy"], "--degraded and --clean go together"),
+        (["--gan"], "name its weights with --init"),
+    ],
+)
+def test_options_that_do_not_go_together_are_named(arguments, told):
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+def test_a_task_is_asked_for():
+    result = CliRunner().invoke(app, ["train", "--data", "photos"])
+    assert result.exit_code == 2
+    assert "there is no --task" in result.stderr
 
 
 def test_pairs_take_the_place_of_degradations_that_do_not_name_them(photos, tmp_path, monkeypatch):

@@ -85,7 +85,7 @@ def list_sets(options: DataOptions) -> int:
     for heading in ("name", "here", "what", "licence", "size", "from"):
         listing.add_column(heading, no_wrap=heading in ("name", "here"))
     for entry in table().values():
-        here = (options.data_root / entry.name).is_dir()
+        here = any((options.data_root / entry.name).glob("*"))
         listing.add_row(
             entry.name, "yes" if here else "", entry.about, entry.licence, entry.size, "pull" if entry.hub else "web"
         )
@@ -106,11 +106,11 @@ def pull_set(options: PullOptions) -> int:
     archives = wanted_archives(entry, train=options.train)
     folder, hub = options.data_root / entry.name, options.hub()
     console.say(f"{entry.name}: {entry.licence}; {entry.size}; to {folder}")
-    folder.mkdir(parents=True, exist_ok=True)
     for archive, file in archives.items():
         missing = missing_folders(archive, folder)
         if missing:
             fetched = fetch(file, hub).path
+            folder.mkdir(parents=True, exist_ok=True)
             unpack(fetched, folder, missing, console.progress)
         kept = f"unpacked; the archive stays in {fetched}" if missing else "there already"
         console.say(f"{archive.file}: {kept}")
@@ -170,8 +170,9 @@ def _parts(entry: DataSet, root: Path) -> Iterator[Part]:
     if entry.train:
         try:
             photos = training_photos(entry, folder)
-            if entry.train_degraded:
-                find_pairs(folder, entry.train_degraded, entry.train)
+            for degraded in entry.train_degraded.values():
+                if any(folder.glob(f"{degraded}.*")):
+                    find_pairs(folder, degraded, entry.train)
             yield Part(f"training, {entry.train}", len(photos))
         except UnavailableError as error:
             yield Part(f"training, {entry.train}", 0, error.message)

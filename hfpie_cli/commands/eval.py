@@ -47,6 +47,7 @@ class EvalOptions(HubOptions):
     lpips: Annotated[bool, typer.Option("--lpips", help="LPIPS too; needs pip install 'hfpie\\[lpips]'.")] = False
     csv: Annotated[Path | None, typer.Option(help="Write every score to this file.")] = None
     report: Annotated[Path | None, typer.Option(help="Write a page to look at to this .html file.")] = None
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the files of --csv and --report.")] = False
     save_images: Annotated[Path | None, typer.Option(help="Keep the restored pictures in this folder.")] = None
     tta: Annotated[bool, typer.Option("--tta", help="Average over 8 turned and mirrored inputs.")] = False
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
@@ -104,6 +105,8 @@ def _check(options: EvalOptions) -> None:
     for path in filter(None, (options.csv, options.report)):
         if not path.parent.is_dir():
             raise UsageError(f"{path}: there is no folder {path.parent}", "make it first, or name another file")
+        if path.exists() and not options.overwrite:
+            raise UsageError(f"{path}: exists already", "say --overwrite, or name another file")
 
 
 def _open(options: EvalOptions, console: Console) -> list[Benchmark]:

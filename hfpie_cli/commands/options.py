@@ -79,6 +79,9 @@ def as_hfpie_error(error: Exception, name: str) -> HfpieError:
         return error
     if isinstance(error, MemoryError):
         return HfpieError(f"{name}: the machine's memory is too small", "choose a smaller --tile")
+    if isinstance(error, OSError) and error.filename:
+        hint = "check that it is there, that you may read or write it, and that there is room"
+        return HfpieError(f"{error.filename}: {error.strerror}", hint)
     text = str(error).splitlines()[0] if str(error) else ""
     return HfpieError(f"{name}: internal error: {type(error).__name__}: {text}", "--debug shows where")
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ExitCode, UsageError
-from ..hub.client import upload
+from ..hub.client import REPOSITORY, upload
 from ..weights.publish import contents, publishable
 from ..weights.table import locate
 from .options import HubOptions, TalkOptions, add_command
@@ -75,7 +75,7 @@ def convert_file(options: ConvertOptions) -> int:
 def push(options: PushOptions) -> int:
     """Verify the files, show the card and the list; with --yes upload them and tell what weights.toml must say."""
     console, hub = options.console(), options.hub()
-    if options.repo.count("/") != 1:
+    if not REPOSITORY.fullmatch(options.repo):
         raise UsageError(f"{options.repo}: not the name of a repository", "write owner/name")
     entries = publishable(options.names)
     for entry in entries:

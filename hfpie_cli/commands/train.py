@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +12,8 @@ import typer
 from ..console import Console
 from ..data.datasets import DEFAULT_ROOT, table
 from ..errors import ExitCode, UnavailableError, UsageError
-from ..files import cache_folder
-from ..ranks import Ranks, joined_ranks
+from ..files import atomic_path, cache_folder
+from ..ranks import PATIENCE, Ranks, joined_ranks
 from ..weights.table import resolve
 from .options import HubOptions, add_command
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..data.training_set import TrainingSet
     from ..training.config import TrainConfig
 
+DATA_FILE = "data.json"  # in the run: its task, its folders, and a hash of its pictures' names
 DATA_SET = {"denoise": "SIDD", "deblur": "REDS", "sr": "DIV2K", "highpass": "DIV2K"}  # the paper trains each task on
 SHORT = ("steps", "batch", "crop", "rate", "seed", "precision")  # options that are keys of the recipe
 
@@ -28,7 +30,9 @@ SHORT = ("steps", "batch", "crop", "rate", "seed", "precision")  # options that 
 class TrainOptions(HubOptions):
     """Options of `hfpie train`; those that are None leave the recipe's value."""
 
-    task: Annotated[str, typer.Option(help="denoise, deblur, sr or highpass (the loss network).")]
+    task: Annotated[
+        str | None, typer.Option(help="denoise, deblur, sr or highpass (the loss network).", show_default=False)
+    ] = None
     gan: Annotated[bool, typer.Option("--gan", help="Adversarial training; start it with --init.")] = False
     data: Annotated[
         Path | None, typer.Option(help="A folder of photographs, or of a data set as published.", show_default=False)
@@ -58,7 +62,7 @@ class TrainOptions(HubOptions):
     @property
     def purpose(self) -> str:
         """What a recipe is for."""
-        return f"{self.task}-gan" if self.gan else self.task
+        return f"{self.task}-gan" if self.gan else str(self.task)
 
 
 def register(app: typer.Typer) -> None:
@@ -71,30 +75,52 @@ def register(app: typer.Typer) -> None:
         summary="Train a network on photographs; under torchrun on several GPUs.",
         examples="Examples: [bold]hfpie train --task deblur[/] | "
         "[bold]hfpie train --task denoise --data photos/ --steps 20000[/] | "
-        "[bold]hfpie train --task denoise --data photos/ --resume runs/denoise[/]",
+        "[bold]hfpie train --resume runs/denoise[/]",
     )
 
 
 def train(options: TrainOptions) -> int:
     """Resolve the recipe and the data, then train; the run's folder keeps everything."""
     _check(options)
-    data_folder = _data_folder(options)
-    from ..device import choose_device
+    options = _as_begun(options) if options.resume else replace(options, data=_data_folder(options))
+    from ..device import choose_device, use_cuda_device
 
     kind = choose_device(options.device).torch_device.type
-    with joined_ranks("nccl" if kind == "cuda" else "gloo") as ranks:
-        return _train(replace(options, data=data_folder, device=ranks.device(options.device, kind)), ranks)
+    with joined_ranks("nccl" if kind == "cuda" else "gloo", patience=PATIENCE, prepare=use_cuda_device) as ranks:
+        return _train(replace(options, device=ranks.device(options.device, kind)), ranks)
 
 
 def _check(options: TrainOptions) -> None:
-    if options.task not in DATA_SET:
+    if options.task is None and options.resume is None:
+        raise UsageError("there is no --task", f"there are {', '.join(DATA_SET)}")
+    if options.task is not None and options.task not in DATA_SET:
         raise UsageError(f"no task {options.task!r}", f"there are {', '.join(DATA_SET)}")
-    if options.gan and options.init is None and options.resume is None:
-        raise UsageError("adversarial training starts from a trained network", "name its weights with --init")
     if (options.degraded is None) != (options.clean is None):
         raise UsageError("--degraded and --clean go together", "name the folders of both sides of the pairs")
-    if options.resume is not None and not (options.resume / "config.toml").exists():
+    if options.task == "highpass" and options.degraded:
+        raise UsageError("the high-pass network learns from clean photographs", "name their folder: --data")
+    if options.resume is None:
+        if options.gan and options.init is None:
+            raise UsageError("adversarial training starts from a trained network", "name its weights with --init")
+        return
+    for name in ("out", "recipe", "init"):
+        if getattr(options, name) is not None:
+            raise UsageError(f"a run that goes on has its own {name}: --{name} is for a new one", "leave it out")
+    if not all((options.resume / name).exists() for name in ("config.toml", "state.pt", DATA_FILE)):
         raise UsageError(f"{options.resume}: holds no run to go on with", "leave --resume out to start one")
+
+
+def _as_begun(options: TrainOptions) -> TrainOptions:
+    """The options with what the run was begun with: its task, and its data unless others are named."""
+    assert options.resume is not None
+    begun = json.loads((options.resume / DATA_FILE).read_text(encoding="utf-8"))
+    if options.task not in (None, begun["task"]):
+        raise UsageError(f"{options.resume}: a run for {begun['task']}", "leave --task out")
+    options = replace(options, task=begun["task"], gan=begun["gan"])
+    if options.data or options.degraded:
+        return options
+    data, degraded, clean = (Path(begun[name]) if begun[name] else None for name in ("data", "degraded", "clean"))
+    return replace(options, data=data, degraded=degraded, clean=clean)
 
 
 def _train(options: TrainOptions, ranks: Ranks) -> int:
@@ -108,22 +134,37 @@ def _train(options: TrainOptions, ranks: Ranks) -> int:
     folder = options.resume or options.out or Path("runs") / options.purpose
     if ranks.leads and options.resume is None and (folder / "config.toml").exists():
         raise UsageError(f"{folder}: holds a run already", f"say --resume {folder}, or name another folder with --out")
-    recipe, config = _recipe(options)
+    recipe, config = _recipe(options, ranks)
     device = choose_training_device(options.device, config.precision)
-    config = replace(config, precision=device.precision)
-    data = Opener(cache_folder() / "decoded", console.say).training_set(options.data, options.degraded, options.clean)
-    config = _for_data(config, data, console)
+    with ranks.one_first():
+        opener = Opener(config.task, config.scale, cache_folder() / "decoded", console.say)
+        data = opener.training_set(options.data, options.degraded, options.clean)
+    config = replace(_for_data(config, data, console), precision=device.precision)
     console.say(f"training {options.purpose} by the recipe {recipe} on {data}, {device.name}, run folder {folder}")
     init = resolve(options.init, options.hub()).path if options.init else None
     run = setup(config, folder, device, init=init, ranks=ranks)
+    if ranks.leads:
+        _keep_data(options, folder, data, console)
     with RunLog(folder, console, steps=config.steps, done=run.step) as log:
         fit(run, data, log)
     console.say(f"done: {folder / 'best.safetensors'}")
     return ExitCode.OK
 
 
-def _recipe(options: TrainOptions) -> tuple[str, TrainConfig]:
-    """(its name, the configuration with what the options change)."""
+def _keep_data(options: TrainOptions, folder: Path, data: TrainingSet, console: Console) -> None:
+    """Write down what the run trains on; say so if it is no longer what it was begun with."""
+    path = folder / DATA_FILE
+    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["pictures"] != data.fingerprint():
+        console.say("the pictures are not those that the run was begun with: its best score may not be comparable")
+    folders = {name: getattr(options, name) for name in ("data", "degraded", "clean")}
+    begun = {name: str(place.resolve()) if place else None for name, place in folders.items()}
+    kept = {"task": options.task, "gan": options.gan, **begun, "pictures": data.fingerprint()}
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+
+
+def _recipe(options: TrainOptions, ranks: Ranks) -> tuple[str, TrainConfig]:
+    """(its name, the configuration with what the options change, and for as many processes)."""
     from ..device import choose_device
     from ..training.config import load_config, recipe_path
 
@@ -134,7 +175,11 @@ def _recipe(options: TrainOptions) -> tuple[str, TrainConfig]:
     config = load_config(path, [*changes, *options.settings])
     if config.task != options.task:
         raise UsageError(f"{path}: a recipe for {config.task}", f"say --task {config.task}, or another recipe")
-    return path.stem if options.resume is None else "of the run", config
+    if config.batch % ranks.count:
+        message = f"a batch of {config.batch} crops cannot be shared by {ranks.count} processes"
+        raise UsageError(message, f"choose a multiple of {ranks.count}: --batch")
+    finish = replace(config.finish, batch=-(-config.finish.batch // ranks.count) * ranks.count)
+    return path.stem if options.resume is None else "of the run", replace(config, finish=finish)
 
 
 def _for_data(config: TrainConfig, data: TrainingSet, console: Console) -> TrainConfig:
@@ -159,10 +204,11 @@ def _data_folder(options: TrainOptions) -> Path | None:
     """The folder to train on; None if pairs alone were named. Raises UnavailableError if the default one is missing."""
     if options.data or options.degraded:
         return options.data
+    assert options.task is not None
     root = options.data_root or DEFAULT_ROOT
     entry = table()[DATA_SET[options.task]]
     folder = root / entry.name
-    if not folder.is_dir():
+    if not any(folder.glob(f"{entry.train}.*")):
         hint = f"{entry.advice(folder, entry.train)}; or train on any folder of photographs with --data FOLDER"
         raise UnavailableError(f"{entry.name}, the data set for {options.task}, is not in {root}", hint)
     return folder

@@ -59,6 +59,12 @@ class Benchmark:
         """Pixels shaved from each side before scoring."""
         return SR_SCALE if self.task == "sr" else 0
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has as many pictures as the published set is scored on."""
+        entry = find(self.name)
+        return entry is None or len(self.cases) == (entry.held_out or entry.pictures)
+
     def pairs(self) -> Iterator[Pair]:
         """Every pair, in order."""
         return (case.open() for case in self.cases)
@@ -90,7 +96,7 @@ def open_folders(degraded: Path, clean: Path, task: str | None) -> Benchmark:
         Case(path.relative_to(clean).as_posix(), number, (small, path), partial(_read_pair, small, path, task))
         for number, (small, path) in enumerate(pair_folders(degraded, clean))
     ]
-    return Benchmark(degraded.name, task, "", f"pairs of {degraded} and {clean}", tuple(cases))
+    return Benchmark(degraded.resolve().name, task, "", f"pairs of {degraded} and {clean}", tuple(cases))
 
 
 def _locate(name: str, root: Path) -> tuple[DataSet, Path]:

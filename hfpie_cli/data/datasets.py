@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -65,19 +65,23 @@ class DataSet:
     held_out: int = 0
     tracks: tuple[Track, ...] = ()
     train: str = ""
-    train_degraded: str = ""
+    train_degraded: Mapping[str, str] = field(default_factory=dict)
+    train_source: str = ""
     hub: Repository | None = None
 
     @property
     def patterns(self) -> tuple[str, ...]:
         """Where its pictures lie below its folder, each place once: those that are scored, then those to train on."""
         tracks = [pattern for track in self.tracks for pattern in (track.clean, track.degraded)]
-        return tuple(dict.fromkeys(filter(None, [self.clean, *tracks, self.train, self.train_degraded])))
+        return tuple(dict.fromkeys(filter(None, [self.clean, *tracks, self.train, *self.train_degraded.values()])))
 
     def advice(self, folder: Path, pattern: str) -> str:
         """What to do about a pattern that finds nothing in the set's folder."""
-        pull = f"hfpie data pull {self.name}, or " if self.hub else ""
-        return f"{pull}fetch it from {self.source}, so that {folder / pattern} exists; or name another --data-root"
+        training = pattern in (self.train, *self.train_degraded.values())
+        option = " --train" if training and self.hub and any(archive.train for archive in self.hub.archives) else ""
+        pull = f"hfpie data pull {self.name}{option}, or " if self.hub else ""
+        source = self.train_source if training and self.train_source else self.source
+        return f"{pull}fetch it from {source}, so that {folder / pattern} exists; or name another --data-root"
 
 
 @cache

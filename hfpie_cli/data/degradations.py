@@ -13,6 +13,7 @@ import numpy as np
 
 from .camera import CameraNoise
 from .degrade import (
+    SR_SCALE,
     Picture,
     add_gaussian_noise,
     blur,
@@ -128,8 +129,6 @@ DEGRADATIONS: dict[str, Degradation] = {
 }
 
 
-def degradation_named(name: str) -> Degradation:
-    """The entry of DEGRADATIONS, or ValueError with the names there are."""
-    if name not in DEGRADATIONS:
-        raise ValueError(f"there is no degradation {name!r}; there are {', '.join(DEGRADATIONS)}")
-    return DEGRADATIONS[name]
+def scale_of(name: str) -> int:
+    """How many times smaller a degradation makes the picture."""
+    return SR_SCALE if name.endswith(f"-x{SR_SCALE}") else 1

@@ -17,10 +17,15 @@ Pairs = Sequence[tuple[Path, Path]]  # (degraded, clean)
 
 @dataclass(frozen=True)
 class Opener:
-    """Opens training sets. cache: where decoded pictures are kept; warn: is told of every file that does not decode."""
+    """Opens training sets for a task and a scale of enlargement.
 
+    cache: where decoded pictures are kept. say: is told what is decoded, and every file that cannot be.
+    """
+
+    task: str
+    scale: int
     cache: Path
-    warn: Callable[[str], None]
+    say: Callable[[str], None]
 
     def training_set(self, data: Path | None, degraded: Path | None, clean: Path | None) -> TrainingSet:
         """Of a folder of photographs or of a published data set, and of two folders of pairs; either may be None.
@@ -30,49 +35,63 @@ class Opener:
         found = self._folder(data) if data else TrainingSet()
         if degraded is None or clean is None:
             return found
-        pairs = self._pairs(pair_folders(degraded, clean), degraded, clean)
-        return TrainingSet(found.photos, *pairs)
+        return TrainingSet(found.photos, *self._pairs(pair_folders(degraded, clean), degraded, clean))
 
     def _folder(self, folder: Path) -> TrainingSet:
         entry = published_as(folder)
         if entry is None:
-            return TrainingSet(open_store(_photos_under(folder), folder, self.cache, self.warn))
-        photos = open_store(training_photos(entry, folder), folder, self.cache, self.warn)
-        if not (entry.train_degraded and any(folder.glob(f"{entry.train_degraded}.*"))):
+            return TrainingSet(self._open(_photos_under(folder), folder))
+        photos = self._open(training_photos(entry, folder), folder)
+        degraded = entry.train_degraded.get(self.task)
+        if degraded is None or not _has(folder, degraded):
             return TrainingSet(photos)
-        return TrainingSet(photos, *self._pairs(find_pairs(folder, entry.train_degraded, entry.train), folder, folder))
+        return TrainingSet(photos, *self._pairs(find_pairs(folder, degraded, entry.train), folder, folder))
 
     def _pairs(self, files: Pairs, degraded_root: Path, clean_root: Path) -> tuple[PhotoStore, PhotoStore]:
         """(clean, degraded), one for one; a pair with a broken file is left out."""
         roots = (degraded_root, clean_root)
-        stores = [open_store([pair[i] for pair in files], roots[i], self.cache, self.warn) for i in (0, 1)]
+        stores = [self._open([pair[i] for pair in files], roots[i]) for i in (0, 1)]
         places = [{name: number for number, name in enumerate(store.names)} for store in stores]
         names = [[str(path.relative_to(root)) for path, root in zip(pair, roots, strict=True)] for pair in files]
         kept = [(places[0][a], places[1][b]) for a, b in names if a in places[0] and b in places[1]]
         degraded, clean = stores[0].pick([a for a, _ in kept]), stores[1].pick([b for _, b in kept])
         for small, large in zip(degraded.entries, clean.entries, strict=True):
-            if not any((large.height, large.width) == (small.height * n, small.width * n) for n in (1, 2, 4)):
+            if (large.height, large.width) != (small.height * self.scale, small.width * self.scale):
                 raise UnavailableError(
                     f"{degraded_root / small.name}: {small.width} x {small.height} pixels do not fit the clean "
                     f"picture's {large.width} x {large.height}",
-                    "the sides of a pair have one size, or the clean one is exactly 2 or 4 times as large",
+                    f"to train {self.task}, the clean one must be {self.scale} times as large"
+                    if self.scale > 1
+                    else f"to train {self.task}, both sides of a pair must have one size",
                 )
         return clean, degraded
 
+    def _open(self, paths: Sequence[Path], root: Path) -> PhotoStore:
+        return open_store(paths, root, self.cache, self.say)
+
 
 def published_as(folder: Path) -> DataSet | None:
-    """The data set whose training pictures lie in the folder as published, if any."""
-    return next((entry for entry in table().values() if entry.train and _has(folder, entry.train)), None)
+    """The data set whose training pictures lie in the folder as published, if any.
+
+    Raises UnavailableError if only others of its pictures are there, which are for scoring.
+    """
+    for entry in table().values():
+        if "/" in entry.train and _has(folder, entry.train):
+            return entry
+    for entry in table().values():
+        if "/" in entry.train and any("/" in pattern and _has(folder, pattern) for pattern in entry.patterns):
+            message = f"{folder}: holds pictures of {entry.name} to score on, but none to train on"
+            raise UnavailableError(message, entry.advice(folder, entry.train))
+    return None
 
 
 def _has(folder: Path, pattern: str) -> bool:
-    return "/" in pattern and any(folder.glob(f"{pattern}.*"))
+    return any(folder.glob(f"{pattern}.*"))
 
 
 def _photos_under(folder: Path) -> list[Path]:
-    paths = sorted(path for path in folder.rglob("*") if is_photo(path)) if folder.is_dir() else []
+    paths = sorted(path for path in folder.rglob("*") if is_photo(path) and path.is_file())
     if not paths:
-        raise UnavailableError(
-            f"{folder}: no photographs to train on", "name a folder of PNG, JPEG, WebP or TIFF files"
-        )
+        hint = "name a folder of PNG, JPEG, WebP or TIFF files"
+        raise UnavailableError(f"{folder}: no photographs to train on", hint)
     return paths

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnavailableError
+from ..files import atomic_path
+
+INDEX_FORMAT = 2  # an index of another one is not looked for
 
 
 @dataclass(frozen=True)
@@ -66,36 +68,50 @@ class PhotoStore:
 NOTHING = PhotoStore(np.empty(0, np.uint8), [])
 
 
-def open_store(paths: Sequence[Path], root: Path, cache: Path, warn: Callable[[str], None]) -> PhotoStore:
+def open_store(paths: Sequence[Path], root: Path, cache: Path, say: Callable[[str], None]) -> PhotoStore:
     """The photographs of these files below `root`, decoded into `cache` at the first call and when a file changes.
 
-    A file that does not decode is passed over with one line to `warn`. Raises UnavailableError if none is left.
+    A file that cannot be decoded is passed over, with one line to `say` each time. Raises UnavailableError if none is
+    left.
     """
     stamp = [(str(p.relative_to(root)), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
-    key = hashlib.sha256(json.dumps([str(root.resolve()), stamp]).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([INDEX_FORMAT, str(root.resolve()), stamp]).encode()).hexdigest()[:16]
     index = cache / f"{key}.json"
     if not index.exists():
-        _decode_all(paths, root, index, warn)
-    entries = [Entry(**entry) for entry in json.loads(index.read_text())]
-    if not entries:
+        say(f"decoding {len(paths):,} files of {root} into {cache}")
+        _decode_all(paths, root, index)
+    listing = json.loads(index.read_text(encoding="utf-8"))
+    for name in listing["broken"]:
+        say(f"{root / name}: cannot be decoded, passed over")
+    if not listing["entries"]:
         raise UnavailableError(f"{root}: no photograph there could be read", "see the lines above")
-    return PhotoStore(np.memmap(index.with_suffix(".rgb"), np.uint8, "r"), entries)
+    return PhotoStore(
+        np.memmap(index.with_suffix(".rgb"), np.uint8, "r"), [Entry(**entry) for entry in listing["entries"]]
+    )
 
 
-def _decode_all(paths: Sequence[Path], root: Path, index: Path, warn: Callable[[str], None]) -> None:
+def _decode_all(paths: Sequence[Path], root: Path, index: Path) -> None:
+    """Write the pixels, then the index that tells of them."""
     index.parent.mkdir(parents=True, exist_ok=True)
-    entries, offset = [], 0
-    partial = index.with_name(f"{index.stem}.{os.getpid()}.part")
-    with partial.open("wb") as file:
+    entries, broken, offset = [], [], 0
+    with atomic_path(index.with_suffix(".rgb")) as temporary, temporary.open("wb") as file:
         for path in paths:
-            pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
+            name, pixels = str(path.relative_to(root)), _decode(path)
             if pixels is None:
-                warn(f"{path}: cannot be decoded, passed over")
+                broken.append(name)
                 continue
-            file.write(np.ascontiguousarray(pixels[..., ::-1]).tobytes())
-            entries.append(vars(Entry(str(path.relative_to(root)), offset, *pixels.shape[:2])))
+            file.write(pixels.tobytes())
+            entries.append(vars(Entry(name, offset, *pixels.shape[:2])))
             offset += pixels.size
-    partial.rename(index.with_suffix(".rgb"))
-    listing = partial.with_suffix(".json-part")
-    listing.write_text(json.dumps(entries))
-    listing.rename(index)
+    with atomic_path(index) as temporary:
+        temporary.write_text(json.dumps({"entries": entries, "broken": broken}), encoding="utf-8")
+
+
+def _decode(path: Path) -> NDArray[np.uint8] | None:
+    """(h, w, 3) RGB, or None for what is no picture."""
+    try:
+        data = np.fromfile(path, np.uint8)
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    except (OSError, cv2.error):
+        return None
+    return None if pixels is None else np.ascontiguousarray(pixels, np.uint8)

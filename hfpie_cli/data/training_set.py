@@ -29,6 +29,10 @@ class TrainingSet:
         counts = ((len(self.photos), "photographs"), (len(self.paired), "pairs"))
         return " and ".join(f"{count:,} {what}" for count, what in counts if count)
 
+    def fingerprint(self) -> str:
+        """A hash of the names of all pictures: 16 hex digits."""
+        return _hash("\n".join([*self.photos.names, "", *self.paired.names]))[:16]
+
     def split(self) -> tuple[TrainingSet, TrainingSet]:
         """(to train on, held out): photographs one by one, pairs by whole scenes.
 

@@ -73,14 +73,17 @@ class Board:
 
 
 def make_board(benchmark: Benchmark, scores: Sequence[Scores]) -> Board:
-    """The table of a benchmark, with the paper's rows where it has some for these pictures."""
+    """The table of a benchmark, with the paper's rows where it has some for these pictures.
+
+    They stand apart if some pictures were left out, or if the row of degraded ones differs from the paper's.
+    """
     measured = tuple(Line(one.method, one.means()) for one in scores)
     column = column_for(benchmark.name, benchmark.task, benchmark.degradation)
     if column is None:
         return Board(benchmark, tuple(scores), measured)
     source = f"paper, table {column.table}"
     ours = next(line.values for line in measured if line.method == column.ours)
-    names = matching_metrics(column, ours)
+    names = matching_metrics(column, ours) if benchmark.is_whole else None
     rows = quoted_rows(column, names or {metric: metric for metric in column.metrics})
     quoted = tuple(Line(name, row, source) for name, row in rows.items())
     if names is None:

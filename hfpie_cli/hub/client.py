@@ -20,6 +20,7 @@ from .errors import ENDPOINT_HINT, explain, host_of, status_of
 SCHEME = "hf://"
 ENDPOINT = "https://huggingface.co"
 DEFAULT_REVISION = "main"
+REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 YES = {"1", "ON", "YES", "TRUE"}  # what the client takes for true in HF_HUB_OFFLINE
@@ -51,7 +52,7 @@ class HubFile:
 
         Raises UsageError for anything else.
         """
-        match = re.fullmatch(r"hf://(datasets/)?([\w.-]+/[\w.-]+)/([^@]+)(?:@([\w./-]+))?", text)
+        match = re.fullmatch(rf"hf://(datasets/)?({REPOSITORY.pattern})/([^@]+)(?:@([\w./-]+))?", text)
         if match is None or {"", ".", ".."} & set(match[3].split("/")):
             raise UsageError(f"{text}: not the name of a file on the Hub", "write hf://owner/repo/file@revision")
         return cls(match[2], match[3], match[4] or DEFAULT_REVISION, "dataset" if match[1] else "model")

@@ -67,7 +67,11 @@ def _read() -> dict[str, Locked]:
 
 
 def _record(file: HubFile, entry: Locked) -> None:
-    entries = {name: dataclasses.asdict(known) for name, known in (_read() | {str(file): entry}).items()}
-    lock_path().parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(lock_path()) as temporary:
-        temporary.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+    from filelock import FileLock
+
+    path = lock_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".busy")):  # another process may be recording as well
+        entries = {name: dataclasses.asdict(known) for name, known in (_read() | {str(file): entry}).items()}
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..data.degradations import DEGRADATIONS
+from ..data.degradations import DEGRADATIONS, scale_of
 from ..data.pairs import PAIRS
 from ..errors import UsageError
 from ..files import atomic_path
@@ -22,6 +22,20 @@ from .losses import GmsMask, LossConfig
 
 OPTIMIZERS = ("adam", "muon")
 PRECISIONS = ("auto", "fp32", "bf16")
+MANY = 10**9
+RANGES = {  # of the plain numbers
+    "batch": (1, MANY),
+    "steps": (1, MANY),
+    "rate": (1e-9, 10),
+    "warmup": (0, MANY),
+    "clip": (1e-9, MANY),
+    "ema": (0, 0.999999),
+    "decay_per_1000": (1e-9, 1),
+    "decay_share": (0, 1),
+    "seed": (0, MANY),
+    "validate_every": (1, MANY),
+    "save_seconds": (0, MANY),
+}
 CROP_MULTIPLE = 8  # of the sides of crops, pixels: every network and the discriminator halve them so often
 
 Section = TypeVar("Section")
@@ -73,19 +87,39 @@ class TrainConfig:
     finish: Finish = field(default_factory=Finish)
 
     def __post_init__(self) -> None:
-        if unknown := sorted({*self.degradation, *self.validation} - {*DEGRADATIONS, PAIRS}):
-            raise ValueError(f"no degradation {unknown[0]!r}; there are {', '.join((*DEGRADATIONS, PAIRS))}")
-        if not self.degradation or min(self.degradation.values()) < 0 or sum(self.degradation.values()) <= 0:
-            raise ValueError("the shares of the degradations must be positive")
+        """Raises ValueError for what cannot be trained."""
+        self._check_degradations()
+        self._check_crops()
         for name, choices in (("optimizer", OPTIMIZERS), ("precision", PRECISIONS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
-        sizes = [("crop", self.crop), ("batch", self.batch), ("steps", self.steps)]
+        for name, (low, high) in RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} must be {low:g} to {high:g}, not {getattr(self, name)}")
+
+    def _check_degradations(self) -> None:
+        for name in (*self.degradation, *self.validation):
+            if name not in (*DEGRADATIONS, PAIRS):
+                raise ValueError(f"no degradation {name!r}; there are {', '.join((*DEGRADATIONS, PAIRS))}")
+            if name != PAIRS and scale_of(name) != self.scale:
+                raise ValueError(f"{name} is for networks of scale {scale_of(name)}, not {self.scale}")
+        for name, share in self.degradation.items():
+            if type(share) not in (int, float) or share <= 0:
+                raise ValueError(f"the share of {name} must be a positive number, not {share!r}")
+        if not self.degradation or not self.validation:
+            raise ValueError("degradation and validation must each name one at least")
+
+    def _check_crops(self) -> None:
+        crops = [("crop", self.crop)]
         if self.finish.share > 0:
-            sizes += [("finish.crop", self.finish.crop), ("finish.batch", self.finish.batch)]
-        for name, value in sizes:
-            if value < 1 or (name.endswith("crop") and value % CROP_MULTIPLE):
-                raise ValueError(f"{name} must be positive, crops multiples of {CROP_MULTIPLE}; it is {value}")
+            crops.append(("finish.crop", self.finish.crop))
+            if self.finish.batch < 1:
+                raise ValueError("finish.batch must be positive")
+        for name, value in crops:
+            if value < CROP_MULTIPLE or value % CROP_MULTIPLE:
+                raise ValueError(f"{name} must be positive, crops multiples of {CROP_MULTIPLE}")
+        if self.losses.adversarial > 0 and min(side for _, side in crops) < 2 * CROP_MULTIPLE:
+            raise ValueError(f"adversarial training needs crops of {2 * CROP_MULTIPLE} pixels at least")
 
     @property
     def scale(self) -> int:
@@ -147,6 +181,8 @@ def _override(table: dict[str, Any], change: str) -> None:
 def _read(kind: type[Section], table: dict[str, Any]) -> Section:
     """A dataclass from its table; ValueError for an unknown key, and for a value not of the key's plain type."""
     known = typing.get_type_hints(kind)
+    if not isinstance(table, dict):
+        raise ValueError(f"there must be a table, not {table!r}")
     if unknown := sorted(set(table) - set(known)):
         raise ValueError(f"unknown key {unknown[0]!r}; there are {', '.join(known)}")
     for name, value in table.items():

@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from ..data.degrade import Picture
 from ..data.pairs import CropSampler, validation_pairs
 from ..data.training_set import TrainingSet
-from ..errors import HfpieError, UsageError
+from ..errors import HfpieError
 from ..interruption import Interruption
 from ..photos.photo import to_8bit
 from ..ranks import Ranks
@@ -60,7 +60,7 @@ def fit(run: Run, data: TrainingSet, log: RunLog) -> None:
     pace = Pace(run)
     with Interruption() as interruption:
         for degraded, clean in _batches(run, training):
-            pace.count(train_step(run, degraded, clean), clean)
+            pace.count(*train_step(run, degraded, clean), clean)
             run.step += 1
             last = run.step == run.config.steps
             stop = not last and _agreed(interruption, run)
@@ -75,14 +75,14 @@ def fit(run: Run, data: TrainingSet, log: RunLog) -> None:
                 raise KeyboardInterrupt
 
 
-def train_step(run: Run, degraded: Tensor, clean: Tensor) -> Tensor:
-    """One step of optimisation on a batch; the loss, detached."""
+def train_step(run: Run, degraded: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
+    """One step of optimisation on a batch: (loss, norm of its gradient before it is clipped)."""
     rate = run.config.rate_at(run.step)
     with run.device.autocast():
         restored = run.trained(degraded)
-        loss = run.objective.loss(restored.float(), clean)
+    loss = run.objective.loss(restored.float(), clean)
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip)
+    norm = nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip)
     for optimizer in run.optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate * group.setdefault("share", group["lr"] / run.config.rate)
@@ -91,7 +91,7 @@ def train_step(run: Run, degraded: Tensor, clean: Tensor) -> Tensor:
     decay = min(run.config.ema, (1 + run.step) / (10 + run.step))
     with torch.no_grad():
         torch._foreach_lerp_(list(run.average.parameters()), list(run.network.parameters()), 1 - decay)
-    return loss.detach()
+    return loss.detach(), norm
 
 
 def validate(run: Run, held_out: TrainingSet) -> dict[str, float]:
@@ -101,13 +101,11 @@ def validate(run: Run, held_out: TrainingSet) -> dict[str, float]:
     """
     scores = {}
     for name in run.config.validation:
-        summed = torch.zeros(2, dtype=torch.float64, device=run.device.torch_device)
         pairs = validation_pairs(held_out, name, run.config.scale)
-        for degraded, clean in islice(pairs, run.ranks.rank, None, run.ranks.count):
-            score = run.objective.score(restore(run, degraded), as_tensor(clean))
-            summed += torch.tensor([score, 1.0], dtype=torch.float64, device=summed.device)
-        score, count = run.ranks.total(summed).tolist()
-        scores[name] = score / count
+        mine = islice(pairs, run.ranks.rank, None, run.ranks.count)
+        values = [run.objective.score(restore(run, degraded), as_tensor(clean)) for degraded, clean in mine]
+        everyone = [value for part in run.ranks.gather(values) for value in part]
+        scores[name] = sum(everyone) / len(everyone)
     return scores
 
 
@@ -136,11 +134,13 @@ class Pace:
     def restart(self) -> None:
         """Count anew."""
         self._losses: list[Tensor] = []
+        self._norms: list[Tensor] = []
         self._pixels, self._since = 0, time.monotonic()
 
-    def count(self, loss: Tensor, clean: Tensor) -> None:
+    def count(self, loss: Tensor, norm: Tensor, clean: Tensor) -> None:
         """A step is done."""
         self._losses.append(loss)
+        self._norms.append(norm)
         self._pixels += clean.shape[0] * clean.shape[2] * clean.shape[3] * self._run.ranks.count
         self._run.seconds = time.monotonic() - self._started
 
@@ -151,10 +151,10 @@ class Pace:
         return float(ranks.total(torch.stack(self._losses).mean()) / ranks.count)
 
     def check(self) -> None:
-        """Raises HfpieError if a loss was not finite."""
-        if self._losses and not bool(torch.stack(self._losses).isfinite().all()):
+        """Raises HfpieError if a loss or a gradient was not finite: the weights are not either, then."""
+        if self._losses and not bool(torch.stack(self._losses + self._norms).isfinite().all()):
             raise HfpieError(
-                f"{self._run.folder}: the loss is no longer finite (step {self._run.step})",
+                f"{self._run.folder}: the loss or its gradient is no longer finite (step {self._run.step})",
                 f"go on from the last saved state with --resume {self._run.folder} and a lower --rate, "
                 "--precision fp32, or a stronger --set clip=0.1",
             )
@@ -174,10 +174,6 @@ class Pace:
 def _batches(run: Run, training: TrainingSet) -> Iterable[tuple[Tensor, Tensor]]:
     """The batches of the steps that are left, on the run's device."""
     config, on_gpu = run.config, run.device.torch_device.type == "cuda"
-    for _, batch in (config.crops_at(0), config.crops_at(config.steps - 1)):
-        if batch % run.ranks.count:
-            message = f"a batch of {batch} crops cannot be shared by {run.ranks.count} processes"
-            raise UsageError(message, "choose a multiple: --batch, or --set finish.batch=")
     sampler = CropSampler(training, config.degradation, config.scale, config.seed)
     loader = DataLoader(
         Batches(sampler, config, run.ranks),

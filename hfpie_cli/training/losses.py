@@ -31,6 +31,16 @@ class GmsMask:
     sigma: float = 1.5
     rounds: int = 2
 
+    def __post_init__(self) -> None:
+        if (
+            not 0 < self.threshold < 1
+            or self.sigma <= 0
+            or self.rounds < 0
+            or self.opening < 1
+            or self.opening % 2 == 0
+        ):
+            raise ValueError("the GMS mask needs 0 < threshold < 1, sigma > 0, rounds >= 0, and an odd opening")
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -46,6 +56,13 @@ class LossConfig:
     gms_mask: GmsMask = field(default_factory=GmsMask)
     discriminator_width: int = 48
     discriminator_rate: float = 2e-4
+
+    def __post_init__(self) -> None:
+        weights = (self.pixel, self.psnr, self.highpass, self.adversarial, self.matching, self.grid)
+        if min(weights) < 0 or max(weights) == 0:
+            raise ValueError("the weights of the losses must not be negative, nor all of them zero")
+        if self.discriminator_width < 1 or self.discriminator_rate <= 0:
+            raise ValueError("the discriminator needs a positive width and rate")
 
 
 def pixel_loss(restored: Tensor, clean: Tensor) -> Tensor:
@@ -114,7 +131,7 @@ def grid_loss(restored: Tensor, clean: Tensor) -> Tensor:
     a grid. h and w are multiples of GRID.
     """
     by_place = F.avg_pool2d(F.pixel_unshuffle(restored - clean, GRID), GRID_WINDOW)  # (n, 3 GRID^2, ...)
-    places = by_place.unflatten(1, (3, GRID**2))
+    places = by_place.reshape(len(by_place), 3, GRID**2, *by_place.shape[2:])
     return (places - places.mean(2, keepdim=True)).abs().mean()
 
 
@@ -134,4 +151,4 @@ def matching_loss(restored: Sequence[Tensor], clean: Sequence[Tensor]) -> Tensor
     After Wang et al., "High-resolution image synthesis and semantic manipulation" (2018): the discriminator's own
     notion of texture stands where others need a classification network.
     """
-    return torch.stack([pixel_loss(a, b) for a, b in zip(restored, clean, strict=True)]).mean()
+    return torch.stack([pixel_loss(a.float(), b.float()) for a, b in zip(restored, clean, strict=True)]).mean()

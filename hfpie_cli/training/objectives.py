@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..device import Device
 from ..evaluation.metrics import psnr, to_8bit_range
 from ..models.discriminator import Discriminator
 from ..models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
@@ -20,7 +21,7 @@ from .losses import LossConfig
 HIGHPASS_WEIGHTS = "compact.highpass"
 HIGHPASS_BORDER = 8  # pixels not scored: the FFT wraps around there
 SCORE_LIMIT = 50.0  # dB: nearer than that no one sees, and infinity would stand for ever as the best mean
-CPU, ALONE = torch.device("cpu"), Ranks()
+CPU, ALONE = Device(torch.device("cpu"), "fp32"), Ranks()
 DISCRIMINATOR_BETAS = (0.5, 0.99)
 
 
@@ -35,14 +36,16 @@ class Objective(Protocol):
 class Restoration:
     """L1, high-pass and adversarial terms, with or without soft GMS masking; scored by RGB PSNR."""
 
-    def __init__(self, config: LossConfig, device: torch.device = CPU, ranks: Ranks = ALONE) -> None:
+    def __init__(self, config: LossConfig, device: Device = CPU, ranks: Ranks = ALONE) -> None:
         self.config = config
         self.highpass: HighpassNetwork | None = None
         self.adversary: Adversary | None = None
         if config.highpass > 0:
             network = load_checkpoint(resolve(HIGHPASS_WEIGHTS).path).network()
             assert isinstance(network, HighpassNetwork)
-            self.highpass = network.requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.highpass = network.requires_grad_(False).to(  # type: ignore[call-overload]
+                device.torch_device, memory_format=torch.channels_last
+            )
         if config.adversarial > 0:
             self.adversary = Adversary(config.discriminator_width, config.discriminator_rate, device, ranks)
 
@@ -74,8 +77,9 @@ class Restoration:
 class Adversary:
     """The discriminator and its optimiser: the one thing that adversarial training adds to a step."""
 
-    def __init__(self, width: int, rate: float, device: torch.device, ranks: Ranks) -> None:
-        self.network = Discriminator(width).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def __init__(self, width: int, rate: float, device: Device, ranks: Ranks) -> None:
+        self.device = device
+        self.network = Discriminator(width).to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._trained = ranks.together(self.network)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=rate, betas=DISCRIMINATOR_BETAS)
         self.steps = 0
@@ -101,7 +105,8 @@ class Adversary:
 
     def learn(self, restored: Tensor, clean: Tensor) -> None:
         """One step of telling the two apart."""
-        judged_restored, judged_clean = self._trained(torch.cat([restored, clean])).chunk(2)
+        with self.device.autocast():
+            judged_restored, judged_clean = self._trained(torch.cat([restored, clean])).chunk(2)
         loss = losses.discriminator_loss(judged_restored, judged_clean)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -110,10 +115,11 @@ class Adversary:
 
     def judge(self, restored: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
         """(adversarial loss, matching loss) of the generator; leaves no gradient in the discriminator."""
-        with torch.no_grad():
+        with torch.no_grad(), self.device.autocast():
             maps_clean = self.network.features(clean)
         self.network.requires_grad_(False)
-        maps = self.network.features(restored)
+        with self.device.autocast():
+            maps = self.network.features(restored)
         adversarial = losses.generator_loss(self.network.logits(maps[-1]))
         self.network.requires_grad_(True)
         return adversarial, losses.matching_loss(maps, maps_clean)

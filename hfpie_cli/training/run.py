@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from ..device import Device
+from ..errors import HfpieError
 from ..files import atomic_path
 from ..models.highpass import HighpassConfig
 from ..ranks import Ranks
@@ -47,10 +49,10 @@ class Run:
 def setup(
     config: TrainConfig, folder: Path, device: Device, *, init: Path | None = None, ranks: Ranks | None = None
 ) -> Run:
-    """A new run in `folder`, or the one that the folder holds, at the step it had reached.
+    """A new run in `folder`, or the one that the folder holds, at the step it had reached, as `config` now wants it.
 
     init: a checkpoint whose weights start a new run; weights of other shapes (another scale's output) are left out.
-    ranks: the processes that train together.
+    ranks: the processes that train together. Raises HfpieError for a folder whose state does not fit.
     """
     ranks = ranks or Ranks()
     torch.manual_seed(config.seed)
@@ -64,10 +66,14 @@ def setup(
     optimizers = make_optimizers(network, config.optimizer, config.rate)
     objective = _objective(config, device, ranks)
     run = Run(folder, config, device, ranks, network, trained, average, optimizers, objective)
-    folder.mkdir(parents=True, exist_ok=True)
     if (folder / STATE).exists():
         _load_state(run)
-    elif ranks.leads:
+    steps = ranks.gather(run.step)
+    if min(steps) != max(steps):
+        raise HfpieError(f"{folder}: not every process sees the same state", "keep the run where all machines see it")
+    if ranks.leads:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_state(run)  # so that a run that is killed at once starts again from the same weights
         write_config(config, folder / CONFIG)
     return run
 
@@ -75,7 +81,7 @@ def setup(
 def _objective(config: TrainConfig, device: Device, ranks: Ranks) -> Objective:
     if isinstance(config.network, HighpassConfig):
         return HighpassExtraction(config.network)
-    return Restoration(config.losses, device.torch_device, ranks)
+    return Restoration(config.losses, device, ranks)
 
 
 def _warm_start(network: nn.Module, checkpoint: Checkpoint) -> None:
@@ -90,7 +96,7 @@ def keep_best(run: Run, score: float) -> None:
     In adversarial training the latest count: invented detail lowers every such score.
     """
     if score > run.best or run.adversary:
-        run.best = max(score, run.best)
+        run.best = score
         info = {"task": run.config.task, "steps": str(run.step)}
         save_checkpoint(run.folder / BEST, Checkpoint(run.config.network, run.average.state_dict(), info))
 
@@ -111,11 +117,15 @@ def save_state(run: Run) -> None:
 
 
 def _load_state(run: Run) -> None:
-    state: dict[str, Any] = torch.load(run.folder / STATE, map_location="cpu", weights_only=True)
-    run.network.load_state_dict(state["network"])
-    run.average.load_state_dict(state["average"])
-    for optimizer, saved in zip(run.optimizers, state["optimizers"], strict=True):
-        optimizer.load_state_dict(saved)
-    if run.adversary:
-        run.adversary.load(state["adversary"])
-    run.step, run.best, run.seconds = state["step"], state["best"], state["seconds"]
+    try:
+        state: dict[str, Any] = torch.load(run.folder / STATE, map_location="cpu", weights_only=True)
+        run.network.load_state_dict(state["network"])
+        run.average.load_state_dict(state["average"])
+        for optimizer, saved in zip(run.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        if run.adversary:
+            run.adversary.load(state["adversary"])
+        run.step, run.best, run.seconds = state["step"], state["best"], state["seconds"]
+    except (RuntimeError, ValueError, TypeError, KeyError, EOFError, pickle.UnpicklingError):
+        hint = "network, optimizer and discriminator cannot change within a run; start another with --init"
+        raise HfpieError(f"{run.folder / STATE}: not the state of a run like this one", hint) from None
