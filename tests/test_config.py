@@ -60,7 +60,7 @@ def test_settings_override_a_recipe(tmp_path):
         ("losses.gms_mask.sigma=0", "sigma > 0"),
         ("network=5", "must be a table"),
         ("network.width=0", "width must be"),
-        ("finish.share=0.5", "finish.crop must be positive"),
+        ("finish.share=0.5", "finish.batch must be positive"),
         ("steps", "write KEY=VALUE"),
     ],
 )
