@@ -106,13 +106,17 @@ def _check(options: TrainOptions) -> None:
     for name in ("out", "recipe", "init"):
         if getattr(options, name) is not None:
             raise UsageError(f"a run that goes on has its own {name}: --{name} is for a new one", "leave it out")
-    if not all((options.resume / name).exists() for name in ("config.toml", "state.pt", DATA_FILE)):
+    if not all((options.resume / name).exists() for name in ("config.toml", "state.pt")):
         raise UsageError(f"{options.resume}: holds no run to go on with", "leave --resume out to start one")
+    if options.task is None and not (options.resume / DATA_FILE).exists():
+        raise UsageError(f"{options.resume}: does not tell its task and its data", "say --task and --data")
 
 
 def _as_begun(options: TrainOptions) -> TrainOptions:
-    """The options with what the run was begun with: its task, and its data unless others are named."""
+    """The options with what the run was begun with, if it tells: its task, and its data unless others are named."""
     assert options.resume is not None
+    if not (options.resume / DATA_FILE).exists():
+        return replace(options, data=_data_folder(options))
     begun = json.loads((options.resume / DATA_FILE).read_text(encoding="utf-8"))
     if options.task not in (None, begun["task"]):
         raise UsageError(f"{options.resume}: a run for {begun['task']}", "leave --task out")
