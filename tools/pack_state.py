@@ -3,8 +3,7 @@
     python tools/pack_state.py runs/sr-gan docs/states/compact.sr-x4-gan
 
 The folder it writes is a run: copy it and go on with `hfpie train --task TASK [--gan] --data DATA --resume COPY`. The
-moments build up anew within
-some hundred steps, so the result is not bit for bit that of a run that was never packed.
+moments build up anew within some hundred steps, so the result is not bit for bit that of a run that was never packed.
 """
 
 from __future__ import annotations
