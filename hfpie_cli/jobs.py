@@ -70,6 +70,10 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
 def _list_jobs(inputs: Sequence[str], naming: Naming) -> list[Job]:
     jobs: list[Job] = []
     to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output)
+    if len(inputs) == 1 and inputs[0] != STREAM and not Path(inputs[0]).exists():
+        raise HfpieError(f"{inputs[0]}: no such file or folder", "check its name, and the folder that you are in")
+    if to_folder and naming.output and not _is_folder(naming.output) and format_named(Path(naming.output).suffix):
+        raise UsageError(f"{naming.output}: a file's name, for several photographs", "a folder's name ends with /")
     for name in inputs:
         if name == STREAM:
             jobs.append(_stream_job(naming, to_folder=to_folder))
@@ -148,6 +152,15 @@ def _photos_in(folder: Path, naming: Naming) -> list[Path]:
         hint = f"hfpie looks for {' '.join(SUFFIXES)}" + ("" if naming.recursive else "; --recursive looks deeper")
         raise HfpieError(f"{folder}: no photographs in this folder", hint)
     return found
+
+
+def folders_left_out(inputs: Sequence[str], naming: Naming) -> int:
+    """How many folders lie in the folders that are restored without what is below them."""
+    if naming.recursive:
+        return 0
+    output = Path(naming.output).resolve() if naming.output else None
+    below = [path for name in inputs if Path(name).is_dir() for path in Path(name).iterdir() if path.is_dir()]
+    return sum(not path.name.startswith(".") and path.resolve() != output for path in below)
 
 
 def _walk(folder: Path, recursive: bool) -> Iterator[Path]:

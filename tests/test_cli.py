@@ -319,3 +319,26 @@ def test_help_shows_examples_and_imports_no_torch():
     code += "try: c.main()\nexcept SystemExit: pass\n"
     code += "sys.exit(any(name in sys.modules for name in ('torch', 'cv2', 'numpy', 'PIL')))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_a_file_s_name_for_several_photographs_is_refused(hfpie, tmp_path):
+    save(tmp_path / "photo.png")
+    save(tmp_path / "other.png")
+    result = hfpie("denoise", "photo.png", "other.png", "-o", "one.png")
+    assert result.exit_code == 2
+    assert "one.png: a file's name, for several photographs" in result.stderr
+    assert not (tmp_path / "one.png").exists()
+
+
+def test_folders_that_are_not_entered_are_counted(hfpie, tmp_path):
+    save(tmp_path / "scans/photo.png")
+    save(tmp_path / "scans/old/other.png")
+    assert "1 folders inside were not entered; --recursive" in hfpie("denoise", "scans", "-o", "out/").stderr
+    assert "not entered" not in hfpie("denoise", "scans", "-r", "-o", "all/").stderr
+
+
+def test_a_missing_input_is_told_before_the_network_is_loaded(hfpie, monkeypatch):
+    monkeypatch.setattr("hfpie_cli.commands.restore._load", None)
+    result = hfpie("denoise", "nowhere/")
+    assert result.exit_code == 1
+    assert "nowhere/: no such file or folder" in result.stderr

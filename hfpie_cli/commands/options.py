@@ -83,7 +83,8 @@ def as_hfpie_error(error: Exception, name: str) -> HfpieError:
         hint = "check that it is there, that you may read or write it, and that there is room"
         return HfpieError(f"{error.filename}: {error.strerror}", hint)
     text = str(error).splitlines()[0] if str(error) else ""
-    return HfpieError(f"{name}: internal error: {type(error).__name__}: {text}", "--debug shows where")
+    where = f"{name}: " if name else ""
+    return HfpieError(f"{where}internal error: {type(error).__name__}: {text}", "--debug shows where")
 
 
 def run_safely(run: Callable[[Options], int], options: Options) -> int:
@@ -104,5 +105,5 @@ def run_safely(run: Callable[[Options], int], options: Options) -> int:
     except Exception as error:
         if options.debug:
             raise
-        options.console().error(as_hfpie_error(error, "hfpie"))
+        options.console().error(as_hfpie_error(error, ""))
         return int(ExitCode.FAILED)

@@ -12,7 +12,7 @@ import typer
 
 from ..console import Console, FileProgress
 from ..errors import ExitCode, HfpieError, UsageError
-from ..jobs import Job, Naming, make_folders, plan_jobs
+from ..jobs import Job, Naming, folders_left_out, make_folders, plan_jobs
 from ..photos.formats import DEFAULT_QUALITY, OutputStyle, check_format, format_named
 from ..tasks import TASKS, Task
 from ..weights.table import default_weights, resolve
@@ -122,6 +122,8 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
     jobs = plan_jobs([*options.inputs, *options.more_inputs], naming)
     if options.json and any(job.target is None for job in jobs):
         raise UsageError("--json and the picture would both go to standard output", "name a file with --output")
+    if left_out := folders_left_out([*options.inputs, *options.more_inputs], naming):
+        console.say(f"{left_out} folders inside were not entered; --recursive enters them")
     restorer = _load(options, default, scale)
     make_folders(jobs)
     failures: list[HfpieError] = []

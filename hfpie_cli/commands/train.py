@@ -64,6 +64,11 @@ class TrainOptions(HubOptions):
         """What a recipe is for."""
         return f"{self.task}-gan" if self.gan else str(self.task)
 
+    @property
+    def folder(self) -> Path:
+        """The run's."""
+        return self.resume or self.out or Path("runs") / self.purpose
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -83,6 +88,9 @@ def train(options: TrainOptions) -> int:
     """Resolve the recipe and the data, then train; the run's folder keeps everything."""
     _check(options)
     options = _as_begun(options) if options.resume else replace(options, data=_data_folder(options))
+    if options.resume is None and (options.folder / "config.toml").exists():
+        hint = f"say --resume {options.folder}, or name another folder with --out"
+        raise UsageError(f"{options.folder}: holds a run already", hint)
     from ..device import choose_device, use_cuda_device
 
     kind = choose_device(options.device).torch_device.type
@@ -135,20 +143,23 @@ def _train(options: TrainOptions, ranks: Ranks) -> int:
     from ..training.run import setup
 
     console = options.console() if ranks.leads else Console(quiet=True)
-    folder = options.resume or options.out or Path("runs") / options.purpose
-    if ranks.leads and options.resume is None and (folder / "config.toml").exists():
-        raise UsageError(f"{folder}: holds a run already", f"say --resume {folder}, or name another folder with --out")
     recipe, config = _recipe(options, ranks)
     device = choose_training_device(options.device, config.precision)
     with ranks.one_first():
         opener = Opener(config.task, config.scale, cache_folder() / "decoded", console.say)
         data = opener.training_set(options.data, options.degraded, options.clean)
     config = replace(_for_data(config, data, console), precision=device.precision)
-    console.say(f"training {options.purpose} by the recipe {recipe} on {data}, {device.name}, run folder {folder}")
+    console.say(
+        f"training {options.purpose} by the recipe {recipe} on {data}, {device.name}, run folder {options.folder}"
+    )
     init = resolve(options.init, options.hub()).path if options.init else None
+    folder = options.folder
     run = setup(config, folder, device, init=init, ranks=ranks)
     if ranks.leads:
         _keep_data(options, folder, data, console)
+    if run.step >= config.steps:
+        console.say(f"{folder}: all its {config.steps} steps are done; --steps N goes further")
+        return ExitCode.OK
     with RunLog(folder, console, steps=config.steps, done=run.step) as log:
         fit(run, data, log)
     console.say(f"done: {folder / 'best.safetensors'}")
@@ -206,6 +217,9 @@ def _for_data(config: TrainConfig, data: TrainingSet, console: Console) -> Train
 
 def _data_folder(options: TrainOptions) -> Path | None:
     """The folder to train on; None if pairs alone were named. Raises UnavailableError if the default one is missing."""
+    for folder in filter(None, (options.data, options.degraded, options.clean)):
+        if not folder.is_dir():
+            raise UnavailableError(f"{folder}: no such folder", "name one that holds photographs")
     if options.data or options.degraded:
         return options.data
     assert options.task is not None

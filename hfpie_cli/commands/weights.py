@@ -95,7 +95,7 @@ def register(app: typer.Typer) -> None:
 def show_list(options: ListOptions) -> int:
     """Print the table, or one JSON object a checkpoint."""
     hub, console = options.hub(), options.console()
-    entries = [entry for name, entry in table().items() if name != TEST_WEIGHTS]
+    entries = _public()
     if options.json:
         for entry in entries:
             console.result(_record(entry, hub))
@@ -163,7 +163,7 @@ def pull(options: PullOptions) -> int:
 def verify(options: VerifyOptions) -> int:
     """Verify all that are here; wrong ones are told at once and make the exit code 4."""
     hub = dataclasses.replace(options.hub(), offline=True)
-    names = options.names or [e.name for e in table().values() if whereabouts(e, hub) in ("shipped", "cached")]
+    names = options.names or [e.name for e in _public() if whereabouts(e, hub) in ("shipped", "cached")]
     console, wrong = options.console(), False
     for name in names:
         try:
@@ -178,8 +178,13 @@ def verify(options: VerifyOptions) -> int:
 def _entry(name: str) -> Entry:
     entry = table().get(name)
     if entry is None:
-        raise UsageError(f"no weights named {name!r}", f"there are {', '.join(table())}")
+        raise UsageError(f"no weights named {name!r}", f"there are {', '.join(entry.name for entry in _public())}")
     return entry
+
+
+def _public() -> list[Entry]:
+    """The entries that are there for users."""
+    return [entry for name, entry in table().items() if name != TEST_WEIGHTS]
 
 
 def _report(console: Console, name: str, path: Path, state: str) -> None:
