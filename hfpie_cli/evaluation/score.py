@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import __version__
 from ..console import FileProgress
@@ -124,7 +125,7 @@ def _score_case(
                 bar.start(f"{case.name} {method.name}", pair.degraded.height * pair.degraded.width / 1e6)
             restored = method.restore(pair.degraded, bar.tiles if bar else unwatched).pixels
             _check_size(restored, pair, f"{case.name}, {method.name}")
-            row = measure(method.samples(restored), pair, benchmark.border, scoring.lpips)
+            row = measure(method.samples(restored), pair.clean, benchmark.border, scoring.lpips)
             _save(image, restored)
             if scoring.log:
                 scoring.log.add(key, row)
@@ -133,9 +134,9 @@ def _score_case(
         yield method, row
 
 
-def measure(restored: Samples, pair: Pair, border: int = 0, lpips: Distance | None = None) -> Row:
+def measure(restored: Samples, clean: NDArray[np.uint8], border: int = 0, lpips: Distance | None = None) -> Row:
     """Every metric of a restored picture (h, w, 3) against the clean one, `border` pixels shaved from each side."""
-    x, y = shave(restored, border), shave(pair.clean.astype(np.float64), border)
+    x, y = shave(restored, border), shave(clean.astype(np.float64), border)
     grey_x, grey_y = luma(x), luma(y)
     values = (psnr(x, y), ssim(x, y), psnr(grey_x, grey_y), ssim(grey_x, grey_y), gmsd(x, y))
     row = dict(zip(METRICS, values, strict=True))
