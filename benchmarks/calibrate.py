@@ -65,7 +65,7 @@ def noise(root: Path) -> Iterator[Figure]:
     """The first row of the paper's table 1: it depends on the noise alone, not on the pictures."""
     for sigma, expected in ((10, 32.95), (30, 23.41)):
         benchmark = open_benchmark("Kodak24", root, "denoise", f"awgn-{sigma}").first(10)
-        rows = [measure(pair.degraded.pixels.astype(np.float64) * 255, pair) for pair in benchmark.pairs()]
+        rows = [measure(pair.degraded.pixels.astype(np.float64) * 255, pair.clean) for pair in benchmark.pairs()]
         yield Figure(f"noise of sigma {sigma}, Y", float(np.mean([row["psnr_y"] for row in rows])), expected, 0.1)
 
 
@@ -79,7 +79,7 @@ def second_computation(root: Path) -> Iterator[Figure]:
 
 def differ(pair: Pair) -> Iterator[float]:
     restored, clean = to_8bit_range(pair.degraded.pixels), pair.clean.astype(np.float64)
-    row = measure(restored, pair)
+    row = measure(restored, pair.clean)
     for ending, x, y in (("", restored, clean), ("_y", luma(restored), luma(clean))):
         yield abs(row[f"psnr{ending}"] - peak_signal_noise_ratio(y, x, data_range=255))
         axis = 2 if x.ndim == 3 else None

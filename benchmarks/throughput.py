@@ -77,7 +77,7 @@ def main() -> None:
     config = load_config(recipe_path(options.recipe, ""), [f"steps={options.steps}"])
     device = choose_training_device()
     config = replace(config, precision=device.precision, validation=config.validation[:1])
-    data = Opener(cache_folder() / "decoded", print).training_set(options.data, None, None)
+    data = Opener(config.task, config.scale, cache_folder() / "decoded", print).training_set(options.data, None, None)
     training = bare = 0.0
     for _ in range(options.rounds):
         bare = max(bare, of_bare_loop(config, device))
