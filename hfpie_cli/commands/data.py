@@ -150,7 +150,7 @@ def _verify(entry: DataSet, root: Path, console: Console) -> int:
 def _parts(entry: DataSet, root: Path) -> Iterator[Part]:
     """Its clean pictures, its published pairs and what it has to train on: counted, matched, the first one opened."""
     from ..data.benchmarks import DEFAULT_DEGRADATION, open_benchmark
-    from ..data.datasets import find_pairs, find_photos, training_photos
+    from ..data.datasets import find_pairs, find_photos, holds, training_photos
 
     folder = root / entry.name
     scored = [(track.name, track.task, track.name) for track in entry.tracks]
@@ -171,7 +171,7 @@ def _parts(entry: DataSet, root: Path) -> Iterator[Part]:
         try:
             photos = training_photos(entry, folder)
             for degraded in entry.train_degraded.values():
-                if any(folder.glob(f"{degraded}.*")):
+                if holds(folder, degraded):
                     find_pairs(folder, degraded, entry.train)
             yield Part(f"training, {entry.train}", len(photos))
         except UnavailableError as error:

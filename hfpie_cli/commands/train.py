@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..console import Console
-from ..data.datasets import DEFAULT_ROOT, table
+from ..data.datasets import DEFAULT_ROOT, holds, table
 from ..errors import ExitCode, UnavailableError, UsageError
 from ..files import atomic_path, cache_folder
 from ..ranks import PATIENCE, Ranks, joined_ranks
@@ -226,7 +226,7 @@ def _data_folder(options: TrainOptions) -> Path | None:
     root = options.data_root or DEFAULT_ROOT
     entry = table()[DATA_SET[options.task]]
     folder = root / entry.name
-    if not any(folder.glob(f"{entry.train}.*")):
+    if not holds(folder, entry.train):
         hint = f"{entry.advice(folder, entry.train)}; or train on any folder of photographs with --data FOLDER"
         raise UnavailableError(f"{entry.name}, the data set for {options.task}, is not in {root}", hint)
     return folder

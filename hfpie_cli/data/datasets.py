@@ -145,13 +145,23 @@ def pair_folders(degraded: Path, clean: Path) -> list[tuple[Path, Path]]:
     """
     sides: list[dict[str, Path]] = []
     for folder in (degraded, clean):
-        photos = sorted(path for path in folder.rglob("*") if path.is_file() and is_photo(path))
-        if not photos:
-            raise UnavailableError(f"{folder}: no photographs there", "name a folder of PNG, JPEG, WebP or TIFF files")
-        sides.append({path.relative_to(folder).with_suffix("").as_posix(): path for path in photos})
+        sides.append({path.relative_to(folder).with_suffix("").as_posix(): path for path in photos_below(folder)})
     small, large = sides
     named = {key if key in large else SCALE_ENDING.sub("", key): path for key, path in small.items()}
     return _matched(named, large, f"{degraded} and {clean}")
+
+
+def photos_below(folder: Path) -> list[Path]:
+    """Every photograph in a folder and in those below it, sorted. Raises UnavailableError if there are none."""
+    photos = sorted(path for path in folder.rglob("*") if path.is_file() and is_photo(path))
+    if not photos:
+        raise UnavailableError(f"{folder}: no photographs there", "name a folder of PNG, JPEG, WebP or TIFF files")
+    return photos
+
+
+def holds(folder: Path, pattern: str) -> bool:
+    """Whether a pattern of pictures finds anything in a set's folder."""
+    return any(folder.glob(f"{pattern}.*"))
 
 
 def star_text(path: Path, folder: Path, pattern: str) -> str:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UnavailableError
-from ..photos.formats import is_photo
-from .datasets import DataSet, find_pairs, pair_folders, table, training_photos
+from .datasets import DataSet, find_pairs, holds, pair_folders, photos_below, table, training_photos
 from .store import PhotoStore, open_store
 from .training_set import TrainingSet
 
@@ -40,10 +39,10 @@ class Opener:
     def _folder(self, folder: Path) -> TrainingSet:
         entry = published_as(folder)
         if entry is None:
-            return TrainingSet(self._open(_photos_under(folder), folder))
+            return TrainingSet(self._open(photos_below(folder), folder))
         photos = self._open(training_photos(entry, folder), folder)
         degraded = entry.train_degraded.get(self.task)
-        if degraded is None or not _has(folder, degraded):
+        if degraded is None or not holds(folder, degraded):
             return TrainingSet(photos)
         return TrainingSet(photos, *self._pairs(find_pairs(folder, degraded, entry.train), folder, folder))
 
@@ -76,22 +75,10 @@ def published_as(folder: Path) -> DataSet | None:
     Raises UnavailableError if only others of its pictures are there, which are for scoring.
     """
     for entry in table().values():
-        if "/" in entry.train and _has(folder, entry.train):
+        if "/" in entry.train and holds(folder, entry.train):
             return entry
     for entry in table().values():
-        if "/" in entry.train and any("/" in pattern and _has(folder, pattern) for pattern in entry.patterns):
+        if "/" in entry.train and any("/" in pattern and holds(folder, pattern) for pattern in entry.patterns):
             message = f"{folder}: holds pictures of {entry.name} to score on, but none to train on"
             raise UnavailableError(message, entry.advice(folder, entry.train))
     return None
-
-
-def _has(folder: Path, pattern: str) -> bool:
-    return any(folder.glob(f"{pattern}.*"))
-
-
-def _photos_under(folder: Path) -> list[Path]:
-    paths = sorted(path for path in folder.rglob("*") if is_photo(path) and path.is_file())
-    if not paths:
-        hint = "name a folder of PNG, JPEG, WebP or TIFF files"
-        raise UnavailableError(f"{folder}: no photographs to train on", hint)
-    return paths
