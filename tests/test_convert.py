@@ -43,7 +43,15 @@ def test_a_network_of_ours_is_known_by_its_weights(convert):
     assert Path("net.safetensors").read_bytes() == before
 
 
-@pytest.mark.parametrize("config", [NetworkConfig(8, (1, 1, 1), 4), NetworkConfig(8, (1, 2, 1), 1, 2, True, False)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        NetworkConfig(8, (1, 1, 1), 4),
+        NetworkConfig(8, (1, 2, 1), 1, 2, feature_attention=False),
+        NetworkConfig(8, (1, 1, 1), 4, tail=8),
+        NetworkConfig(8, (1, 1, 1), 2, 2, tail=4),
+    ],
+)
 def test_a_shape_is_inferred(config):
     weights = Network(config).state_dict()
     assert infer_config(weights) == config

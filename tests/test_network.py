@@ -14,6 +14,7 @@ SIZES = [  # configuration, million parameters, MFLOP per input pixel
     (NetworkConfig(scale=4), 6.79, 2.056),
     (NetworkConfig(blocks=(8, 8, 6), unshuffle=2), 2.16, 0.447),
     (NetworkConfig(width=48, blocks=(8, 8, 8), scale=4), 1.32, 1.049),
+    (NetworkConfig(blocks=(4, 4, 3), scale=4, tail=24), 1.39, 1.200),
     (NetworkConfig(edges=False), 6.74, 1.975),
     (NetworkConfig(feature_attention=False), 6.75, 2.004),
 ]
@@ -30,7 +31,7 @@ def test_parameters_and_cost_of_each_shape(config, parameters, flop):
     assert counter.get_total_flops() / 128**2 / 1e6 == pytest.approx(flop, rel=0.01)
 
 
-@pytest.mark.parametrize("config", [{"unshuffle": 2}, {"scale": 4}, {"scale": 2}, {"edges": False}])
+@pytest.mark.parametrize("config", [{"unshuffle": 2}, {"scale": 4}, {"scale": 2}, {"edges": False}, {"scale": 4, "tail": 8}])
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (17, 30), (64, 33)])
 def test_any_size_comes_out_exactly_scaled(config, size):
     network = Network(NetworkConfig(width=8, blocks=(1, 1, 1), **config))
@@ -71,7 +72,17 @@ def test_feature_attention_tells_maps_apart_but_not_channels():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"width": 0}, {"blocks": (1, 2)}, {"scale": 3}, {"unshuffle": 4}, {"blocks": (1, 1, 1000)}, {"edges": 1}]
+    "wrong",
+    [
+        {"width": 0},
+        {"blocks": (1, 2)},
+        {"scale": 3},
+        {"unshuffle": 4},
+        {"blocks": (1, 1, 1000)},
+        {"edges": 1},
+        {"tail": 8},
+        {"tail": 6, "scale": 4},
+    ],
 )
 def test_senseless_shapes_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

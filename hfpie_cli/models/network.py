@@ -16,6 +16,7 @@ from .blocks import FeatureAttention, MultiScaleEdgeFilter, PlainSum, ResidualCh
 from .pooling import Pool, pool_each
 
 LEVELS = 3  # scales of the input: 1, 1/2, 1/4
+TAIL_SLOPE = 0.1  # of the leaky ReLU between pixel-shuffles
 INPUT_SHIFT = 0.5  # the mean of a picture in [0, 1], about
 
 
@@ -25,6 +26,8 @@ class NetworkConfig:
 
     width: maps of every layer. blocks: RCABs per scale, largest scale first. scale: enlargement, 1 or 2 or 4.
     unshuffle: 2 works at half the resolution (pixel-unshuffle before, pixel-shuffle after), 1 at the full one.
+    tail: maps after the first pixel-shuffle of a tail that doubles the size stage by stage, half as many at each
+    stage, with a leaky ReLU between; 0 for one pixel-shuffle that draws the pixels by one linear map.
     edges, feature_attention: False gives the paper's ablations "w/o Edge" and "w/o FeaAtt".
     Raises ValueError for a shape that makes no sense.
     """
@@ -33,12 +36,13 @@ class NetworkConfig:
     blocks: tuple[int, int, int] = (4, 16, 64)
     scale: int = 1
     unshuffle: int = 1
+    tail: int = 0
     edges: bool = True
     feature_attention: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", tuple(self.blocks))
-        limits = {"width": (1, 512), "scale": (1, 4), "unshuffle": (1, 2)}
+        limits = {"width": (1, 512), "scale": (1, 4), "unshuffle": (1, 2), "tail": (0, 512)}
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
@@ -47,6 +51,9 @@ class NetworkConfig:
             raise ValueError(f"blocks must be {LEVELS} whole numbers from 1 to 256, not {self.blocks!r}")
         if self.scale == 3:
             raise ValueError("scale must be 1, 2 or 4")
+        shuffle = self.scale * self.unshuffle
+        if self.tail % shuffle or (self.tail and shuffle == 1):
+            raise ValueError(f"tail must be 0, or a multiple of {shuffle} where it enlarges, not {self.tail}")
         if type(self.edges) is not bool or type(self.feature_attention) is not bool:
             raise ValueError("edges and feature_attention must be true or false")
 
@@ -78,8 +85,7 @@ class Network(nn.Module):
         self.leaves = nn.ModuleList(self._joiner(count) for count in incoming)
         self.tails = nn.ModuleList(conv3x3(width, width) for _ in range(LEVELS))
         self.ups = nn.ModuleList(Upsample(width) for _ in range(LEVELS - 1))
-        shuffle = unshuffle * config.scale
-        self.output = nn.Sequential(conv3x3(width, 3 * shuffle**2), nn.PixelShuffle(shuffle))
+        self.output = reconstruction(width, unshuffle * config.scale, config.tail)
 
     def _joiner(self, features: int) -> nn.Module:
         return FeatureAttention(features) if self.config.feature_attention else PlainSum()
@@ -116,6 +122,20 @@ class Network(nn.Module):
             high = self.tails[i](self.leaves[i](maps, pool))
         assert high is not None
         return high
+
+
+def reconstruction(width: int, shuffle: int, tail: int) -> nn.Sequential:
+    """Maps (n, width, h, w) to pixels (n, 3, shuffle h, shuffle w), linearly or by a `tail` (see NetworkConfig).
+
+    Where detail is invented, a single linear map shows: all it draws keeps step with the pixel-shuffle.
+    """
+    if tail == 0:
+        return nn.Sequential(conv3x3(width, 3 * shuffle**2), nn.PixelShuffle(shuffle))
+    layers: list[nn.Module] = []
+    while shuffle > 1:
+        layers += [conv3x3(width, 4 * tail), nn.PixelShuffle(2), nn.LeakyReLU(TAIL_SLOPE)]
+        width, tail, shuffle = tail, tail // 2, shuffle // 2
+    return nn.Sequential(*layers, conv3x3(width, 3))
 
 
 def pad_to_multiple(picture: Tensor, multiple: int) -> Tensor:
