@@ -16,25 +16,20 @@ import cv2
 import numpy as np
 import torch
 
-from hfpie_cli.device import choose_device
+from hfpie_cli.device import choose_device, cpu_multiplies_bf16
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import Restorer
 from hfpie_cli.weights.table import TEST_WEIGHTS, table
-
-
-def has_bf16() -> bool:
-    """Whether bf16 is fast here: matrix instructions (AMX) or at least bf16 dot products."""
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
 def methods(photo: Photo) -> dict[str, Callable[[], object]]:
     """What is timed, by name; each restores the photo once."""
     found: dict[str, Callable[[], object]] = {}
     for name, entry in table().items():
-        if name == TEST_WEIGHTS or entry.scale not in (1, 4) or entry.task == "highpass":
+        if name == TEST_WEIGHTS or entry.task == "highpass" or entry.shipped is None:
             continue
         small = Photo(photo.pixels[: photo.height // 2, : photo.width // 2]) if entry.scale == 4 else photo
-        for precision in ("fp32", "bf16") if has_bf16() else ("fp32",):
+        for precision in ("fp32", "bf16") if cpu_multiplies_bf16() else ("fp32",):
             restorer = Restorer.from_weights(name, device="cpu", precision=precision)
             found[f"{name} {precision}"] = partial(restorer.restore, small)
     found["OpenCV non-local means"] = partial(cv2.fastNlMeansDenoisingColored, photo.pixels)

@@ -13,6 +13,7 @@ import torch
 from .errors import UsageError
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+BF16_FLAGS = ("amx_bf16", "avx512_bf16")  # convolve 4 and 2 times as fast as float32
 BYTES_PER_TILE_PIXEL = 6_000  # of the widest networks at full resolution, measured with room to spare
 
 
@@ -74,7 +75,7 @@ def choose_training_device(name: str = "auto", precision: str = "auto") -> Devic
     fast = (
         torch.cuda.is_bf16_supported(including_emulation=False)
         if device.torch_device.type == "cuda"
-        else _cpu_has_amx()
+        else cpu_multiplies_bf16()
     )
     return Device(device.torch_device, "bf16" if fast and device.torch_device.type != "mps" else "fp32")
 
@@ -84,12 +85,13 @@ def use_cuda_device(number: int) -> None:
     torch.cuda.set_device(number)
 
 
-def _cpu_has_amx() -> bool:
-    """Whether the processor has bfloat16 matrix instructions (AMX), as far as Linux tells."""
+def cpu_multiplies_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor multiplies bfloat16 by instructions of its own, as far as Linux tells."""
     try:
-        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+        text = cpuinfo.read_text(encoding="ascii", errors="ignore")
     except OSError:
         return False
+    return any(flag in text for flag in BF16_FLAGS)
 
 
 def _has(name: str) -> bool:

@@ -31,7 +31,9 @@ def test_parameters_and_cost_of_each_shape(config, parameters, flop):
     assert counter.get_total_flops() / 128**2 / 1e6 == pytest.approx(flop, rel=0.01)
 
 
-@pytest.mark.parametrize("config", [{"unshuffle": 2}, {"scale": 4}, {"scale": 2}, {"edges": False}, {"scale": 4, "tail": 8}])
+@pytest.mark.parametrize(
+    "config", [{"unshuffle": 2}, {"scale": 4}, {"scale": 2}, {"edges": False}, {"scale": 4, "tail": 8}]
+)
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (17, 30), (64, 33)])
 def test_any_size_comes_out_exactly_scaled(config, size):
     network = Network(NetworkConfig(width=8, blocks=(1, 1, 1), **config))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hfpie_cli import HfpieError, Restorer
-from hfpie_cli.device import Device, choose_device, tiles_at_once
+from hfpie_cli.device import Device, choose_device, cpu_multiplies_bf16, tiles_at_once
 from hfpie_cli.errors import UsageError
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import enlarge, sample_parts
@@ -164,6 +164,13 @@ def test_devices_are_named_and_checked():
     for name, precision in (("cuda", "auto"), ("gpu", "auto"), ("cpu", "fp16"), ("cpu", "fp8")):
         with pytest.raises(UsageError):
             choose_device(name, precision, has=nothing_but_cpu)
+
+
+@pytest.mark.parametrize(("flags", "fast"), [("avx2 amx_bf16", True), ("avx512_bf16", True), ("avx512f avx2", False)])
+def test_training_takes_bfloat16_where_the_processor_multiplies_it(tmp_path, flags, fast):
+    (tmp_path / "cpuinfo").write_text(f"flags : fpu {flags}\n")
+    assert cpu_multiplies_bf16(tmp_path / "cpuinfo") is fast
+    assert not cpu_multiplies_bf16(tmp_path / "nowhere")
 
 
 def test_arrays_that_are_no_photographs_are_refused():

@@ -18,8 +18,8 @@ from ..weights.table import TEST_WEIGHTS, Entry, locate, table, whereabouts
 from . import publish
 from .options import HubOptions, add_command
 
-HEADINGS = ("name", "task", "scale", "size", "parameters", "where", "licence")
-NUMBERS = {"scale", "size", "parameters"}  # columns that stand to the right
+HEADINGS = ("name", "task", "scale", "size", "where", "licence")
+NUMBERS = {"scale", "size"}  # columns that stand to the right
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +106,7 @@ def show_list(options: ListOptions) -> int:
 
 def _cells(entry: Entry, hub: Hub) -> tuple[str, ...]:
     size = f"{entry.size / 1e6:.1f} MB" if entry.size else ""
-    parameters = f"{entry.parameters / 1e6:.2f} M" if entry.parameters else ""
-    return entry.name, entry.task, f"x{entry.scale}", size, parameters, whereabouts(entry, hub), entry.licence
+    return entry.name, entry.task, f"x{entry.scale}", size, whereabouts(entry, hub), entry.licence
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
