@@ -62,7 +62,7 @@ def setup(
     average.load_state_dict(network.state_dict())
     for model in (network, average):
         model.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    trained = ranks.together(torch.compile(network) if config.compile else network)  # type: ignore[arg-type]
+    trained = ranks.together(torch.compile(network, dynamic=False) if config.compile else network)  # type: ignore[arg-type]
     optimizers = make_optimizers(network, config.optimizer, config.rate)
     objective = _objective(config, device, ranks)
     run = Run(folder, config, device, ranks, network, trained, average, optimizers, objective)
