@@ -10,7 +10,7 @@ from hfpie_cli.models.network import NetworkConfig
 from hfpie_cli.training import losses
 from hfpie_cli.training.config import TrainConfig, load_config, write_config
 from hfpie_cli.training.losses import GMS_C, GmsMask, LossConfig
-from hfpie_cli.training.objectives import HighpassExtraction, Restoration
+from hfpie_cli.training.objectives import HighpassExtraction, Restoration, shifted
 from hfpie_cli.training.run import setup
 from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tests.conftest import make_photos, open_photos
@@ -107,7 +107,7 @@ def test_the_grid_loss_sees_what_repeats_with_the_pixel_shuffle_alone():
 
 def test_an_exact_picture_does_not_score_infinity():
     picture = torch.rand(3, 16, 16)
-    assert Restoration(LossConfig()).score(picture, picture) == 50
+    assert Restoration(LossConfig()).score(picture, picture) == 45
     assert Restoration(LossConfig()).score(picture + 0.1, picture) < 25
 
 
@@ -122,12 +122,20 @@ def test_adversarial_losses_at_known_logits():
     assert Discriminator(8)(torch.rand(1, 3, 32, 48)).shape == (1, 1, 4, 6)
 
 
+def test_what_strided_layers_see_moves_over_all_places_of_their_grid():
+    at = torch.arange(40.0)
+    picture = (at[:, None] * 40 + at).expand(1, 1, 40, 40)
+    cut = [shifted(picture, step) for step in range(64)]
+    assert {tuple(c.shape) for c in cut} == {(1, 1, 32, 32)}
+    assert {divmod(int(c[0, 0, 0, 0]), 40) for c in cut} == {(top, left) for top in range(8) for left in range(8)}
+
+
 def test_a_gan_step_trains_both_sides():
     torch.manual_seed(0)
     objective = Restoration(LossConfig(pixel=1, adversarial=0.1, discriminator_width=4))
     before = [p.clone() for p in objective.adversary.network.parameters()]
     restored = torch.rand(2, 3, 32, 32, requires_grad=True)
-    objective.loss(restored, torch.rand(2, 3, 32, 32)).backward()
+    objective.loss(restored, torch.rand(2, 3, 32, 32), 0).backward()
     assert restored.grad.abs().sum() > 0
     assert any(not torch.equal(a, b) for a, b in zip(before, objective.adversary.network.parameters(), strict=True))
     assert all(p.requires_grad for p in objective.adversary.network.parameters())
@@ -138,7 +146,7 @@ def test_masking_leaves_good_regions_without_a_gradient():
     restored = clean + 1e-4
     restored[..., :, 40:] = 0.5
     restored.requires_grad_(True)
-    Restoration(LossConfig(gms=True)).loss(restored, clean).backward()
+    Restoration(LossConfig(gms=True)).loss(restored, clean, 0).backward()
     assert not restored.grad[..., :, :20].any()
     assert restored.grad[..., :, 56:].abs().sum() > 0
 

@@ -118,8 +118,11 @@ class TrainConfig:
         for name, value in crops:
             if value < CROP_MULTIPLE or value % CROP_MULTIPLE:
                 raise ValueError(f"{name} must be positive, crops multiples of {CROP_MULTIPLE}")
-        if self.losses.adversarial > 0 and min(side for _, side in crops) < 2 * CROP_MULTIPLE:
-            raise ValueError(f"adversarial training needs crops of {2 * CROP_MULTIPLE} pixels at least")
+        if (
+            max(self.losses.adversarial, self.losses.perceptual) > 0
+            and min(side for _, side in crops) < 2 * CROP_MULTIPLE
+        ):
+            raise ValueError(f"adversarial and perceptual losses need crops of {2 * CROP_MULTIPLE} pixels at least")
 
     @property
     def scale(self) -> int:

@@ -80,7 +80,7 @@ def train_step(run: Run, degraded: Tensor, clean: Tensor) -> tuple[Tensor, Tenso
     rate = run.config.rate_at(run.step)
     with run.device.autocast():
         restored = run.trained(degraded)
-    loss = run.objective.loss(restored.float(), clean)
+    loss = run.objective.loss(restored.float(), clean, run.step)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip)
     for optimizer in run.optimizers:

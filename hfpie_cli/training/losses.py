@@ -49,6 +49,7 @@ class LossConfig:
     pixel: float = 1.0
     psnr: float = 0.0
     highpass: float = 0.0
+    perceptual: float = 0.0
     adversarial: float = 0.0
     matching: float = 0.0
     grid: float = 0.0
@@ -58,7 +59,7 @@ class LossConfig:
     discriminator_rate: float = 2e-4
 
     def __post_init__(self) -> None:
-        weights = (self.pixel, self.psnr, self.highpass, self.adversarial, self.matching, self.grid)
+        weights = (self.pixel, self.psnr, self.highpass, self.perceptual, self.adversarial, self.matching, self.grid)
         if min(weights) < 0 or max(weights) == 0:
             raise ValueError("the weights of the losses must not be negative, nor all of them zero")
         if self.discriminator_width < 1 or self.discriminator_rate <= 0:
@@ -83,7 +84,20 @@ def highpass_loss(restored: Tensor, clean: Tensor, network: HighpassNetwork) -> 
     """Mean absolute difference of the loss network's maps of layer 0 plus that of layer 1 (equation 1)."""
     with torch.no_grad():
         wanted = network.features(clean)
-    return torch.stack([pixel_loss(a, b) for a, b in zip(network.features(restored), wanted, strict=True)]).sum()
+    seen = network.features(restored)
+    return torch.stack([pixel_loss(a.float(), b.float()) for a, b in zip(seen, wanted, strict=True)]).sum()
+
+
+def perceptual_loss(restored: Sequence[Tensor], clean: Sequence[Tensor]) -> Tensor:
+    """Squared difference of a classifier's maps, each place's channels brought to length 1, summed over the layers.
+
+    After Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric" (2018), unweighted.
+    """
+    layers = [
+        (F.normalize(a.float()) - F.normalize(b.float())).square().sum(1).mean()
+        for a, b in zip(restored, clean, strict=True)
+    ]
+    return torch.stack(layers).sum()
 
 
 def gradient_magnitude(picture: Tensor) -> Tensor:

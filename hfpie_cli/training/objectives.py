@@ -11,36 +11,40 @@ from torch import Tensor, nn
 from ..device import Device
 from ..evaluation.metrics import to_8bit_range
 from ..evaluation.score import measure
+from ..models.classifier import Classifier
 from ..models.discriminator import Discriminator
 from ..models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
 from ..photos.photo import to_8bit
 from ..ranks import Ranks
 from ..weights.checkpoint import load_checkpoint
+from ..weights.classifier import load_classifier
 from ..weights.table import resolve
 from . import losses
 from .losses import LossConfig
 
 HIGHPASS_WEIGHTS = "compact.highpass"
 HIGHPASS_BORDER = 8  # pixels not scored: the FFT wraps around there
-SCORE_LIMIT = 50.0  # dB: nearer than that no one sees, and infinity would stand for ever as the best mean
+SCORE_LIMIT = 45.0  # dB: nearer than that no one sees, and must not outweigh what one sees in the mean
 CPU, ALONE = Device(torch.device("cpu"), "fp32"), Ranks()
 DISCRIMINATOR_BETAS = (0.5, 0.99)
 
 
 class Objective(Protocol):
-    """A loss to train by and a score in dB to choose by."""
+    """A loss to train by, of a step counted from 0, and a score in dB to choose by."""
 
-    def loss(self, restored: Tensor, clean: Tensor) -> Tensor: ...
+    def loss(self, restored: Tensor, clean: Tensor, step: int) -> Tensor: ...
 
     def score(self, restored: Tensor, clean: Tensor) -> float: ...
 
 
 class Restoration:
-    """L1, high-pass and adversarial terms, with or without soft GMS masking; scored by RGB PSNR."""
+    """L1, high-pass, perceptual and adversarial terms, with or without soft GMS masking; scored by RGB PSNR."""
 
     def __init__(self, config: LossConfig, device: Device = CPU, ranks: Ranks = ALONE) -> None:
         self.config = config
+        self.device = device
         self.highpass: HighpassNetwork | None = None
+        self.classifier: Classifier | None = None
         self.adversary: Adversary | None = None
         if config.highpass > 0:
             network = load_checkpoint(resolve(HIGHPASS_WEIGHTS).path).network()
@@ -48,10 +52,13 @@ class Restoration:
             self.highpass = network.requires_grad_(False).to(  # type: ignore[call-overload]
                 device.torch_device, memory_format=torch.channels_last
             )
+        if config.perceptual > 0:
+            self.classifier = load_classifier().requires_grad_(False)
+            self.classifier.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.adversarial > 0:
             self.adversary = Adversary(config.discriminator_width, config.discriminator_rate, device, ranks)
 
-    def loss(self, restored: Tensor, clean: Tensor) -> Tensor:
+    def loss(self, restored: Tensor, clean: Tensor, step: int) -> Tensor:
         """The weighted sum of the terms; trains the discriminator by the way."""
         config, compared, wanted = self.config, restored, clean
         if config.gms:
@@ -61,11 +68,16 @@ class Restoration:
         if config.psnr > 0:
             total = total + config.psnr * losses.psnr_loss(compared, wanted)
         if self.highpass is not None:
-            total = total + config.highpass * losses.highpass_loss(compared, wanted, self.highpass)
+            with self.device.autocast():
+                total = total + config.highpass * losses.highpass_loss(compared, wanted, self.highpass)
         if config.grid > 0:
             total = total + config.grid * losses.grid_loss(restored, clean)
+        restored, clean = shifted(restored, step), shifted(clean, step)
+        if self.classifier is not None:
+            with self.device.autocast():
+                maps, maps_clean = self.classifier(restored), self.classifier(clean)
+            total = total + config.perceptual * losses.perceptual_loss(maps, maps_clean)
         if self.adversary is not None:
-            restored, clean = self.adversary.shifted(restored), self.adversary.shifted(clean)
             self.adversary.learn(restored.detach(), clean)
             adversarial, matching = self.adversary.judge(restored, clean)
             total = total + config.adversarial * adversarial + config.matching * matching
@@ -77,6 +89,16 @@ class Restoration:
         return min(measure(to_8bit_range(restored_pixels), to_8bit(clean_pixels))["psnr"], SCORE_LIMIT)
 
 
+def shifted(picture: Tensor, step: int) -> Tensor:
+    """Cut to one of the 64 places of a grid of 8 pixels, another at every step.
+
+    On a fixed grid the strided layers of a discriminator or a classifier teach a network patterns of the grid's period.
+    """
+    top, left = divmod(29 * step % 64, 8)
+    height, width = ((n - 8) // 8 * 8 for n in picture.shape[2:])
+    return picture[..., top : top + height, left : left + width]
+
+
 class Adversary:
     """The discriminator and its optimiser: the one thing that adversarial training adds to a step."""
 
@@ -85,26 +107,15 @@ class Adversary:
         self.network = Discriminator(width).to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._trained = ranks.together(self.network)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=rate, betas=DISCRIMINATOR_BETAS)
-        self.steps = 0
-
-    def shifted(self, picture: Tensor) -> Tensor:
-        """Cut to one of the 64 places of the discriminator's grid, another at every step.
-
-        On a fixed grid its strided layers teach the network patterns of the grid's period.
-        """
-        top, left = divmod(29 * self.steps % 64, 8)
-        height, width = ((n - 8) // 8 * 8 for n in picture.shape[2:])
-        return picture[..., top : top + height, left : left + width]
 
     def state(self) -> dict[str, Any]:
         """What a resumed run needs."""
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "steps": self.steps}
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.steps = state["steps"]
 
     def learn(self, restored: Tensor, clean: Tensor) -> None:
         """One step of telling the two apart."""
@@ -114,7 +125,6 @@ class Adversary:
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        self.steps += 1
 
     def judge(self, restored: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
         """(adversarial loss, matching loss) of the generator; leaves no gradient in the discriminator."""
@@ -134,7 +144,7 @@ class HighpassExtraction:
     def __init__(self, config: HighpassConfig) -> None:
         self.cutoff = config.cutoff
 
-    def loss(self, restored: Tensor, clean: Tensor) -> Tensor:
+    def loss(self, restored: Tensor, clean: Tensor, step: int) -> Tensor:
         """Mean squared difference."""
         return nn.functional.mse_loss(restored, fft_highpass(clean, self.cutoff))
 

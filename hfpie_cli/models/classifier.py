@@ -1,0 +1,69 @@
+"""The first stages of EfficientNet-Lite0, a classifier of ImageNet, whose maps the perceptual loss compares.
+
+After Tan and Le, "EfficientNet" (2019), in Google's "lite" variant. Each convolution has the batch normalisation
+behind it folded in.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's RGB in [0, 1]
+STEM = 32  # maps of the first convolution
+STAGES = (  # blocks, kernel, stride of the first block, expansion, maps
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+)
+
+
+class SameConv(nn.Conv2d):
+    """A convolution that pads as TensorFlow does: at stride 2 one pixel less above and on the left."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        before, after = (kernel - stride) // 2, (kernel - stride + 1) // 2
+        return super().forward(F.pad(x, (before, after, before, after)))
+
+
+class InvertedResidual(nn.Module):
+    """Widen by 1x1, filter each map by itself, narrow by 1x1; added to the input where the shapes allow it."""
+
+    def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        inner = inputs * expansion
+        self.expand = nn.Conv2d(inputs, inner, 1) if expansion > 1 else None
+        self.depthwise = SameConv(inner, inner, kernel, stride=stride, groups=inner)
+        self.project = nn.Conv2d(inner, outputs, 1)
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = x if self.expand is None else F.relu6(self.expand(x))
+        narrowed: Tensor = self.project(F.relu6(self.depthwise(inner)))
+        return x + narrowed if self.adds else narrowed
+
+
+class Classifier(nn.Module):
+    """(n, 3, h, w) RGB in [0, 1] -> the maps of the stem and of every stage, from 1/2 down to 1/16 of the size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = SameConv(3, STEM, 3, stride=2)
+        stages, inputs = [], STEM
+        for blocks, kernel, stride, expansion, outputs in STAGES:
+            shape = {"kernel": kernel, "expansion": expansion}
+            first = InvertedResidual(inputs, outputs, stride=stride, **shape)
+            others = (InvertedResidual(outputs, outputs, stride=1, **shape) for _ in range(blocks - 1))
+            stages.append(nn.Sequential(first, *others))
+            inputs = outputs
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, picture: Tensor) -> list[Tensor]:
+        mean, std = (picture.new_tensor(values)[:, None, None] for values in (MEAN, STD))
+        maps = [F.relu6(self.stem((picture - mean) / std))]
+        for stage in self.stages:
+            maps.append(stage(maps[-1]))
+        return maps

@@ -1,0 +1,89 @@
+"""The classifier behind the perceptual loss: its shapes, its weights, and what the loss makes of pictures."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hfpie_cli.errors import UnavailableError
+from hfpie_cli.models.classifier import SameConv
+from hfpie_cli.training import losses
+from hfpie_cli.training.losses import LossConfig
+from hfpie_cli.training.objectives import Restoration
+from hfpie_cli.weights import classifier
+from hfpie_cli.weights.classifier import load_classifier
+
+
+@pytest.fixture(scope="module")
+def network():
+    return load_classifier()
+
+
+@pytest.fixture(scope="module")
+def cat():
+    """The example photograph, 192 x 192, as (1, 3, h, w)."""
+    picture = Image.open("examples/chelsea.png").convert("RGB").crop((100, 50, 292, 242))
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] / 255
+
+
+def test_maps_halve_as_the_architecture_says(network, cat):
+    with torch.inference_mode():
+        maps = network(cat)
+    assert [tuple(m.shape[1:]) for m in maps] == [
+        (32, 96, 96),
+        (16, 96, 96),
+        (24, 48, 48),
+        (40, 24, 24),
+        (80, 12, 12),
+        (112, 12, 12),
+    ]
+
+
+def test_trained_weights_give_maps_on_the_scale_they_were_trained_for(network, cat):
+    """Folding a normalisation wrongly lets the maps grow or shrink from stage to stage."""
+    with torch.inference_mode():
+        deviations = [m.std().item() for m in network(cat)[1:]]
+    assert all(3 < deviation < 20 for deviation in deviations), deviations
+
+
+def test_padding_at_stride_2_is_below_and_right():
+    convolution = SameConv(1, 1, 3, stride=2, bias=False)
+    torch.nn.init.ones_(convolution.weight)
+    corner = torch.zeros(1, 1, 4, 4)
+    corner[..., 0, 0] = 1
+    assert torch.equal(convolution(corner)[0, 0], torch.tensor([[1.0, 0], [0, 0]]))
+    assert torch.equal(convolution(corner.flip(2, 3))[0, 0], torch.tensor([[0, 0], [0, 1.0]]))
+
+
+def test_the_perceptual_loss_grows_with_blur(network, cat):
+    def loss(picture):
+        with torch.inference_mode():
+            return losses.perceptual_loss(network(picture), network(cat)).item()
+
+    blurred = [torch.nn.functional.avg_pool2d(cat, k, 1, k // 2, count_include_pad=False) for k in (3, 5, 9)]
+    values = [loss(cat), *map(loss, blurred)]
+    assert values[0] == pytest.approx(0, abs=1e-6)
+    assert values == sorted(values)
+    assert values[1] > 0.05
+
+
+def test_the_perceptual_loss_reaches_the_restored_picture_alone(cat):
+    restored = (cat * 0.9).requires_grad_(True)
+    objective = Restoration(LossConfig(pixel=0, perceptual=1))
+    objective.loss(restored, cat, 0).backward()
+    assert restored.grad.abs().sum() > 0
+    assert all(p.grad is None for p in objective.classifier.parameters())
+
+
+def test_without_the_package_the_way_out_is_named(monkeypatch):
+    monkeypatch.setattr(classifier, "find_spec", lambda name: None)
+    with pytest.raises(UnavailableError) as caught:
+        load_classifier()
+    assert "hfpie[perceptual]" in caught.value.hint
+    assert "losses.perceptual=0" in caught.value.hint
+
+
+def test_another_file_is_refused_before_it_is_read(monkeypatch):
+    monkeypatch.setattr(classifier, "SHA256", "0" * 64)
+    with pytest.raises(UnavailableError, match="not the file"):
+        load_classifier()
