@@ -16,7 +16,7 @@ from .blocks import FeatureAttention, MultiScaleEdgeFilter, PlainSum, ResidualCh
 from .pooling import Pool, pool_each
 
 LEVELS = 3  # scales of the input: 1, 1/2, 1/4
-TAIL_SLOPE = 0.1  # of the leaky ReLU between pixel-shuffles
+TAIL_SLOPE = 0.1  # of the leaky ReLU behind every stage of a tail
 INPUT_SHIFT = 0.5  # the mean of a picture in [0, 1], about
 
 
@@ -26,8 +26,8 @@ class NetworkConfig:
 
     width: maps of every layer. blocks: RCABs per scale, largest scale first. scale: enlargement, 1 or 2 or 4.
     unshuffle: 2 works at half the resolution (pixel-unshuffle before, pixel-shuffle after), 1 at the full one.
-    tail: maps after the first pixel-shuffle of a tail that doubles the size stage by stage, half as many at each
-    stage, with a leaky ReLU between; 0 for one pixel-shuffle that draws the pixels by one linear map.
+    tail: maps of the first stage of a tail that doubles the size stage by stage, half as many at each stage; 0 for one
+    pixel-shuffle that draws the pixels by one linear map.
     edges, feature_attention: False gives the paper's ablations "w/o Edge" and "w/o FeaAtt".
     Raises ValueError for a shape that makes no sense.
     """
@@ -127,13 +127,15 @@ class Network(nn.Module):
 def reconstruction(width: int, shuffle: int, tail: int) -> nn.Sequential:
     """Maps (n, width, h, w) to pixels (n, 3, shuffle h, shuffle w), linearly or by a `tail` (see NetworkConfig).
 
-    Where detail is invented, a single linear map shows: all it draws keeps step with the pixel-shuffle.
+    A stage of a tail repeats each pixel, then convolves. A pixel-shuffle costs the same, but has a kernel for each
+    place of its grid; where detail is invented, the grid shows (after Odena et al., "Deconvolution and checkerboard
+    artifacts", 2016).
     """
     if tail == 0:
         return nn.Sequential(conv3x3(width, 3 * shuffle**2), nn.PixelShuffle(shuffle))
     layers: list[nn.Module] = []
     while shuffle > 1:
-        layers += [conv3x3(width, 4 * tail), nn.PixelShuffle(2), nn.LeakyReLU(TAIL_SLOPE)]
+        layers += [nn.Upsample(scale_factor=2, mode="nearest"), conv3x3(width, tail), nn.LeakyReLU(TAIL_SLOPE)]
         width, tail, shuffle = tail, tail // 2, shuffle // 2
     return nn.Sequential(*layers, conv3x3(width, 3))
 

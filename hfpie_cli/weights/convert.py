@@ -56,13 +56,14 @@ def infer_config(weights: Mapping[str, Tensor]) -> NetworkConfig | None:
     try:
         width, inputs = weights["heads.0.weight"].shape[:2]  # (width, 3 unshuffle**2, 3, 3)
         unshuffle = isqrt(inputs // 3)
-        drawn, stages = weights["output.0.weight"].shape[0], _count(weights, r"output\.(\d+)\.") - 1
+        stages = _count(weights, r"output\.(\d+)\.") - 1
+        drawn = weights["output.1.weight" if stages else "output.0.weight"].shape[0]  # maps, or pixels of every place
         config = NetworkConfig(
             width=width,
             blocks=tuple(_count(weights, rf"bodies\.{level}\.(\d+)\.") for level in range(3)),  # type: ignore[arg-type]
             scale=(2**stages if stages else isqrt(drawn // 3)) // unshuffle,
             unshuffle=unshuffle,
-            tail=drawn // 4 if stages else 0,
+            tail=drawn if stages else 0,
             edges=_count(weights, r"edges\.(\d+)\.") > 0,
             feature_attention=_count(weights, r"leaves\.(\d+)\.") > 0,
         )
