@@ -79,8 +79,11 @@ class Restoration:
             total = total + config.perceptual * losses.perceptual_loss(maps, maps_clean)
         if self.adversary is not None:
             self.adversary.learn(restored.detach(), clean)
-            adversarial, matching = self.adversary.judge(restored, clean)
-            total = total + config.adversarial * adversarial + config.matching * matching
+            wanted_maps = self.adversary.features(clean) if config.matching > 0 else None
+            adversarial, maps = self.adversary.judge(restored)
+            total = total + config.adversarial * adversarial
+            if wanted_maps is not None:
+                total = total + config.matching * losses.matching_loss(maps, wanted_maps)
         return total
 
     def score(self, restored: Tensor, clean: Tensor) -> float:
@@ -126,16 +129,20 @@ class Adversary:
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
 
-    def judge(self, restored: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
-        """(adversarial loss, matching loss) of the generator; leaves no gradient in the discriminator."""
-        with torch.no_grad(), self.device.autocast():
-            maps_clean = self.network.features(clean)
+    @torch.no_grad()
+    def features(self, clean: Tensor) -> list[Tensor]:
+        """The discriminator's maps of clean pictures, to be matched."""
+        with self.device.autocast():
+            return self.network.features(clean)
+
+    def judge(self, restored: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(adversarial loss of the generator, the maps it was judged by); leaves no gradient in the discriminator."""
         self.network.requires_grad_(False)
         with self.device.autocast():
             maps = self.network.features(restored)
         adversarial = losses.generator_loss(self.network.logits(maps[-1]))
         self.network.requires_grad_(True)
-        return adversarial, losses.matching_loss(maps, maps_clean)
+        return adversarial, maps
 
 
 class HighpassExtraction:
