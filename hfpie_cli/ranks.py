@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ def joined_ranks(
     if count == 1:
         yield Ranks()
         return
+    # Its functions take the group of the moment of their import as a default: imported later, they would keep the
+    # group's threads alive after its end, which then now and then abort the process as the interpreter goes down.
+    import_module("torch.distributed.nn.functional")
     from torch import distributed
 
     if prepare and backend == "nccl":

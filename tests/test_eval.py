@@ -38,6 +38,15 @@ def run(*arguments):
     return CliRunner().invoke(app, [*map(str, arguments)])
 
 
+def run_twice(*program):
+    """What two processes that share the work of one Python program return and print."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *launcher, *program], capture_output=True, text=True, env=environment, check=False
+    )
+
+
 def test_bicubic_enlarges_pairs(set5):
     benchmark = open_benchmark(str(set5), set5.parent, "sr")
     scores = score(benchmark, [Method("bicubic", at_once(enlarge_bicubic))])
@@ -207,16 +216,25 @@ def test_several_processes_make_the_same_table(set5, tmp_path, monkeypatch):
     arguments = ["eval", "--dataset", set5, "--task", "denoise", "--weights", "unit-test", "--json"]
     alone = run(*arguments)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "hfpie_cli"]
-    together = subprocess.run(
-        [sys.executable, *launcher, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
+    together = run_twice("-m", "hfpie_cli", *map(str, arguments))
     assert together.returncode == 0, together.stderr
     assert together.stdout == alone.stdout
+
+
+def test_nothing_of_the_group_outlives_it(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import weakref\n"
+        "from torch import distributed\n"
+        "from hfpie_cli.ranks import joined_ranks\n"
+        "with joined_ranks() as ranks:\n"
+        "    import torch.distributed.nn.functional\n"  # as some part of torch does sooner or later
+        "    assert ranks.gather(ranks.rank) == [0, 1]\n"
+        "    group = weakref.ref(distributed.group.WORLD)\n"
+        "assert group() is None\n"
+    )
+    result = run_twice(str(program))
+    assert result.returncode == 0, result.stderr
 
 
 def test_lpips_stands_beside_the_others(set5):
