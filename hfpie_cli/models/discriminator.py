@@ -30,16 +30,8 @@ class Discriminator(nn.Module):
         self.output = nn.Conv2d(4 * width, 1, 3, padding=1)
 
     def forward(self, picture: Tensor) -> Tensor:
-        return self.logits(self.features(picture)[-1])
-
-    def logits(self, deepest: Tensor) -> Tensor:
-        """From the last map of `features`; in float32, for bfloat16 would round away what they differ by."""
-        with torch.autocast(deepest.device.type, enabled=False):
-            return self.output(deepest.float())
-
-    def features(self, picture: Tensor) -> list[Tensor]:
-        """The maps of every layer before the last, from (n, w, h / 2, w / 2) down to (n, 4 w, h / 8, w / 8)."""
-        maps = [F.leaky_relu(self.head(F.pixel_unshuffle(picture - 0.5, 2)), SLOPE)]
+        maps = F.leaky_relu(self.head(F.pixel_unshuffle(picture - 0.5, 2)), SLOPE)
         for layer in self.layers:
-            maps.append(F.leaky_relu(layer(maps[-1]), SLOPE))
-        return maps
+            maps = F.leaky_relu(layer(maps), SLOPE)
+        with torch.autocast(maps.device.type, enabled=False):  # bfloat16 would round away what the logits differ by
+            return self.output(maps.float())

@@ -12,8 +12,6 @@ from torch import Tensor
 from ..models.highpass import HighpassNetwork
 
 PSNR_FLOOR = (0.5 / 255) ** 2  # the squared error of rounding to 8 bits, about: no one needs better
-GRID = 4  # pixels: what an x4 network draws from one of its own
-GRID_WINDOW = 8  # periods a side: 32 pixels
 GMS_C = 170 / 255**2  # the paper's c = 170 for pixels in [0, 255]
 PREWITT = torch.tensor([[1.0, 0, -1], [1, 0, -1], [1, 0, -1]]) / 3
 
@@ -51,15 +49,13 @@ class LossConfig:
     highpass: float = 0.0
     perceptual: float = 0.0
     adversarial: float = 0.0
-    matching: float = 0.0
-    grid: float = 0.0
     gms: bool = False
     gms_mask: GmsMask = field(default_factory=GmsMask)
     discriminator_width: int = 48
     discriminator_rate: float = 2e-4
 
     def __post_init__(self) -> None:
-        weights = (self.pixel, self.psnr, self.highpass, self.perceptual, self.adversarial, self.matching, self.grid)
+        weights = (self.pixel, self.psnr, self.highpass, self.perceptual, self.adversarial)
         if min(weights) < 0 or max(weights) == 0:
             raise ValueError("the weights of the losses must not be negative, nor all of them zero")
         if self.discriminator_width < 1 or self.discriminator_rate <= 0:
@@ -138,17 +134,6 @@ def gaussian_blur(mask: Tensor, sigma: float) -> Tensor:
     return F.conv2d(F.conv2d(padded, kernel[None, None, None]), kernel[None, None, :, None])
 
 
-def grid_loss(restored: Tensor, clean: Tensor) -> Tensor:
-    """How much of the error repeats every GRID pixels within windows of GRID_WINDOW such periods a side.
-
-    Texture that is invented has no reason to keep step with the pixel-shuffle that draws it; where it does, one sees
-    a grid. h and w are multiples of GRID.
-    """
-    by_place = F.avg_pool2d(F.pixel_unshuffle(restored - clean, GRID), GRID_WINDOW)  # (n, 3 GRID^2, ...)
-    places = by_place.reshape(len(by_place), 3, GRID**2, *by_place.shape[2:])
-    return (places - places.mean(2, keepdim=True)).abs().mean()
-
-
 def generator_loss(judged_restored: Tensor) -> Tensor:
     """What a network pays for restored pictures whose logits the discriminator does not take for a clean one's."""
     return F.softplus(-judged_restored).mean()
@@ -157,12 +142,3 @@ def generator_loss(judged_restored: Tensor) -> Tensor:
 def discriminator_loss(judged_restored: Tensor, judged_clean: Tensor) -> Tensor:
     """What the discriminator pays for its logits of restored and of clean pictures."""
     return (F.softplus(judged_restored).mean() + F.softplus(-judged_clean).mean()) / 2
-
-
-def matching_loss(restored: Sequence[Tensor], clean: Sequence[Tensor]) -> Tensor:
-    """L1 between the discriminator's maps of a restored and of a clean picture, averaged over its layers.
-
-    After Wang et al., "High-resolution image synthesis and semantic manipulation" (2018): the discriminator's own
-    notion of texture stands where others need a classification network.
-    """
-    return torch.stack([pixel_loss(a.float(), b.float()) for a, b in zip(restored, clean, strict=True)]).mean()

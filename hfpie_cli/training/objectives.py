@@ -70,8 +70,6 @@ class Restoration:
         if self.highpass is not None:
             with self.device.autocast():
                 total = total + config.highpass * losses.highpass_loss(compared, wanted, self.highpass)
-        if config.grid > 0:
-            total = total + config.grid * losses.grid_loss(restored, clean)
         restored, clean = shifted(restored, step), shifted(clean, step)
         if self.classifier is not None:
             with self.device.autocast():
@@ -79,11 +77,7 @@ class Restoration:
             total = total + config.perceptual * losses.perceptual_loss(maps, maps_clean)
         if self.adversary is not None:
             self.adversary.learn(restored.detach(), clean)
-            wanted_maps = self.adversary.features(clean) if config.matching > 0 else None
-            adversarial, maps = self.adversary.judge(restored)
-            total = total + config.adversarial * adversarial
-            if wanted_maps is not None:
-                total = total + config.matching * losses.matching_loss(maps, wanted_maps)
+            total = total + config.adversarial * self.adversary.judge(restored)
         return total
 
     def score(self, restored: Tensor, clean: Tensor) -> float:
@@ -129,20 +123,13 @@ class Adversary:
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
 
-    @torch.no_grad()
-    def features(self, clean: Tensor) -> list[Tensor]:
-        """The discriminator's maps of clean pictures, to be matched."""
-        with self.device.autocast():
-            return self.network.features(clean)
-
-    def judge(self, restored: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(adversarial loss of the generator, the maps it was judged by); leaves no gradient in the discriminator."""
+    def judge(self, restored: Tensor) -> Tensor:
+        """The generator's adversarial loss; leaves no gradient in the discriminator."""
         self.network.requires_grad_(False)
         with self.device.autocast():
-            maps = self.network.features(restored)
-        adversarial = losses.generator_loss(self.network.logits(maps[-1]))
+            judged = self.network(restored)
         self.network.requires_grad_(True)
-        return adversarial, maps
+        return losses.generator_loss(judged)
 
 
 class HighpassExtraction:
