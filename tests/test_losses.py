@@ -107,7 +107,18 @@ def test_adversarial_losses_at_known_logits():
     assert losses.generator_loss(sure).item() < 1e-6
     assert losses.discriminator_loss(zero, zero).item() == pytest.approx(np.log(2))
     assert losses.discriminator_loss(-sure, sure).item() < 1e-6
-    assert Discriminator(8)(torch.rand(1, 3, 32, 48)).shape == (1, 1, 4, 6)
+
+
+def test_the_discriminator_notices_the_finest_detail_first():
+    torch.manual_seed(0)
+    judge, picture = Discriminator(8), torch.rand(1, 3, 32, 48)
+    board = torch.ones(32, 48)
+    board[::2, 1::2] = board[1::2, ::2] = -1
+    with torch.no_grad():
+        judged = judge(picture)
+        brighter, detailed = judge(picture + 0.02), judge(picture + 0.02 * board)
+    assert judged.shape == (1, 1, 4, 6)
+    assert (detailed - judged).abs().mean() > 3 * (brighter - judged).abs().mean()
 
 
 def test_what_strided_layers_see_moves_over_all_places_of_their_grid():
