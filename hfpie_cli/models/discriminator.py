@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 DETAIL_GAIN = 8  # what it is shown of detail is 3 to 20 times weaker than the picture (7 in the median of 40)
 SLOPE = 0.2  # of the leaky ReLU
@@ -15,7 +16,9 @@ class Discriminator(nn.Module):
 
     It is shown the picture and, DETAIL_GAIN times as strong, what a 3x3 mean takes away from it: the detail that
     restored pictures lack, and that it would be slow to notice beside the rest. A pixel-unshuffle by 2 first, which
-    loses nothing and makes the large maps cheap.
+    loses nothing and makes the large maps cheap. Spectral norm holds the inner layers: without it, the gradient that
+    the network is trained by grows without end and is noise. The first and the last layer are free, or the logits could
+    never be sure of anything.
     """
 
     def __init__(self, width: int) -> None:
@@ -23,9 +26,9 @@ class Discriminator(nn.Module):
         self.head = nn.Conv2d(24, width, 3, padding=1)
         self.layers = nn.ModuleList(
             [
-                nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
-                nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1),
-                nn.Conv2d(4 * width, 4 * width, 3, padding=1),
+                spectral_norm(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)),
+                spectral_norm(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1)),
+                spectral_norm(nn.Conv2d(4 * width, 4 * width, 3, padding=1)),
             ]
         )
         self.output = nn.Conv2d(4 * width, 1, 3, padding=1)
