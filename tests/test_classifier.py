@@ -75,6 +75,21 @@ def test_the_perceptual_loss_reaches_the_restored_picture_alone(cat):
     assert all(p.grad is None for p in objective.classifier.parameters())
 
 
+def test_a_discriminator_of_the_maps_is_trained_and_trains_the_restored_picture(cat):
+    torch.manual_seed(0)
+    objective = Restoration(LossConfig(pixel=0, adversarial_maps=1, discriminator_width=4))
+    judge = objective.adversaries["maps"].network
+    before = [p.clone() for p in judge.parameters()]
+    blurred = torch.nn.functional.avg_pool2d(cat, 5, 1, 2).requires_grad_(True)
+    first = objective.loss(blurred, cat, 0)
+    first.backward()
+    assert blurred.grad.abs().sum() > 0
+    for _ in range(20):
+        last = objective.loss(blurred, cat, 0)
+    assert all(not torch.equal(a, b) for a, b in zip(before, judge.parameters(), strict=True))
+    assert last > first + 0.01  # it learns to tell the blurred picture
+
+
 def test_without_the_package_the_way_out_is_named(monkeypatch):
     monkeypatch.setattr(classifier, "find_spec", lambda name: None)
     with pytest.raises(UnavailableError) as caught:

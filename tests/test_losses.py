@@ -115,8 +115,7 @@ def test_the_discriminator_notices_the_finest_detail_first():
     board = torch.ones(32, 48)
     board[::2, 1::2] = board[1::2, ::2] = -1
     with torch.no_grad():
-        judged = judge(picture)
-        brighter, detailed = judge(picture + 0.02), judge(picture + 0.02 * board)
+        judged, brighter, detailed = (judge([x])[0] for x in (picture, picture + 0.02, picture + 0.02 * board))
     assert judged.shape == (1, 1, 4, 6)
     assert (detailed - judged).abs().mean() > 3 * (brighter - judged).abs().mean()
 
@@ -132,12 +131,13 @@ def test_what_strided_layers_see_moves_over_all_places_of_their_grid():
 def test_a_gan_step_trains_both_sides():
     torch.manual_seed(0)
     objective = Restoration(LossConfig(pixel=1, adversarial=0.1, discriminator_width=4))
-    before = [p.clone() for p in objective.adversary.network.parameters()]
+    judge = objective.adversaries["picture"].network
+    before = [p.clone() for p in judge.parameters()]
     restored = torch.rand(2, 3, 32, 32, requires_grad=True)
     objective.loss(restored, torch.rand(2, 3, 32, 32), 0).backward()
     assert restored.grad.abs().sum() > 0
-    assert any(not torch.equal(a, b) for a, b in zip(before, objective.adversary.network.parameters(), strict=True))
-    assert all(p.requires_grad for p in objective.adversary.network.parameters())
+    assert any(not torch.equal(a, b) for a, b in zip(before, judge.parameters(), strict=True))
+    assert all(p.requires_grad for p in judge.parameters())
 
 
 def test_masking_leaves_good_regions_without_a_gradient():
@@ -194,7 +194,7 @@ def test_a_gan_run_resumes_with_its_discriminator(data, tmp_path, monkeypatch):
     assert (tmp_path / "halves/state.pt").exists()
     resumed = setup(config, tmp_path / "halves", CPU)
     assert resumed.step == 2
-    saved, loaded = halfway.adversary.network.state_dict(), resumed.adversary.network.state_dict()
+    saved, loaded = (run.adversaries["picture"].network.state_dict() for run in (halfway, resumed))
     assert all(torch.equal(saved[name], loaded[name]) for name in saved)
     resumed = train(config, tmp_path / "halves", data)
     assert resumed.step == straight.step

@@ -30,7 +30,7 @@ def halved(part: Any) -> Any:
 def main() -> None:
     run, packed = map(Path, sys.argv[1:3])
     state = torch.load(run / STATE, map_location="cpu", weights_only=True)
-    adversaries = [state["adversary"]["optimizer"]] if state["adversary"] else []
+    adversaries = [adversary["optimizer"] for adversary in state["adversaries"].values()]
     for optimizer in (*state["optimizers"], *adversaries):
         optimizer["state"] = {}
     packed.mkdir(parents=True, exist_ok=True)

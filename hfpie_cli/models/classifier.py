@@ -18,6 +18,7 @@ STAGES = (  # blocks, kernel, stride of the first block, expansion, maps
     (3, 3, 2, 6, 80),
     (3, 5, 1, 6, 112),
 )
+CHANNELS = (STEM, *(maps for *_, maps in STAGES))  # of what the classifier returns
 
 
 class SameConv(nn.Conv2d):

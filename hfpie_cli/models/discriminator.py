@@ -1,6 +1,8 @@
-"""The discriminator of adversarial training (paper 4.2.3): tells restored from clean pictures, patch by patch."""
+"""The discriminators of adversarial training (paper 4.2.3): they tell restored from clean pictures, patch by patch."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +14,7 @@ SLOPE = 0.2  # of the leaky ReLU
 
 
 class Discriminator(nn.Module):
-    """(n, 3, h, w) RGB in [0, 1], h and w multiples of 8 -> (n, 1, h / 8, w / 8) logits, higher for clean.
+    """[(n, 3, h, w) RGB in [0, 1], h and w multiples of 8] -> [(n, 1, h / 8, w / 8) logits, higher for clean].
 
     It is shown the picture and, DETAIL_GAIN times as strong, what a 3x3 mean takes away from it: the detail that
     restored pictures lack, and that it would be slow to notice beside the rest. A pixel-unshuffle by 2 first, which
@@ -33,11 +35,39 @@ class Discriminator(nn.Module):
         )
         self.output = nn.Conv2d(4 * width, 1, 3, padding=1)
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, pictures: Sequence[Tensor]) -> list[Tensor]:
+        (picture,) = pictures
         detail = picture - F.avg_pool2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
         shown = torch.cat([picture - 0.5, DETAIL_GAIN * detail], 1)
         maps = F.leaky_relu(self.head(F.pixel_unshuffle(shown, 2)), SLOPE)
         for layer in self.layers:
             maps = F.leaky_relu(layer(maps), SLOPE)
         with torch.autocast(maps.device.type, enabled=False):  # bfloat16 would round away what the logits differ by
-            return self.output(maps.float())
+            return [self.output(maps.float())]
+
+
+class MapsDiscriminator(nn.Module):
+    """A classifier's maps, (n, c, h, w) each -> (n, 1, h, w) logits of each, higher for clean.
+
+    After Sauer et al., "Projected GANs converge faster" (2021): what a trained classifier sees of texture need not be
+    learnt again from pictures that change while it is learnt. A small head judges each of the maps by itself.
+    """
+
+    def __init__(self, channels: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(
+            nn.Sequential(
+                spectral_norm(nn.Conv2d(count, width, 1)),
+                nn.LeakyReLU(SLOPE),
+                spectral_norm(nn.Conv2d(width, width, 3, padding=1)),
+                nn.LeakyReLU(SLOPE),
+                nn.Conv2d(width, 1, 1),
+            )
+            for count in channels
+        )
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        return [
+            head(F.layer_norm(of_layer.float(), of_layer.shape[1:]))
+            for head, of_layer in zip(self.heads, maps, strict=True)
+        ]

@@ -119,7 +119,7 @@ class TrainConfig:
             if value < CROP_MULTIPLE or value % CROP_MULTIPLE:
                 raise ValueError(f"{name} must be positive, crops multiples of {CROP_MULTIPLE}")
         if (
-            max(self.losses.adversarial, self.losses.perceptual) > 0
+            max(self.losses.adversarial, self.losses.adversarial_maps, self.losses.perceptual) > 0
             and min(side for _, side in crops) < 2 * CROP_MULTIPLE
         ):
             raise ValueError(f"adversarial and perceptual losses need crops of {2 * CROP_MULTIPLE} pixels at least")

@@ -42,20 +42,26 @@ class GmsMask:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """The weights of the terms; a term of weight 0 is not computed. gms: mask the pixel and high-pass terms (3.4)."""
+    """The weights of the terms; a term of weight 0 is not computed. gms: mask the pixel and high-pass terms (3.4).
+
+    adversarial, adversarial_maps: of the discriminator that is shown pictures, of the one that is shown a classifier's
+    maps.
+    """
 
     pixel: float = 1.0
     psnr: float = 0.0
     highpass: float = 0.0
     perceptual: float = 0.0
     adversarial: float = 0.0
+    adversarial_maps: float = 0.0
     gms: bool = False
     gms_mask: GmsMask = field(default_factory=GmsMask)
     discriminator_width: int = 48
     discriminator_rate: float = 2e-4
 
     def __post_init__(self) -> None:
-        weights = (self.pixel, self.psnr, self.highpass, self.perceptual, self.adversarial)
+        adversarial = (self.adversarial, self.adversarial_maps)
+        weights = (self.pixel, self.psnr, self.highpass, self.perceptual, *adversarial)
         if min(weights) < 0 or max(weights) == 0:
             raise ValueError("the weights of the losses must not be negative, nor all of them zero")
         if self.discriminator_width < 1 or self.discriminator_rate <= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,8 +12,8 @@ from torch import Tensor, nn
 from ..device import Device
 from ..evaluation.metrics import to_8bit_range
 from ..evaluation.score import measure
-from ..models.classifier import Classifier
-from ..models.discriminator import Discriminator
+from ..models.classifier import CHANNELS, Classifier
+from ..models.discriminator import Discriminator, MapsDiscriminator
 from ..models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
 from ..photos.photo import to_8bit
 from ..ranks import Ranks
@@ -45,21 +46,25 @@ class Restoration:
         self.device = device
         self.highpass: HighpassNetwork | None = None
         self.classifier: Classifier | None = None
-        self.adversary: Adversary | None = None
+        self.adversaries: dict[str, Adversary] = {}
         if config.highpass > 0:
             network = load_checkpoint(resolve(HIGHPASS_WEIGHTS).path).network()
             assert isinstance(network, HighpassNetwork)
             self.highpass = network.requires_grad_(False).to(  # type: ignore[call-overload]
                 device.torch_device, memory_format=torch.channels_last
             )
-        if config.perceptual > 0:
+        if max(config.perceptual, config.adversarial_maps) > 0:
             self.classifier = load_classifier().requires_grad_(False)
             self.classifier.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.adversarial > 0:
-            self.adversary = Adversary(config.discriminator_width, config.discriminator_rate, device, ranks)
+            discriminator: nn.Module = Discriminator(config.discriminator_width)
+            self.adversaries["picture"] = Adversary(discriminator, config.discriminator_rate, device, ranks)
+        if config.adversarial_maps > 0:
+            discriminator = MapsDiscriminator(CHANNELS, config.discriminator_width)
+            self.adversaries["maps"] = Adversary(discriminator, config.discriminator_rate, device, ranks)
 
     def loss(self, restored: Tensor, clean: Tensor, step: int) -> Tensor:
-        """The weighted sum of the terms; trains the discriminator by the way."""
+        """The weighted sum of the terms; trains the discriminators by the way."""
         config, compared, wanted = self.config, restored, clean
         if config.gms:
             mask = losses.soft_mask(restored, clean, config.gms_mask)
@@ -71,13 +76,16 @@ class Restoration:
             with self.device.autocast():
                 total = total + config.highpass * losses.highpass_loss(compared, wanted, self.highpass)
         restored, clean = shifted(restored, step), shifted(clean, step)
+        views = {"picture": ([restored], [clean])}
         if self.classifier is not None:
             with self.device.autocast():
                 maps, maps_clean = self.classifier(restored), self.classifier(clean)
             total = total + config.perceptual * losses.perceptual_loss(maps, maps_clean)
-        if self.adversary is not None:
-            self.adversary.learn(restored.detach(), clean)
-            total = total + config.adversarial * self.adversary.judge(restored)
+            views["maps"] = (maps, maps_clean)
+        for view, weight in (("picture", config.adversarial), ("maps", config.adversarial_maps)):
+            if view in self.adversaries:
+                self.adversaries[view].learn(*views[view])
+                total = total + weight * self.adversaries[view].judge(views[view][0])
         return total
 
     def score(self, restored: Tensor, clean: Tensor) -> float:
@@ -97,11 +105,14 @@ def shifted(picture: Tensor, step: int) -> Tensor:
 
 
 class Adversary:
-    """The discriminator and its optimiser: the one thing that adversarial training adds to a step."""
+    """A discriminator and its optimiser: what adversarial training adds to a step.
 
-    def __init__(self, width: int, rate: float, device: Device, ranks: Ranks) -> None:
+    network: a list of (n, ...) tensors, what it is shown of n pictures -> a list of (n, ...) logits.
+    """
+
+    def __init__(self, network: nn.Module, rate: float, device: Device, ranks: Ranks) -> None:
         self.device = device
-        self.network = Discriminator(width).to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._trained = ranks.together(self.network)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=rate, betas=DISCRIMINATOR_BETAS)
 
@@ -114,22 +125,23 @@ class Adversary:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
 
-    def learn(self, restored: Tensor, clean: Tensor) -> None:
+    def learn(self, restored: Sequence[Tensor], clean: Sequence[Tensor]) -> None:
         """One step of telling the two apart."""
+        shown = [torch.cat([a.detach(), b]) for a, b in zip(restored, clean, strict=True)]
         with self.device.autocast():
-            judged_restored, judged_clean = self._trained(torch.cat([restored, clean])).chunk(2)
-        loss = losses.discriminator_loss(judged_restored, judged_clean)
+            judged = self._trained(shown)
+        loss = torch.stack([losses.discriminator_loss(*logits.float().chunk(2)) for logits in judged]).mean()
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
 
-    def judge(self, restored: Tensor) -> Tensor:
+    def judge(self, restored: Sequence[Tensor]) -> Tensor:
         """The generator's adversarial loss; leaves no gradient in the discriminator."""
         self.network.requires_grad_(False)
         with self.device.autocast():
             judged = self.network(restored)
         self.network.requires_grad_(True)
-        return losses.generator_loss(judged)
+        return torch.stack([losses.generator_loss(logits.float()) for logits in judged]).mean()
 
 
 class HighpassExtraction:

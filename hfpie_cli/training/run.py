@@ -41,9 +41,9 @@ class Run:
     seconds: float = 0.0
 
     @property
-    def adversary(self) -> Adversary | None:
-        """The discriminator, if the objective has one."""
-        return self.objective.adversary if isinstance(self.objective, Restoration) else None
+    def adversaries(self) -> dict[str, Adversary]:
+        """The discriminators that the objective has, by what they are shown."""
+        return self.objective.adversaries if isinstance(self.objective, Restoration) else {}
 
 
 def setup(
@@ -95,7 +95,7 @@ def keep_best(run: Run, score: float) -> None:
 
     In adversarial training the latest count: invented detail lowers every such score.
     """
-    if score > run.best or run.adversary:
+    if score > run.best or run.adversaries:
         run.best = score
         info = {"task": run.config.task, "steps": str(run.step)}
         save_checkpoint(run.folder / BEST, Checkpoint(run.config.network, run.average.state_dict(), info))
@@ -107,7 +107,7 @@ def save_state(run: Run) -> None:
         "network": run.network.state_dict(),
         "average": run.average.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in run.optimizers],
-        "adversary": run.adversary.state() if run.adversary else None,
+        "adversaries": {view: adversary.state() for view, adversary in run.adversaries.items()},
         "step": run.step,
         "best": run.best,
         "seconds": run.seconds,
@@ -123,8 +123,8 @@ def _load_state(run: Run) -> None:
         run.average.load_state_dict(state["average"])
         for optimizer, saved in zip(run.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        if run.adversary:
-            run.adversary.load(state["adversary"])
+        for view, adversary in run.adversaries.items():
+            adversary.load(state["adversaries"][view])
         run.step, run.best, run.seconds = state["step"], state["best"], state["seconds"]
     except (RuntimeError, ValueError, TypeError, KeyError, EOFError, pickle.UnpicklingError):
         hint = "network, optimizer and discriminator cannot change within a run; start another with --init"

