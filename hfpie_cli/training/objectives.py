@@ -80,12 +80,14 @@ class Restoration:
         if self.classifier is not None:
             with self.device.autocast():
                 maps, maps_clean = self.classifier(restored), self.classifier(clean)
-            total = total + config.perceptual * losses.perceptual_loss(maps, maps_clean)
             views["maps"] = (maps, maps_clean)
-        for view, weight in (("picture", config.adversarial), ("maps", config.adversarial_maps)):
-            if view in self.adversaries:
-                self.adversaries[view].learn(*views[view])
-                total = total + weight * self.adversaries[view].judge(views[view][0])
+            if config.perceptual > 0:
+                total = total + config.perceptual * losses.perceptual_loss(maps, maps_clean)
+        weights = {"picture": config.adversarial, "maps": config.adversarial_maps}
+        for view, adversary in self.adversaries.items():
+            seen, real = views[view]
+            adversary.learn(seen, real)
+            total = total + weights[view] * adversary.judge(seen)
         return total
 
     def score(self, restored: Tensor, clean: Tensor) -> float:
