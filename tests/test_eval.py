@@ -174,6 +174,29 @@ def test_scores_go_to_a_spreadsheet_and_pictures_to_a_folder(arguments, tmp_path
     assert (tmp_path / "out/non-local_means/2.png").is_file()
 
 
+def test_saved_pictures_replace_nothing_unasked(arguments, tmp_path):
+    kept = tmp_path / "out/non-local_means/2.png"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"mine")
+    refused = run(*arguments, "--save-images", tmp_path / "out")
+    assert refused.exit_code == 2
+    assert "2.png: exists already" in refused.stderr
+    assert kept.read_bytes() == b"mine"
+    assert run(*arguments, "--save-images", tmp_path / "out", "--overwrite").exit_code == 0
+    assert kept.read_bytes() != b"mine"
+
+
+def test_saved_pictures_never_replace_those_that_are_scored(tmp_path, identity):
+    for side in ("input", "clean"):
+        save_picture(tmp_path / side / "a.png", smooth_picture(0))
+    before = (tmp_path / "input/a.png").read_bytes()
+    folders = ["--degraded", tmp_path / "input", "--clean", tmp_path / "clean", "--task", "denoise"]
+    result = run("eval", *folders, "--weights", identity, "--save-images", tmp_path, "--overwrite")
+    assert result.exit_code == 2
+    assert "would be written onto a picture that is scored" in result.stderr
+    assert (tmp_path / "input/a.png").read_bytes() == before
+
+
 def test_an_interrupted_run_keeps_its_scores_and_goes_on(arguments, monkeypatch, cache):
     measure, seen = evaluate.measure, []
 

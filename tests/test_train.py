@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from hfpie_cli.cli import app
 from hfpie_cli.console import Console
 from hfpie_cli.device import Device
-from hfpie_cli.errors import HfpieError
+from hfpie_cli.errors import HfpieError, UsageError
+from hfpie_cli.models.highpass import HighpassConfig
 from hfpie_cli.models.network import NetworkConfig
 from hfpie_cli.training.config import TrainConfig, load_config, write_config
 from hfpie_cli.training.log import RunLog
@@ -130,6 +131,40 @@ def test_a_run_killed_before_its_first_step_keeps_the_weights_it_was_given(data,
     assert same_weights(begun.network, again.network)
     with pytest.raises(HfpieError, match="not the state of a run like this one"):
         setup(changed(network=NetworkConfig(width=16, blocks=(1, 1, 1))), tmp_path / "second", CPU)
+
+
+def test_another_rate_holds_from_the_first_step_of_a_run_that_goes_on(data, tmp_path):
+    setup(changed(steps=2, rate=0.1), tmp_path / "run", CPU)  # its state is that of step 0
+    for optimizer in train(changed(steps=2, rate=1e-3), tmp_path / "run", data).optimizers:
+        assert max(group["lr"] for group in optimizer.param_groups) <= 1e-3
+
+
+def test_another_validation_begins_another_log_and_another_best(data, tmp_path):
+    train(changed(steps=2), tmp_path / "run", data)
+    said = []
+    config = changed(steps=4, validation=("awgn-50",))
+    run = setup(config, tmp_path / "run", CPU, say=said.append)
+    assert run.best == float("-inf")
+    assert "awgn-25 so far" in said[0]
+    train(config, tmp_path / "run", data)
+    assert [row["step"] for row in log_of(tmp_path / "run")] == [4]
+    assert "awgn-50" in log_of(tmp_path / "run")[0]
+    assert "awgn-25" in (tmp_path / "run/log-before-4.csv").read_text()
+
+
+def test_weights_that_fit_in_part_are_said_and_those_of_another_network_refused(data, tmp_path):
+    train(changed(steps=1), tmp_path / "first", data)
+    said = []
+    wider = changed(network=NetworkConfig(width=8, blocks=(1, 1, 2), unshuffle=2))
+    setup(wider, tmp_path / "second", CPU, init=tmp_path / "first/best.safetensors", say=said.append)
+    assert "the others start from random numbers" in said[0]
+    for config, match in (
+        (changed(network=HighpassConfig(width=4)), " 0 of the"),
+        (TrainConfig(**{**vars(wider), "losses": LossConfig(adversarial=1.0)}), "tensors of the recipe's network"),
+    ):
+        with pytest.raises(UsageError, match=match):
+            setup(config, tmp_path / "third", CPU, init=tmp_path / "first/best.safetensors")
+    assert not (tmp_path / "third").exists()
 
 
 def test_two_processes_train_as_one(photos, data, tmp_path):

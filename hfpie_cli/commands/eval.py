@@ -47,8 +47,12 @@ class EvalOptions(HubOptions):
     lpips: Annotated[bool, typer.Option("--lpips", help="LPIPS too; needs pip install 'hfpie\\[lpips]'.")] = False
     csv: Annotated[Path | None, typer.Option(help="Write every score to this file.")] = None
     report: Annotated[Path | None, typer.Option(help="Write a page to look at to this .html file.")] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the files of --csv and --report.")] = False
-    save_images: Annotated[Path | None, typer.Option(help="Keep the restored pictures in this folder.")] = None
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the files of --csv, --report and --save-images.")
+    ] = False
+    save_images: Annotated[
+        Path | None, typer.Option(help="Keep the restored pictures in this folder; a table's, by column.")
+    ] = None
     tta: Annotated[bool, typer.Option("--tta", help="Average over 8 turned and mirrored inputs.")] = False
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto"
@@ -151,14 +155,20 @@ def _score(
 ) -> tuple[Board, Subject]:
     from ..evaluation.methods import classical_methods, load_networks
     from ..evaluation.report import Subject
-    from ..evaluation.score import Scoring, count_of, score
+    from ..evaluation.score import Scoring, as_file_name, check_images, count_of, score
     from ..evaluation.score_log import open_log
     from ..evaluation.scoreboard import make_board
 
     networks = load_networks(benchmark.task, options.weights, _settings(options, ranks), options.hub())
     methods = [*classical_methods(benchmark.task), *(network.method for network in networks)]
+    images = options.save_images
+    if images and options.table:
+        images = images / as_file_name(f"{benchmark.name}-{benchmark.degradation}")
+    if images:
+        with ranks.one_first():  # before any process writes
+            check_images(benchmark, methods, images, replace=options.overwrite or options.resume or not ranks.leads)
     log = open_log(cache_folder() / "scores" / f"{benchmark.name}.jsonl", resume=options.resume)
-    scoring = Scoring(lpips, log, options.save_images, ranks)
+    scoring = Scoring(lpips, log, images, ranks)
     try:
         with console.progress(count_of(benchmark, methods, ranks)) as bar:
             scores = score(benchmark, methods, scoring, bar)

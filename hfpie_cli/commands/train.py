@@ -154,7 +154,7 @@ def _train(options: TrainOptions, ranks: Ranks) -> int:
     )
     init = resolve(options.init, options.hub()).path if options.init else None
     folder = options.folder
-    run = setup(config, folder, device, init=init, ranks=ranks)
+    run = setup(config, folder, device, init=init, ranks=ranks, say=console.say)
     if ranks.leads:
         _keep_data(options, folder, data, console)
     if run.step >= config.steps:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..console import FileProgress
 from ..data.benchmarks import Benchmark, Case, Pair
-from ..errors import HfpieError
+from ..errors import HfpieError, UsageError
 from ..photos.formats import OutputStyle
 from ..photos.photo import FULL_SCALE, Photo, Pixels, to_8bit
 from ..photos.writer import write_photo
@@ -105,6 +105,18 @@ def score(
     ]
 
 
+def check_images(benchmark: Benchmark, methods: Sequence[Method], folder: Path, *, replace: bool) -> None:
+    """Raise UsageError if saving restored pictures in `folder` would replace one of the benchmark's own, ever, or,
+    without `replace`, any file."""
+    sources = {source.resolve() for case in benchmark.cases for source in case.sources}
+    for path in (_image_path(folder, method.name, case.name) for method in methods for case in benchmark.cases):
+        if path.resolve() in sources:
+            raise UsageError(f"{path}: would be written onto a picture that is scored", "name another --save-images")
+        if path.exists() and not replace:
+            hint = "say --overwrite, --resume to keep it, or name another folder with --save-images"
+            raise UsageError(f"{path}: exists already", hint)
+
+
 def count_of(benchmark: Benchmark, methods: Sequence[Method], ranks: Ranks) -> int:
     """How many results this process has to compute or to look up."""
     return len(ranks.share(benchmark.cases)) * len(methods)
@@ -117,7 +129,7 @@ def _score_case(
     for method in methods:
         protocol = (benchmark.name, benchmark.task, benchmark.protocol, benchmark.border, case.name, case.number)
         key = key_of((__version__, *scoring.metrics, *protocol, method.name, method.made_of), case.sources)
-        image = _image_path(scoring.images, method.name, case.name)
+        image = _image_path(scoring.images, method.name, case.name) if scoring.images else None
         row = scoring.log.known.get(key) if scoring.log else None
         if row is None or (image and not image.exists()):
             pair = pair or case.open()
@@ -149,12 +161,14 @@ def _check_size(restored: Pixels, pair: Pair, name: str) -> None:
         raise HfpieError(f"{name}: restored to {sizes} pixels", "choose weights made for this task")
 
 
-def _image_path(folder: Path | None, method: str, case: str) -> Path | None:
+def _image_path(folder: Path, method: str, case: str) -> Path:
     """Where a restored picture is kept: `non-local_means/000/00000012.png`; a.jpg and a.png stay two files."""
-    if folder is None:
-        return None
-    label = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in method).strip("_")
-    return folder / label / (case if case.endswith(".png") else f"{case}.png")
+    return folder / as_file_name(method) / (case if case.endswith(".png") else f"{case}.png")
+
+
+def as_file_name(label: str) -> str:
+    """A label with what is unusual in names of files made `_`."""
+    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in label).strip("_")
 
 
 def _save(path: Path | None, pixels: Pixels) -> None:

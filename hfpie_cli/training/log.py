@@ -55,19 +55,25 @@ class RunLog:
         """A validation: scores in dB by degradation; a row of log.csv, a point in TensorBoard, a line for people."""
         mean = sum(scores.values()) / len(scores)
         row: dict[str, Any] = {"step": step, "hours": hours, "loss": loss, "mean": mean, **scores}
-        path = self.folder / "log.csv"
-        fresh = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if fresh:
-                writer.writeheader()
-            writer.writerow({key: f"{value:.5g}" if isinstance(value, float) else value for key, value in row.items()})
+        self._write(row)
         if self._board:
             for name, value in {"loss": loss, **{f"psnr/{name}": score for name, score in scores.items()}}.items():
                 self._board.add_scalar(name, value, step)
         shown = "  ".join(f"{name} {score:.2f}" for name, score in scores.items())
         self._bar.update(self._task, score=f"{mean:.2f} dB")
         self._console.say(f"step {step}  {hours * 60:.1f} min  loss {loss:.5f}  {shown}")
+
+    def _write(self, row: dict[str, Any]) -> None:
+        """Append to log.csv; one with other columns, from before the validation changed, is kept under another name."""
+        path = self.folder / "log.csv"
+        if path.exists() and path.read_text().splitlines()[:1] != [",".join(row)]:
+            path.rename(path.with_name(f"log-before-{row['step']}.csv"))
+        fresh = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            if fresh:
+                writer.writeheader()
+            writer.writerow({key: f"{value:.5g}" if isinstance(value, float) else value for key, value in row.items()})
 
     def sample(self, step: int, rows: list[list[NDArray[np.uint8]]]) -> None:
         """samples/STEP.png: a row for each picture: its degraded, restored and clean side (h, w, 3)."""

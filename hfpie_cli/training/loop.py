@@ -1,7 +1,7 @@
 """Training: `fit` a run to its last step, `train_step` by step, and `validate` it on the way.
 
     RUN/config.toml   the resolved configuration        RUN/state.pt            weights, EMA, optimisers, step
-    RUN/log.csv       one line per validation           RUN/best.safetensors    the best EMA weights so far
+    RUN/log.csv       one line per validation           RUN/best.safetensors    the best (--gan: latest) EMA weights
     RUN/samples/      pictures of each validation       RUN/tensorboard/        if TensorBoard is installed
 
 A sample depends on (seed, step, index) alone, so that resuming needs only the step, and a process only its indices.
@@ -66,9 +66,10 @@ def fit(run: Run, data: TrainingSet, log: RunLog) -> None:
             stop = not last and _agreed(interruption, run)
             if run.step % CHECK_EVERY == 0 or last:
                 log.step(run.step, pace.loss(), pace.pixels_per_second())
-            if run.step % run.config.validate_every == 0 or last:
+            validated = run.step % run.config.validate_every == 0 or last
+            if validated:
                 _report(run, held_out, pace, log)
-            if run.ranks.leads and (last or stop or pace.save_is_due()):
+            if run.ranks.leads and (validated or stop or pace.save_is_due()):
                 pace.check()  # a state that is not finite is not kept
                 save_state(run)
             if stop:
@@ -85,7 +86,7 @@ def train_step(run: Run, degraded: Tensor, clean: Tensor) -> tuple[Tensor, Tenso
     norm = nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip)
     for optimizer in run.optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = rate * group.setdefault("share", group["lr"] / run.config.rate)
+            group["lr"] = rate * group["share"]
         optimizer.step()
         optimizer.zero_grad()
     decay = min(run.config.ema, (1 + run.step) / (10 + run.step))

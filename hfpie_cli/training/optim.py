@@ -7,11 +7,11 @@ After Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.optimizer import ParamsT
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of Jordan's quintic iteration
 NEWTON_SCHULZ_STEPS = 5
@@ -34,7 +34,7 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Nesterov momentum, orthogonalised; for parameters of 4 dimensions (convolution kernels)."""
 
-    def __init__(self, params: Iterable[nn.Parameter], lr: float) -> None:
+    def __init__(self, params: ParamsT, lr: float) -> None:
         super().__init__(params, {"lr": lr})
 
     @torch.no_grad()
@@ -62,10 +62,14 @@ class Muon(torch.optim.Optimizer):
 
 
 def make_optimizers(model: nn.Module, name: str, rate: float) -> list[torch.optim.Optimizer]:
-    """`adam`: Adam on everything. `muon`: Muon on 3x3 kernels behind the heads, Adam at half its rate on the rest."""
+    """`adam`: Adam on everything. `muon`: Muon on 3x3 kernels behind the heads, Adam at half its rate on the rest.
+
+    Each group of parameters has a `share`, the part of the run's rate that it is trained at.
+    """
     inner = [p for n, p in model.named_parameters() if p.shape[2:] == (3, 3) and not n.startswith("heads.")]
     if name == "adam" or not inner:
-        return [torch.optim.Adam(model.parameters(), lr=rate, betas=ADAM_BETAS)]
+        return [torch.optim.Adam([{"params": list(model.parameters()), "share": 1.0}], lr=rate, betas=ADAM_BETAS)]
     chosen = {id(p) for p in inner}
     rest = [p for p in model.parameters() if id(p) not in chosen]
-    return [Muon(inner, lr=rate), torch.optim.Adam(rest, lr=rate * ADAM_SHARE, betas=ADAM_BETAS)]
+    adam = torch.optim.Adam([{"params": rest, "share": ADAM_SHARE}], lr=rate * ADAM_SHARE, betas=ADAM_BETAS)
+    return [Muon([{"params": inner, "share": 1.0}], lr=rate), adam]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 
 from ..device import Device
-from ..errors import HfpieError
+from ..errors import HfpieError, UsageError
 from ..files import atomic_path
 from ..models.highpass import HighpassConfig
 from ..ranks import Ranks
@@ -47,18 +48,25 @@ class Run:
 
 
 def setup(
-    config: TrainConfig, folder: Path, device: Device, *, init: Path | None = None, ranks: Ranks | None = None
+    config: TrainConfig,
+    folder: Path,
+    device: Device,
+    *,
+    init: Path | None = None,
+    ranks: Ranks | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Run:
     """A new run in `folder`, or the one that the folder holds, at the step it had reached, as `config` now wants it.
 
-    init: a checkpoint whose weights start a new run; weights of other shapes (another scale's output) are left out.
-    ranks: the processes that train together. Raises HfpieError for a folder whose state does not fit.
+    init: a checkpoint whose weights start a new run; weights of other shapes (another scale's output) are left out,
+    which `say` is told. ranks: the processes that train together. Raises HfpieError for a folder whose state does not
+    fit, UsageError for an `init` that does not.
     """
     ranks = ranks or Ranks()
     torch.manual_seed(config.seed)
     network, average = build(config.network), build(config.network)
     if init is not None:
-        _warm_start(network, load_checkpoint(init))
+        _warm_start(network, init, say, whole=max(config.losses.adversarial, config.losses.adversarial_maps) > 0)
     average.load_state_dict(network.state_dict())
     for model in (network, average):
         model.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -67,7 +75,7 @@ def setup(
     objective = _objective(config, device, ranks)
     run = Run(folder, config, device, ranks, network, trained, average, optimizers, objective)
     if (folder / STATE).exists():
-        _load_state(run)
+        _load_state(run, say)
     steps = ranks.gather(run.step)
     if min(steps) != max(steps):
         raise HfpieError(f"{folder}: not every process sees the same state", "keep the run where all machines see it")
@@ -84,9 +92,17 @@ def _objective(config: TrainConfig, device: Device, ranks: Ranks) -> Objective:
     return Restoration(config.losses, device, ranks)
 
 
-def _warm_start(network: nn.Module, checkpoint: Checkpoint) -> None:
-    shapes = {name: weight.shape for name, weight in network.state_dict().items()}
-    fitting = {name: weight for name, weight in checkpoint.weights.items() if shapes.get(name) == weight.shape}
+def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, whole: bool) -> None:
+    """Take the weights that fit; `whole`: all of them must, for invented detail comes last."""
+    wanted, given = network.state_dict(), load_checkpoint(init).weights
+    fitting = {name: given[name] for name in wanted if name in given and given[name].shape == wanted[name].shape}
+    if not fitting or (whole and len(fitting) < len(wanted)):
+        message = f"{init}: {len(fitting)} of the {len(wanted)} tensors of the recipe's network are in it"
+        raise UsageError(message, "start from weights of the recipe's network, or name their --recipe (compact, paper)")
+    if len(fitting) < len(wanted):
+        say(
+            f"{init}: gives {len(fitting)} of the network's {len(wanted)} tensors; the others start from random numbers"
+        )
     network.load_state_dict(fitting, strict=False)
 
 
@@ -110,13 +126,14 @@ def save_state(run: Run) -> None:
         "adversaries": {view: adversary.state() for view, adversary in run.adversaries.items()},
         "step": run.step,
         "best": run.best,
+        "validation": list(run.config.validation),
         "seconds": run.seconds,
     }
     with atomic_path(run.folder / STATE) as temporary:
         torch.save(state, temporary)
 
 
-def _load_state(run: Run) -> None:
+def _load_state(run: Run, say: Callable[[str], None]) -> None:
     try:
         state: dict[str, Any] = torch.load(run.folder / STATE, map_location="cpu", weights_only=True)
         run.network.load_state_dict(state["network"])
@@ -125,7 +142,12 @@ def _load_state(run: Run) -> None:
             optimizer.load_state_dict(saved)
         for view, adversary in run.adversaries.items():
             adversary.load(state["adversaries"][view])
-        run.step, run.best, run.seconds = state["step"], state["best"], state["seconds"]
+        run.step, run.seconds = state["step"], state["seconds"]
+        validated_by = tuple(state.get("validation", run.config.validation))
     except (RuntimeError, ValueError, TypeError, KeyError, EOFError, pickle.UnpicklingError):
         hint = "network, optimizer and discriminator cannot change within a run; start another with --init"
         raise HfpieError(f"{run.folder / STATE}: not the state of a run like this one", hint) from None
+    if validated_by == run.config.validation:
+        run.best = state["best"]
+    else:
+        say(f"{run.folder}: validated by {', '.join(validated_by)} so far: its best score is counted anew")
