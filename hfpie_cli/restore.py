@@ -131,12 +131,13 @@ class Restorer:
                 tile, overlap = tile // 2, min(overlap, tile // 4)
 
     def _restore(self, photo: Photo, tile: int, overlap: int, batch: int, progress: Progress) -> Outcome:
-        averages = self._measure(photo)
+        shown = fill_hidden(photo)
+        averages = self._measure(shown)
         plan = plan_tiles(photo.height, photo.width, tile=tile, overlap=overlap, stride=self.stride)
         done = 0
 
         def read(top: int, left: int, height: int, width: int) -> Tensor:
-            return to_tensor(photo.pixels[top : top + height, left : left + width])
+            return to_tensor(shown.pixels[top : top + height, left : left + width])
 
         def advance(count: int) -> None:
             nonlocal done
@@ -149,6 +150,8 @@ class Restorer:
         rows = process_tiles(plan, read, process, scale=self.scale, batch=batch, progress=advance)
         for top, strip in rows:
             fill_rows(pixels, top, strip)
+        if self.out_scale == 1 and photo.alpha is not None:
+            np.copyto(pixels, photo.pixels, where=photo.alpha[..., None] == 0)
         restored = self._finish(replace(photo, pixels=pixels))
         return Outcome(restored, tile, overlap, len(plan), tile != self.tile)
 
@@ -205,7 +208,7 @@ class Restorer:
         pixels = photo.pixels if self.out_scale == self.scale else resize(photo.pixels, height, width)
         alpha = photo.alpha
         if alpha is not None and alpha.shape != (height, width):
-            alpha = resize(alpha[..., None], height, width)[..., 0]
+            alpha = resize(alpha[..., None], height, width)[..., 0].clip(0, FULL_SCALE[alpha.dtype.name])
         return replace(photo, pixels=pixels, alpha=alpha)
 
 
@@ -254,8 +257,22 @@ def enlarge(tiles: Tensor, scale: int) -> Tensor:
     return F.interpolate(tiles, scale_factor=scale, mode="bicubic", antialias=True)
 
 
+def fill_hidden(photo: Photo) -> Photo:
+    """The photo with the colours of its nearest visible pixel wherever it is wholly transparent.
+
+    What no one sees there, black mostly, would shine through along the edges otherwise.
+    """
+    if photo.alpha is None or photo.alpha.all() or not photo.alpha.any():
+        return photo
+    hidden = (photo.alpha == 0).astype(np.uint8)
+    _, nearest = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
+    colours = np.zeros((int(nearest.max()) + 1, photo.pixels.shape[2]), photo.pixels.dtype)
+    colours[nearest[hidden == 0]] = photo.pixels[hidden == 0]
+    return replace(photo, pixels=colours[nearest])
+
+
 def resize(pixels: Pixels, height: int, width: int) -> Pixels:
-    """Antialiased bicubic resizing of (h, w, c) pixels of any type, clipped to the type's range."""
+    """Antialiased bicubic resizing of (h, w, c) pixels of any type, integers clipped to the type's range."""
     size, bicubic = (width, height), Image.Resampling.BICUBIC
     if pixels.dtype == np.uint8:
         planes = [np.asarray(Image.fromarray(plane).resize(size, bicubic)) for plane in cv2.split(pixels)]

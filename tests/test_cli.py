@@ -126,6 +126,17 @@ def test_nothing_is_overwritten_unasked(hfpie, tmp_path):
     assert np.array_equal(load(tmp_path / "b.png"), PICTURE)
 
 
+def test_in_place_does_not_lose_the_other_pictures_of_a_jpeg(hfpie, tmp_path):
+    pictures = [Image.fromarray(PICTURE), Image.fromarray(PICTURE[:10])]
+    pictures[0].save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=pictures[1:])
+    before = (tmp_path / "a.jpg").read_bytes()
+    refused = hfpie("denoise", "a.jpg", "--in-place")
+    assert refused.exit_code == 1
+    assert "holds 1 more pictures" in refused.stderr
+    assert (tmp_path / "a.jpg").read_bytes() == before
+    assert hfpie("denoise", "a.jpg").exit_code == 0
+
+
 def test_in_place_replaces_the_input(hfpie, tmp_path):
     save(tmp_path / "a.png")
     assert hfpie("denoise", "a.png", "--in-place").exit_code == 0

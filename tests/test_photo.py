@@ -1,6 +1,7 @@
 """The photo door: what goes in comes out, for every format, depth, mode and orientation."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from hfpie_cli.photos import exif
 from hfpie_cli.photos.formats import ALPHA_FORMATS, OutputStyle
 from hfpie_cli.photos.photo import Metadata, Photo
 from hfpie_cli.photos.reader import read_photo
-from hfpie_cli.photos.writer import encode_photo, write_photo
+from hfpie_cli.photos.writer import check_writable, encode_photo, write_photo
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<?xpacket begin=""?><x:xmpmeta xmlns:x="adobe:ns:meta/"/><?xpacket end="w"?>'
@@ -226,10 +227,70 @@ def test_xmp_and_exif_texts_survive():
         assert exif.parse(again.metadata.exif)[315] == exif.parse(metadata.exif)[315]
 
 
+def test_captions_and_comments_go_from_jpeg_to_jpeg_and_captions_to_tiff(rng):
+    resources = b"8BIM\x04\x04\0\0\0\0\0\x0a\x1c\x02\x78\0\x05Otter" * 4000  # more than one segment holds
+    metadata = Metadata(resources=resources, comment="née Müller".encode())
+    photo = read_photo(encode_photo(Photo(samples(rng, np.uint8, 3), None, metadata, "JPEG"), OutputStyle(), name=""))
+    assert photo.metadata.resources == resources
+    assert photo.metadata.comment == metadata.comment
+    assert Image.open(io.BytesIO(encode_photo(photo, OutputStyle(), name=""))).info["photoshop"][0x0404]
+    tiff = read_photo(encode_photo(photo, OutputStyle("TIFF"), name=""))
+    assert tiff.metadata.resources == resources
+    assert read_photo(encode_photo(tiff, OutputStyle("JPEG"), name="")).metadata.resources == resources
+    stripped = read_photo(encode_photo(photo, OutputStyle(strip_metadata=True), name=""))
+    assert stripped.metadata == Metadata()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_a_png_says_of_its_colours_and_its_texts_stays(rng, dtype):
+    chunks = (
+        (b"gAMA", (100_000).to_bytes(4, "big")),  # linear light
+        (b"cICP", bytes([9, 16, 0, 1])),
+        (b"tEXt", b"Title\0Otter"),
+        (b"iTXt", b"Title\0\0\0de\0Titel\0" + "Müder Otter".encode()),
+    )
+    file = encode_photo(Photo(samples(rng, dtype, 3), None, Metadata(xmp=XMP, chunks=chunks)), OutputStyle(), name="")
+    photo = read_photo(file)
+    assert photo.metadata.chunks == chunks  # XMP is not among them
+    assert photo.metadata.xmp == XMP
+    assert Image.open(io.BytesIO(file)).info["gamma"] == 1
+    stripped = read_photo(encode_photo(photo, OutputStyle(strip_metadata=True), name=""))
+    assert [name for name, _ in stripped.metadata.chunks] == [b"gAMA", b"cICP"]
+
+
+def test_exif_that_a_jpeg_cannot_hold_is_known_beforehand(rng):
+    photo = Photo(samples(rng, np.uint8, 3), None, Metadata(exif=exif_block() + bytes(70_000)))
+    with pytest.raises(HfpieError, match="longer than the 65,504 bytes") as caught:
+        check_writable(photo, OutputStyle("JPEG"), name="x.png")
+    assert "--strip-metadata" in caught.value.hint
+    check_writable(photo, OutputStyle("JPEG", strip_metadata=True), name="x.png")
+
+
 def test_broken_exif_does_not_lose_the_picture():
     photo = read_photo(saved(Image.new("RGB", (3, 2)), "JPEG", exif=b"Exif\0\0garbage that is no directory"))
     for form in ("PNG", "TIFF", "JPEG", "WEBP", "AVIF"):
         assert read_photo(encode_photo(photo, OutputStyle(form), name="memory")).width == 3
+
+
+def test_floats_keep_16_bits_in_formats_that_have_them(rng):
+    photo = Photo(samples(rng, np.float32, 3) * 1.2 - 0.1, samples(rng, np.float32, 1)[..., 0])
+    again = read_photo(encode_photo(photo, OutputStyle("PNG"), name=""))
+    assert np.abs(again.pixels / 65535 - photo.pixels.clip(0, 1)).max() <= 0.5 / 65535 + 1e-7
+    assert np.abs(again.alpha / 65535 - photo.alpha).max() <= 0.5 / 65535 + 1e-7
+
+
+@pytest.mark.parametrize("turn", [1, 6])
+def test_the_thumbnail_of_a_turned_photograph_is_not_shown(turn):
+    directory = Image.Exif()
+    directory[exif.ORIENTATION] = turn
+    block = bytearray(directory.tobytes()[len(exif.PREFIX) :])
+    link = 8 + 2 + 12 * 1  # behind the one entry
+    assert block[:2] == b"MM"
+    block[link : link + 4] = len(block).to_bytes(4, "big")
+    block += b"\0\0\0\0\0\0"
+    changed = exif.upright(bytes(block))
+    assert exif.orientation(changed) == 1
+    assert (changed[link : link + 4] == bytes(4)) == (turn != 1)
 
 
 def test_maker_notes_survive_the_reset_of_the_orientation():
@@ -278,6 +339,10 @@ def test_the_limits_of_formats_are_known_beforehand():
     wide = Photo(np.zeros((1, 16384, 3), np.uint8))
     with pytest.raises(HfpieError, match="do not fit in WEBP"):
         encode_photo(wide, OutputStyle("WEBP"), name="wide")
+    widest = Photo(np.zeros((1, 65501, 3), np.uint8))
+    with pytest.raises(HfpieError, match="do not fit in JPEG"):
+        encode_photo(widest, OutputStyle("JPEG"), name="widest")
+    assert encode_photo(replace(widest, pixels=widest.pixels[:, 1:]), OutputStyle("JPEG"), name="")
     clear = Photo(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8))
     with pytest.raises(HfpieError, match="transparency"):
         encode_photo(clear, OutputStyle("JPEG"), name="clear")

@@ -196,6 +196,23 @@ def test_impossible_tiles_are_a_usage_error():
         restorer(Scripted(), tile=32, overlap=20)
 
 
+@pytest.mark.parametrize("out_scale", [4, 2])
+def test_what_is_hidden_does_not_shine_through_when_enlarged(enlarger, out_scale):
+    alpha = np.zeros((24, 24), np.float32)
+    alpha[8:16, 8:16] = 1
+    white_on_hidden_black = Photo(np.repeat(alpha[..., None], 3, 2), alpha)
+    large = Restorer.from_weights(enlarger, out_scale=out_scale).restore(white_on_hidden_black).photo
+    assert 0 <= large.alpha.min() <= large.alpha.max() <= 1
+    over_white = large.pixels * large.alpha[..., None] + 1 - large.alpha[..., None]
+    assert over_white.min() > 0.99
+
+
+def test_hidden_colours_stay_where_the_size_stays(identity, rng):
+    pixels, alpha = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8), rng.integers(0, 2, (20, 30), dtype=np.uint8)
+    restored = Restorer.from_weights(identity).restore(Photo(pixels, alpha)).photo
+    assert np.array_equal(restored.pixels, pixels)
+
+
 def test_tiles_share_the_averages_of_the_photo(tmp_path):
     """Half plain, half texture: attention that saw single tiles would restore the plain half tile by tile."""
     array = np.full((400, 500, 3), 128, np.uint8)

@@ -13,7 +13,7 @@ import typer
 from ..console import Console, FileProgress
 from ..errors import ExitCode, HfpieError, UsageError
 from ..jobs import Job, Naming, folders_left_out, make_folders, plan_jobs
-from ..photos.formats import DEFAULT_QUALITY, OutputStyle, check_format, format_named
+from ..photos.formats import DEFAULT_QUALITY, OutputStyle, format_named
 from ..tasks import TASKS, Task
 from ..weights.table import default_weights, resolve
 from .options import HubOptions, add_command, as_hfpie_error
@@ -177,15 +177,15 @@ def _restore_file(
     job: Job, restorer: Restorer, options: RestoreOptions, console: Console, progress: FileProgress
 ) -> None:
     from ..photos.reader import read_photo
-    from ..photos.writer import encode_photo, write_photo
+    from ..photos.writer import check_writable, encode_photo, write_photo
 
     started = time.monotonic()
     photo = read_photo(job.source) if job.source else read_photo(sys.stdin.buffer.read(), job.name)
     style = replace(options.style(), format=job.format or photo.format)
-    scale = restorer.out_scale
-    check_format(
-        str(style.format), photo.width * scale, photo.height * scale, alpha=photo.alpha is not None, name=job.name
-    )
+    check_writable(photo, style, scale=restorer.out_scale, name=job.name)
+    if photo.others and options.in_place:
+        message = f"{job.name}: holds {photo.others} more pictures (a preview, a gain map), which --in-place would lose"
+        raise HfpieError(message, "leave --in-place out")
     progress.start(job.name, photo.width * photo.height / 1e6)
     outcome = restorer.restore(photo, progress.tiles)
     if job.target:

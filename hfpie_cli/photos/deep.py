@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import struct
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import tiff
-from .photo import Metadata, Photo
+from . import png, tiff
+from .photo import Photo
 
 DeepPixels = NDArray[Any]  # of uint16 or float32
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PPM_HEADER = re.compile(rb"P([2356])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)\s")
-INCHES_PER_METRE = 1 / 0.0254
 ENCODE_ERRORS = cv2.error
 
 
@@ -39,7 +36,7 @@ class DeepKind:
 
 def probe(data: bytes) -> DeepKind | None:
     """The kind of a file whose samples have more than 8 bits, None for any other."""
-    if data[:8] == PNG_SIGNATURE and len(data) > 26 and data[24] == 16:
+    if data[:8] == png.SIGNATURE and len(data) > 26 and data[24] == 16:
         width, height = struct.unpack(">II", data[16:24])
         return DeepKind("PNG", width, height)
     if data[:4] in tiff.SIGNATURES:
@@ -82,23 +79,5 @@ def encode(photo: Photo) -> bytes:
     done, encoded = cv2.imencode(suffix, pixels)
     if not done:
         raise ValueError(f"{photo.format} does not hold these pixels")
-    return _with_png_chunks(encoded.tobytes(), photo.metadata) if photo.format == "PNG" else encoded.tobytes()
-
-
-def _with_png_chunks(file: bytes, metadata: Metadata) -> bytes:
-    """Put ICC profile, resolution, EXIF and XMP behind the header of a PNG file."""
-    chunks = []
-    if metadata.icc:
-        chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
-    if metadata.dpi:
-        across, down = (round(value * INCHES_PER_METRE) for value in metadata.dpi)
-        chunks.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
-    if metadata.exif:
-        chunks.append((b"eXIf", metadata.exif))
-    if metadata.xmp:
-        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
-    inserted = b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
-    )
-    header_end = len(PNG_SIGNATURE) + 25
-    return file[:header_end] + inserted + file[header_end:]
+    file: bytes = encoded.tobytes()
+    return png.with_metadata(file, photo.metadata) if photo.format == "PNG" else file

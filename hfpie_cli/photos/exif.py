@@ -1,4 +1,4 @@
-"""EXIF blocks as bytes: orientation is read and reset in place, so that maker notes and thumbnails stay as they were.
+"""EXIF blocks as bytes: orientation is read and reset in place, so that maker notes stay as they were.
 
 A block is kept without the `Exif\\0\\0` prefix: it starts with its TIFF header.
 """
@@ -46,12 +46,19 @@ def orientation(block: bytes) -> int:
 
 
 def upright(block: bytes) -> bytes:
-    """The same block with orientation 1."""
+    """The same block with orientation 1; without its thumbnail if that was another, for it would lie on its side."""
     found = _orientation_at(block)
     if found is None:
         return block
     order, at = found
-    return block[:at] + struct.pack(order + "H", 1) + block[at + 2 :]
+    changed = bytearray(block)
+    struct.pack_into(order + "H", changed, at, 1)
+    (start,) = struct.unpack_from(order + "I", block, 4)
+    (count,) = struct.unpack_from(order + "H", block, start)
+    link = start + 2 + 12 * count  # to the thumbnail's directory
+    if orientation(block) != 1 and link + 4 <= len(block):
+        struct.pack_into("I", changed, link, 0)
+    return bytes(changed)
 
 
 def from_tiff(directory: Image.Exif) -> bytes:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import HfpieError
-
 FORMATS = {  # Pillow's name: the endings it goes by, the first is used for new files
     "PNG": (".png",),
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -19,7 +17,9 @@ FORMATS = {  # Pillow's name: the endings it goes by, the first is used for new 
 SUFFIXES = {suffix: name for name, suffixes in FORMATS.items() for suffix in suffixes}
 DEEP_FORMATS = {"PNG": {"uint16"}, "TIFF": {"uint16", "float32"}, "PPM": {"uint16"}}  # samples of more than 8 bits
 ALPHA_FORMATS = {"PNG", "TIFF", "WEBP", "AVIF"}
-MAX_SIDE = {"JPEG": 65535, "WEBP": 16383, "AVIF": 65536}  # pixels; the others end far above what hfpie opens
+MAX_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 65536}  # pixels; the others end far above what hfpie opens
+MAX_BLOCK = {"JPEG": 65504}  # bytes of EXIF, of XMP
+RESOURCES_PREFIX = b"Photoshop 3.0\0"  # of a JPEG's segments of Photoshop resources
 DEFAULT_QUALITY = 95
 
 
@@ -40,13 +40,3 @@ def is_photo(path: Path) -> bool:
 def format_named(text: str) -> str | None:
     """The format that a user names (`jpg`, `.TIFF`, ...), None if there is none such."""
     return SUFFIXES.get("." + text.lower().lstrip("."))
-
-
-def check_format(form: str, width: int, height: int, *, alpha: bool, name: str) -> None:
-    """Raise HfpieError if a file of this format cannot hold a photo of this size or with transparency."""
-    limit = MAX_SIDE.get(form)
-    if limit and max(width, height) > limit:
-        message = f"{name}: {width} x {height} pixels do not fit in {form} (at most {limit:,} a side)"
-        raise HfpieError(message, "choose another format, such as --format png")
-    if alpha and form not in ALPHA_FORMATS:
-        raise HfpieError(f"{name}: has transparency, which {form} cannot hold", "choose --format png")

@@ -20,27 +20,40 @@ def to_8bit(pixels: Pixels) -> NDArray[np.uint8]:
     return np.rint(pixels.clip(0, full) * (255 / full)).astype(np.uint8)
 
 
+def to_16bit(pixels: Pixels) -> NDArray[np.uint16]:
+    """The same of float pixels for 0..65535."""
+    return np.rint(pixels.clip(0, 1) * 65535).astype(np.uint16)
+
+
 @dataclass(frozen=True)
 class Metadata:
-    """What travels with the pixels: ICC profile, EXIF (upright) and XMP as bytes, pixels per inch across and down."""
+    """What travels with the pixels: ICC profile, EXIF (upright) and XMP as bytes, pixels per inch across and down.
+
+    resources: Photoshop's, with IPTC captions, of JPEG and TIFF. comment: of JPEG. chunks: (name, body) of PNG's chunks
+    of colours and texts.
+    """
 
     icc: bytes = b""
     exif: bytes = b""
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
+    resources: bytes = b""
+    comment: bytes = b""
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True)
 class Photo:
     """A photograph. pixels: (h, w, 1) grey or (h, w, 3) RGB in the file's own type (uint8, uint16, float32).
 
-    alpha: (h, w) of the same type, or None. format: a key of FORMATS.
+    alpha: (h, w) of the same type, or None. format: a key of FORMATS. others: pictures of its file that it leaves out.
     """
 
     pixels: Pixels
     alpha: Pixels | None = None
     metadata: Metadata = field(default_factory=Metadata)
     format: str = "PNG"
+    others: int = 0
 
     @property
     def height(self) -> int:

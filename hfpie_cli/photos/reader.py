@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import HfpieError
-from . import deep, exif
-from .formats import FORMATS
+from . import deep, exif, png
+from .formats import FORMATS, RESOURCES_PREFIX
 from .photo import Metadata, Photo, Pixels
 
 MAX_PIXELS = 400_000_000  # larger than any camera's; guards against files made to fill the memory
@@ -60,7 +60,7 @@ def _decode(data: bytes, name: str) -> Photo:
         else:
             with Image.open(io.BytesIO(data)) as image:
                 image.load()  # OpenCV passes over a truncated end, Pillow does not
-                turn, metadata = _metadata(image)
+                turn, metadata = _metadata(image, data)
                 pixels = _with_transparent_grey(pixels, image)
         return _upright(_split(pixels, metadata, kind.format), turn)
     with Image.open(io.BytesIO(data)) as image:
@@ -68,12 +68,13 @@ def _decode(data: bytes, name: str) -> Photo:
         if form not in FORMATS:
             raise HfpieError(f"{name}: {form} files are not read", "convert it to PNG or TIFF first")
         _check_size(name, *image.size)
-        if form not in {"JPEG", "TIFF"} and getattr(image, "n_frames", 1) > 1:
+        others = getattr(image, "n_frames", 1) - 1
+        if form not in {"JPEG", "TIFF"} and others:
             raise HfpieError(f"{name}: has several frames or pages", "extract them into files of their own first")
         image.load()
-        turn, metadata = _tiff_metadata(image.getexif()) if form == "TIFF" else _metadata(image)
+        turn, metadata = _tiff_metadata(image.getexif()) if form == "TIFF" else _metadata(image, data)
         plain, metadata = _to_plain_mode(image, metadata)
-        return _upright(_split(np.array(plain), metadata, form), turn)
+        return replace(_upright(_split(np.array(plain), metadata, form), turn), others=others)
 
 
 def _check_size(name: str, width: int, height: int) -> None:
@@ -82,16 +83,24 @@ def _check_size(name: str, width: int, height: int) -> None:
         raise HfpieError(f"{name}: {megapixels:.0f} megapixels, more than the {MAX_PIXELS / 1e6:.0f} that hfpie opens")
 
 
-def _metadata(image: Image.Image) -> tuple[int, Metadata]:
-    """The EXIF orientation and the metadata of any file but TIFF."""
+def _metadata(image: Image.Image, data: bytes) -> tuple[int, Metadata]:
+    """The EXIF orientation and the metadata of an opened file of any kind but TIFF."""
     info = image.info
     block = info.get("exif") or (image.getexif().tobytes() if "Raw profile type exif" in info else b"")
     block = exif.strip_prefix(block)
     block = block if block[:2] in (b"II", b"MM") else b""
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
-    dpi = info.get("dpi")
-    metadata = Metadata(info.get("icc_profile") or b"", exif.upright(block), exif.upright_xmp(xmp), _sane_dpi(dpi))
+    markers = [body for name, body in getattr(image, "applist", []) if name == "APP13"]
+    metadata = Metadata(
+        info.get("icc_profile") or b"",
+        exif.upright(block),
+        exif.upright_xmp(xmp),
+        _sane_dpi(info.get("dpi")),
+        b"".join(body.removeprefix(RESOURCES_PREFIX) for body in markers if body.startswith(RESOURCES_PREFIX)),
+        info.get("comment", b"") if image.format in {"JPEG", "MPO"} else b"",
+        png.kept_chunks(data) if image.format == "PNG" else (),
+    )
     return exif.orientation(block), metadata
 
 
@@ -107,6 +116,7 @@ def _tiff_metadata(directory: Image.Exif) -> tuple[int, Metadata]:
         exif.from_tiff(directory),
         exif.upright_xmp(xmp.encode() if isinstance(xmp, str) else bytes(xmp)),
         _sane_dpi(dpi),
+        resources if isinstance(resources := directory.get(34377), bytes) else b"",
     )
     return turn if turn in range(1, 9) else 1, metadata
 

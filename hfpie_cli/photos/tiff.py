@@ -88,6 +88,8 @@ def encode(photo: Photo) -> bytes:
     tags: list[tuple[int, str, int, Any, bool]] = [(exif.ORIENTATION, "H", 1, 1, True)]
     if metadata.xmp:
         tags.append((700, "B", len(metadata.xmp), metadata.xmp, True))
+    if metadata.resources:
+        tags.append((34377, "B", len(metadata.resources), metadata.resources, True))
     if directory is not None:
         texts = {tag: str(directory[tag]) for tag in exif.DESCRIPTIVE if tag in directory}
         stored = {tag: text.encode("latin-1", "replace") + b"\0" for tag, text in texts.items()}  # as Pillow decoded it

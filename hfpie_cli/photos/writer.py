@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
+import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from ..errors import HfpieError
 from ..files import atomic_path
-from . import deep, exif, tiff
-from .formats import DEEP_FORMATS, OutputStyle, check_format
-from .photo import Metadata, Photo, to_8bit
+from . import deep, exif, png, tiff
+from .formats import ALPHA_FORMATS, DEEP_FORMATS, MAX_BLOCK, MAX_SIDE, RESOURCES_PREFIX, OutputStyle
+from .photo import Metadata, Photo, to_8bit, to_16bit
 
 
 def write_photo(photo: Photo, path: Path, style: OutputStyle, *, overwrite: bool = True) -> None:
@@ -33,11 +35,14 @@ def write_photo(photo: Photo, path: Path, style: OutputStyle, *, overwrite: bool
 def encode_photo(photo: Photo, style: OutputStyle, *, name: str) -> bytes:
     """The bytes of the file. Raises HfpieError naming `name` for what the format cannot hold."""
     photo = replace(photo, format=style.format or photo.format)
-    if style.strip_metadata:  # the ICC profile stays: without it the colours would be others
-        photo = replace(photo, metadata=Metadata(icc=photo.metadata.icc))
+    if style.strip_metadata:
+        photo = replace(photo, metadata=_colours_alone(photo.metadata))
     if is_grey_profile(photo.metadata.icc) and not _written_grey(photo):
         photo = replace(photo, metadata=replace(photo.metadata, icc=b""))
-    check_format(photo.format, photo.width, photo.height, alpha=photo.alpha is not None, name=name)
+    check_writable(photo, style, name=name)
+    if photo.pixels.dtype == np.float32 and DEEP_FORMATS.get(photo.format) == {"uint16"}:
+        alpha = None if photo.alpha is None else to_16bit(photo.alpha)
+        photo = replace(photo, pixels=to_16bit(photo.pixels), alpha=alpha)
     try:
         if photo.format == "TIFF":
             return tiff.encode(photo)
@@ -47,6 +52,26 @@ def encode_photo(photo: Photo, style: OutputStyle, *, name: str) -> bytes:
     except (ValueError, OSError, MemoryError, deep.ENCODE_ERRORS) as error:
         message = f"{name}: cannot be encoded as {photo.format} ({error})".splitlines()[0]
         raise HfpieError(message, "try --format png or --strip-metadata") from None
+
+
+def check_writable(photo: Photo, style: OutputStyle, *, scale: int = 1, name: str) -> None:
+    """Raise HfpieError if no file of the style can hold the photo enlarged `scale` times: before it is computed."""
+    form = style.format or photo.format
+    height, width, metadata = scale * photo.height, scale * photo.width, photo.metadata
+    limit, block = MAX_SIDE.get(form), MAX_BLOCK.get(form)
+    if limit and max(width, height) > limit:
+        message = f"{name}: {width} x {height} pixels do not fit in {form} (at most {limit:,} a side)"
+        raise HfpieError(message, "choose another format, such as --format png")
+    if photo.alpha is not None and form not in ALPHA_FORMATS:
+        raise HfpieError(f"{name}: has transparency, which {form} cannot hold", "choose --format png")
+    if block and not style.strip_metadata and max(len(metadata.exif), len(metadata.xmp)) > block:
+        message = f"{name}: its EXIF or XMP is longer than the {block:,} bytes that {form} can hold"
+        raise HfpieError(message, "choose --format png, or --strip-metadata")
+
+
+def _colours_alone(metadata: Metadata) -> Metadata:
+    """Without what describes the photograph; what the colours are stays, or they would be others."""
+    return Metadata(icc=metadata.icc, chunks=tuple(c for c in metadata.chunks if c[0] in png.COLOUR_CHUNKS))
 
 
 def is_grey_profile(icc: bytes) -> bool:
@@ -65,7 +90,7 @@ def _encode_8bit(photo: Photo, quality: int) -> bytes:
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     buffer = io.BytesIO()
     image.save(buffer, photo.format, **_save_options(photo, quality))
-    return buffer.getvalue()
+    return png.with_metadata(buffer.getvalue(), photo.metadata) if photo.format == "PNG" else buffer.getvalue()
 
 
 def _save_options(photo: Photo, quality: int) -> dict[str, Any]:
@@ -77,17 +102,25 @@ def _save_options(photo: Photo, quality: int) -> dict[str, Any]:
         "AVIF": {"quality": quality, "subsampling": "4:4:4"},
     }
     options = by_format.get(form, {})
-    if form in {"BMP", "PPM"}:
+    if form in {"PNG", "BMP", "PPM"}:
         return {"dpi": metadata.dpi} if metadata.dpi and form == "BMP" else {}
     if metadata.icc:
         options["icc_profile"] = metadata.icc
     if metadata.exif:
         options["exif"] = exif.PREFIX + metadata.exif
-    if metadata.dpi and form in {"PNG", "JPEG"}:
-        options["dpi"] = metadata.dpi
-    if metadata.xmp and form == "PNG":
-        options["pnginfo"] = info = PngImagePlugin.PngInfo()
-        info.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
-    elif metadata.xmp:
+    if metadata.xmp:
         options["xmp"] = metadata.xmp
+    if form == "JPEG":
+        options["extra"] = b"".join(_resource_segments(metadata.resources))
+        options["comment"] = metadata.comment
+    if metadata.dpi and form == "JPEG":
+        options["dpi"] = metadata.dpi
     return options
+
+
+def _resource_segments(resources: bytes) -> Iterator[bytes]:
+    """The APP13 segments of a JPEG that hold Photoshop's resources."""
+    room = 65533 - len(RESOURCES_PREFIX)
+    for at in range(0, len(resources), room):
+        body = RESOURCES_PREFIX + resources[at : at + room]
+        yield b"\xff\xed" + struct.pack(">H", len(body) + 2) + body

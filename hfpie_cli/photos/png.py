@@ -1,0 +1,52 @@
+"""PNG's chunks of metadata, for files of 8 and of 16 bits alike: of colours, of texts, of size."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+from .photo import Metadata
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+HEADER_END = len(SIGNATURE) + 25
+COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP")  # what the numbers mean, where no ICC profile says it
+TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
+XMP_KEYWORD = b"XML:com.adobe.xmp"
+READ_ELSEWHERE = (XMP_KEYWORD, b"Raw profile type exif", b"Raw profile type APP1", b"Raw profile type xmp")
+INCHES_PER_METRE = 1 / 0.0254
+
+
+def kept_chunks(file: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """(name, body) of the chunks of a PNG file that go with the pixels as they are."""
+    return tuple(
+        (name, body)
+        for name, body in _chunks(file)
+        if name in COLOUR_CHUNKS or (name in TEXT_CHUNKS and body.split(b"\0")[0] not in READ_ELSEWHERE)
+    )
+
+
+def _chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = len(SIGNATURE)
+    while at + 12 <= len(file):
+        (length,) = struct.unpack_from(">I", file, at)
+        yield file[at + 4 : at + 8], file[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def with_metadata(file: bytes, metadata: Metadata) -> bytes:
+    """The PNG file with its metadata behind the header."""
+    chunks = list(metadata.chunks)
+    if metadata.icc:
+        chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
+    if metadata.dpi:
+        across, down = (round(value * INCHES_PER_METRE) for value in metadata.dpi)
+        chunks.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
+    if metadata.exif:
+        chunks.append((b"eXIf", metadata.exif))
+    if metadata.xmp:
+        chunks.append((b"iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + metadata.xmp))
+    inserted = b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+    return file[:HEADER_END] + inserted + file[HEADER_END:]
