@@ -7,7 +7,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -30,7 +30,8 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(_permissions(path))
+        with suppress(PermissionError):  # some file systems, of cards and sticks, have none to give
+            temporary.chmod(_permissions(path))
         if overwrite:
             temporary.replace(path)
         else:

@@ -163,6 +163,14 @@ def folders_left_out(inputs: Sequence[str], naming: Naming) -> int:
     return sum(not path.name.startswith(".") and path.resolve() != output for path in below)
 
 
+def outputs_left_out(inputs: Sequence[str], naming: Naming) -> int:
+    """How many photographs in the folders that are restored are left out because their names are those of outputs."""
+    if naming.output is not None or naming.in_place:
+        return 0
+    folders = [Path(name) for name in inputs if Path(name).is_dir()]
+    return sum(is_photo(path) and _is_output(path) for folder in folders for path in _walk(folder, naming.recursive))
+
+
 def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
     if not recursive:
         yield from (path for path in folder.iterdir() if path.is_file())

@@ -128,7 +128,7 @@ class Restorer:
                     continue
                 if tile // 2 < max(SMALLEST_TILE, 2 * self.stride):
                     raise HfpieError("the device's memory is too small", "use --device cpu") from None
-                tile, overlap = tile // 2, min(overlap, tile // 4)
+                tile, overlap = tile // 2, min(overlap, tile // 4 // self.stride * self.stride)
 
     def _restore(self, photo: Photo, tile: int, overlap: int, batch: int, progress: Progress) -> Outcome:
         shown = fill_hidden(photo)

@@ -11,6 +11,8 @@ class Task:
 
     verb: for messages. suffix: of the output's name beside the input. scales: on offer, the network's own first.
     weights: the checkpoint used when none is named; gan_weights: the same with --gan, empty if there is none.
+    data_set: what `hfpie train` looks for without --data, the paper's. degradation: what `hfpie eval` makes of clean
+    pictures unless told otherwise.
     """
 
     name: str
@@ -18,6 +20,8 @@ class Task:
     suffix: str
     scales: tuple[int, ...]
     weights: str
+    data_set: str
+    degradation: str
     gan_weights: str = ""
 
     def output_suffix(self, scale: int) -> str:
@@ -28,8 +32,8 @@ class Task:
 TASKS = {
     task.name: task
     for task in (
-        Task("denoise", "denoised", "_denoised", (1,), "compact.denoise"),
-        Task("deblur", "deblurred", "_deblurred", (1,), "compact.deblur"),
-        Task("sr", "enlarged", "_x{scale}", (4, 3, 2), "compact.sr-x4", "compact.sr-x4-gan"),
+        Task("denoise", "denoised", "_denoised", (1,), "compact.denoise", "SIDD", "awgn-25"),
+        Task("deblur", "deblurred", "_deblurred", (1,), "compact.deblur", "REDS", "gaussian-blur"),
+        Task("sr", "enlarged", "_x{scale}", (4, 3, 2), "compact.sr-x4", "DIV2K", "bicubic-x4", "compact.sr-x4-gan"),
     )
 }

@@ -88,7 +88,9 @@ def test_a_folder_run_passes_over_its_own_outputs(hfpie, tmp_path):
     save(tmp_path / "in/a.png")
     save(tmp_path / "in/not_denoised.png")
     assert hfpie("denoise", "in").exit_code == 0
-    assert hfpie("denoise", "in", "--overwrite").exit_code == 0
+    again = hfpie("denoise", "in", "--overwrite")
+    assert again.exit_code == 0
+    assert "2 files have names of hfpie's outputs" in again.stderr
     names = sorted(p.name for p in (tmp_path / "in").iterdir())
     assert names == ["a.png", "a_denoised.png", "not_denoised.png", "not_denoised_denoised.png"]
 

@@ -59,6 +59,8 @@ def test_settings_override_a_recipe(tmp_path):
         ("losses.gms_mask.opening=2", "an odd opening"),
         ("losses.gms_mask.sigma=0", "sigma > 0"),
         ("network=5", "must be a table"),
+        ("losses=5", "must be a table"),
+        ("steps.x=5", "must be a table"),
         ("network.width=0", "width must be"),
         ("finish.share=0.5", "finish.batch must be positive"),
         ("steps", "write KEY=VALUE"),

@@ -35,12 +35,17 @@ def test_the_outer_quarter_of_an_overlap_is_thrown_away():
 
 def test_more_than_two_tiles_may_overlap():
     axis = plan_axis(100, tile=16, overlap=8, stride=4)
-    assert axis.windows(1).min() >= 0
+    windows = axis.windows(1)
+    assert windows.min() >= 0
+    total = torch.zeros(axis.starts[-1] + axis.tile)
+    for start, window in zip(axis.starts, windows, strict=True):
+        total[start : start + axis.tile] += window
+    assert total == pytest.approx(torch.ones_like(total))
 
 
-@pytest.mark.parametrize(("tile", "overlap"), [(4, 0), (64, 33), (64, -1)])
+@pytest.mark.parametrize(("tile", "overlap"), [(4, 0), (64, 33), (64, -1), (8, 4), (24, 12)])
 def test_impossible_tiles_are_refused(tile, overlap):
-    with pytest.raises(ValueError, match="tile must be"):
+    with pytest.raises(ValueError, match="at most half of tile"):
         plan_axis(100, tile=tile, overlap=overlap, stride=8)
 
 

@@ -257,6 +257,13 @@ def test_the_command_trains_and_resumes(photos, tmp_path, monkeypatch):
     assert first.exit_code == 0, first.stderr
     assert "gms = true" in (run / "config.toml").read_text()
     assert invoke(*common).exit_code == 2
+    (run / "config.toml").rename(tmp_path / "aside.toml")
+    assert "holds a run already" in invoke(*common).stderr
+    (tmp_path / "aside.toml").rename(run / "config.toml")
+    begun = (run / "data.json").read_text()
+    (run / "data.json").write_text("{}")
+    assert "not as hfpie wrote it" in CliRunner().invoke(app, ["train", "--resume", str(run)]).stderr
+    (run / "data.json").write_text(begun)
     more = CliRunner().invoke(app, ["train", "--resume", str(run), "--steps", "4"])
     assert more.exit_code == 0, more.stderr
     assert "step 4 " in more.stderr

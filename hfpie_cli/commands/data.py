@@ -13,6 +13,7 @@ from ..console import Console
 from ..data.datasets import DEFAULT_ROOT, DataSet, find, table
 from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
 from ..hub.client import fetch
+from ..tasks import TASKS
 from .options import HubOptions, TalkOptions, add_command
 
 
@@ -149,13 +150,13 @@ def _verify(entry: DataSet, root: Path, console: Console) -> int:
 
 def _parts(entry: DataSet, root: Path) -> Iterator[Part]:
     """Its clean pictures, its published pairs and what it has to train on: counted, matched, the first one opened."""
-    from ..data.benchmarks import DEFAULT_DEGRADATION, open_benchmark
+    from ..data.benchmarks import open_benchmark
     from ..data.datasets import find_pairs, find_photos, holds, training_photos
 
     folder = root / entry.name
     scored = [(track.name, track.task, track.name) for track in entry.tracks]
     if entry.clean:
-        scored.insert(0, (entry.clean, "denoise", DEFAULT_DEGRADATION["denoise"]))
+        scored.insert(0, (entry.clean, "denoise", TASKS["denoise"].degradation))
     for what, task, degradation in scored:
         try:
             cases = open_benchmark(entry.name, root, task, degradation).cases

@@ -77,8 +77,9 @@ def as_hfpie_error(error: Exception, name: str) -> HfpieError:
     """What to tell the user of any exception that met the file `name`."""
     if isinstance(error, HfpieError):
         return error
-    if isinstance(error, MemoryError):
-        return HfpieError(f"{name}: the machine's memory is too small", "choose a smaller --tile")
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # torch's words for the same
+        hint = "a smaller --tile needs less, and so does a part of the photograph"
+        return HfpieError(f"{name}: the machine's memory is too small", hint)
     if isinstance(error, OSError) and error.filename:
         hint = "check that it is there, that you may read or write it, and that there is room"
         return HfpieError(f"{error.filename}: {error.strerror}", hint)

@@ -12,7 +12,7 @@ import typer
 
 from ..console import Console, FileProgress
 from ..errors import ExitCode, HfpieError, UsageError
-from ..jobs import Job, Naming, folders_left_out, make_folders, plan_jobs
+from ..jobs import Job, Naming, folders_left_out, make_folders, outputs_left_out, plan_jobs
 from ..photos.formats import DEFAULT_QUALITY, OutputStyle, format_named
 from ..tasks import TASKS, Task
 from ..weights.table import default_weights, resolve
@@ -124,6 +124,8 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
         raise UsageError("--json and the picture would both go to standard output", "name a file with --output")
     if left_out := folders_left_out([*options.inputs, *options.more_inputs], naming):
         console.say(f"{left_out} folders inside were not entered; --recursive enters them")
+    if left_out := outputs_left_out([*options.inputs, *options.more_inputs], naming):
+        console.say(f"{left_out} files have names of hfpie's outputs and were left out; name such a file to restore it")
     restorer = _load(options, default, scale)
     make_folders(jobs)
     failures: list[HfpieError] = []

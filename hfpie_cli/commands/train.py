@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from ..data.datasets import DEFAULT_ROOT, holds, table
 from ..errors import ExitCode, UnavailableError, UsageError
 from ..files import atomic_path, cache_folder
 from ..ranks import PATIENCE, Ranks, joined_ranks
+from ..tasks import TASKS
 from ..weights.table import resolve
 from .options import HubOptions, add_command
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from ..training.config import TrainConfig
 
 DATA_FILE = "data.json"  # in the run: its task, its folders, and a hash of its pictures' names
-DATA_SET = {"denoise": "SIDD", "deblur": "REDS", "sr": "DIV2K", "highpass": "DIV2K"}  # the paper trains each task on
+DATA_SETS = {**{task.name: task.data_set for task in TASKS.values()}, "highpass": "DIV2K"}  # by what is trained
+RUN_FILES = ("config.toml", "state.pt", "best.safetensors", "log.csv", DATA_FILE)
 SHORT = ("steps", "batch", "crop", "rate", "seed", "precision")  # options that are keys of the recipe
 
 
@@ -88,7 +90,7 @@ def train(options: TrainOptions) -> int:
     """Resolve the recipe and the data, then train; the run's folder keeps everything."""
     _check(options)
     options = _as_begun(options) if options.resume else replace(options, data=_data_folder(options))
-    if options.resume is None and (options.folder / "config.toml").exists():
+    if options.resume is None and any((options.folder / name).exists() for name in RUN_FILES):
         hint = f"say --resume {options.folder}, or name another folder with --out"
         raise UsageError(f"{options.folder}: holds a run already", hint)
     from ..device import choose_device, use_cuda_device
@@ -100,9 +102,9 @@ def train(options: TrainOptions) -> int:
 
 def _check(options: TrainOptions) -> None:
     if options.task is None and options.resume is None:
-        raise UsageError("there is no --task", f"there are {', '.join(DATA_SET)}")
-    if options.task is not None and options.task not in DATA_SET:
-        raise UsageError(f"no task {options.task!r}", f"there are {', '.join(DATA_SET)}")
+        raise UsageError("there is no --task", f"there are {', '.join(DATA_SETS)}")
+    if options.task is not None and options.task not in DATA_SETS:
+        raise UsageError(f"no task {options.task!r}", f"there are {', '.join(DATA_SETS)}")
     if (options.degraded is None) != (options.clean is None):
         raise UsageError("--degraded and --clean go together", "name the folders of both sides of the pairs")
     if options.task == "highpass" and options.degraded:
@@ -125,7 +127,7 @@ def _as_begun(options: TrainOptions) -> TrainOptions:
     assert options.resume is not None
     if not (options.resume / DATA_FILE).exists():
         return replace(options, data=_data_folder(options))
-    begun = json.loads((options.resume / DATA_FILE).read_text(encoding="utf-8"))
+    begun = _begun_with(options.resume / DATA_FILE)
     if options.task not in (None, begun["task"]):
         raise UsageError(f"{options.resume}: a run for {begun['task']}", "leave --task out")
     options = replace(options, task=begun["task"], gan=begun["gan"])
@@ -133,6 +135,15 @@ def _as_begun(options: TrainOptions) -> TrainOptions:
         return options
     data, degraded, clean = (Path(begun[name]) if begun[name] else None for name in ("data", "degraded", "clean"))
     return replace(options, data=data, degraded=degraded, clean=clean)
+
+
+def _begun_with(path: Path) -> dict[str, Any]:
+    """What `_keep_data` wrote. Raises UsageError if it has been changed since so that it says less."""
+    try:
+        begun = json.loads(path.read_text(encoding="utf-8"))
+        return {name: begun[name] for name in ("task", "gan", "data", "degraded", "clean", "pictures")}
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path}: not as hfpie wrote it", "delete it, and say --task and --data") from None
 
 
 def _train(options: TrainOptions, ranks: Ranks) -> int:
@@ -169,7 +180,7 @@ def _train(options: TrainOptions, ranks: Ranks) -> int:
 def _keep_data(options: TrainOptions, folder: Path, data: TrainingSet, console: Console) -> None:
     """Write down what the run trains on; say so if it is no longer what it was begun with."""
     path = folder / DATA_FILE
-    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["pictures"] != data.fingerprint():
+    if path.exists() and _begun_with(path)["pictures"] != data.fingerprint():
         console.say("the pictures are not those that the run was begun with: its best score may not be comparable")
     folders = {name: getattr(options, name) for name in ("data", "degraded", "clean")}
     begun = {name: str(place.resolve()) if place else None for name, place in folders.items()}
@@ -224,7 +235,7 @@ def _data_folder(options: TrainOptions) -> Path | None:
         return options.data
     assert options.task is not None
     root = options.data_root or DEFAULT_ROOT
-    entry = table()[DATA_SET[options.task]]
+    entry = table()[DATA_SETS[options.task]]
     folder = root / entry.name
     if not holds(folder, entry.train):
         hint = f"{entry.advice(folder, entry.train)}; or train on any folder of photographs with --data FOLDER"

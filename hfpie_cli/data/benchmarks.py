@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from ..errors import HfpieError, UnavailableError, UsageError
 from ..photos.photo import Photo, to_8bit
 from ..photos.reader import read_photo
+from ..tasks import TASKS
 from .datasets import DataSet, Track, find, find_pairs, find_photos, pair_folders, table
 from .degradations import DEGRADATIONS
 from .degrade import SR_SCALE
-
-DEFAULT_DEGRADATION = {"denoise": "awgn-25", "deblur": "gaussian-blur", "sr": "bicubic-x4"}
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ def _published(entry: DataSet, folder: Path, track: Track) -> Benchmark:
 
 
 def _degraded_here(entry: DataSet, folder: Path, task: str, degradation: str | None) -> Benchmark:
-    degradation = degradation or DEFAULT_DEGRADATION[task]
+    degradation = degradation or TASKS[task].degradation
     if degradation not in DEGRADATIONS:
         names = [track.name for track in entry.tracks] + list(DEGRADATIONS)
         raise UsageError(f"no degradation {degradation!r}", f"there are {', '.join(names)}")

@@ -151,11 +151,11 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
         raise UsageError(f"{path}: no such recipe") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not valid TOML ({error})") from None
-    for change in changes:
-        _override(table, change)
     try:
+        for change in changes:
+            _override(table, change)
         kind = HighpassConfig if table["task"] == "highpass" else NetworkConfig
-        losses = table.get("losses", {})
+        losses = _as_table(table.get("losses", {}))
         table["network"] = _read(kind, table["network"])
         table["losses"] = _read(LossConfig, losses | {"gms_mask": _read(GmsMask, losses.get("gms_mask", {}))})
         table["finish"] = _read(Finish, table.get("finish", {}))
@@ -177,16 +177,14 @@ def _override(table: dict[str, Any], change: str) -> None:
         raise UsageError(f"{change!r} sets nothing", "write KEY=VALUE, such as losses.gms=true")
     *tables, last = key.strip().split(".")
     for name in tables:
-        table = table.setdefault(name, {})
+        table = _as_table(table.setdefault(name, {}))
     table[last] = value
 
 
 def _read(kind: type[Section], table: dict[str, Any]) -> Section:
     """A dataclass from its table; ValueError for an unknown key, and for a value not of the key's plain type."""
     known = typing.get_type_hints(kind)
-    if not isinstance(table, dict):
-        raise ValueError(f"there must be a table, not {table!r}")
-    if unknown := sorted(set(table) - set(known)):
+    if unknown := sorted(set(_as_table(table)) - set(known)):
         raise ValueError(f"unknown key {unknown[0]!r}; there are {', '.join(known)}")
     for name, value in table.items():
         wanted = known[name]
@@ -195,6 +193,12 @@ def _read(kind: type[Section], table: dict[str, Any]) -> Section:
         if wanted is float and type(value) not in (int, float):
             raise ValueError(f"{name} must be a number, not {value!r}")
     return kind(**table)
+
+
+def _as_table(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"there must be a table, not {value!r}")
+    return value
 
 
 def recipe_path(name: str, purpose: str) -> Path:

@@ -42,7 +42,7 @@ class GmsMask:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """The weights of the terms; a term of weight 0 is not computed. gms: mask the pixel and high-pass terms (3.4).
+    """The weights of the terms; a term of weight 0 does not count. gms: mask the pixel and high-pass terms (3.4).
 
     adversarial, adversarial_maps: of the discriminator that is shown pictures, of the one that is shown a classifier's
     maps.
