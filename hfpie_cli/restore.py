@@ -208,7 +208,8 @@ class Restorer:
         pixels = photo.pixels if self.out_scale == self.scale else resize(photo.pixels, height, width)
         alpha = photo.alpha
         if alpha is not None and alpha.shape != (height, width):
-            alpha = resize(alpha[..., None], height, width)[..., 0].clip(0, FULL_SCALE[alpha.dtype.name])
+            alpha = resize(alpha[..., None], height, width)[..., 0]
+            alpha = alpha.clip(0, 1) if alpha.dtype == np.float32 else alpha
         return replace(photo, pixels=pixels, alpha=alpha)
 
 

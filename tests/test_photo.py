@@ -13,7 +13,7 @@ from hfpie_cli import Restorer
 from hfpie_cli.errors import HfpieError
 from hfpie_cli.photos import exif
 from hfpie_cli.photos.formats import ALPHA_FORMATS, OutputStyle
-from hfpie_cli.photos.photo import Metadata, Photo
+from hfpie_cli.photos.photo import FULL_SCALE, Metadata, Photo
 from hfpie_cli.photos.reader import read_photo
 from hfpie_cli.photos.writer import check_writable, encode_photo, write_photo
 
@@ -277,6 +277,20 @@ def test_floats_keep_16_bits_in_formats_that_have_them(rng):
     again = read_photo(encode_photo(photo, OutputStyle("PNG"), name=""))
     assert np.abs(again.pixels / 65535 - photo.pixels.clip(0, 1)).max() <= 0.5 / 65535 + 1e-7
     assert np.abs(again.alpha / 65535 - photo.alpha).max() <= 0.5 / 65535 + 1e-7
+
+
+@pytest.mark.parametrize(("form", "dtype"), [kind for kind in KINDS if kind[0] in ALPHA_FORMATS])
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("out_scale", [2, 4])
+def test_an_enlarged_file_keeps_its_depth_and_its_alpha(rng, enlarger, form, dtype, channels, out_scale):
+    photo = make_photo(rng, form, dtype, channels)
+    veil = dtype(FULL_SCALE[np.dtype(dtype).name] * 0.75)
+    photo = replace(photo, alpha=np.full_like(photo.alpha, veil))
+    large = Restorer.from_weights(enlarger, out_scale=out_scale).restore(photo).photo
+    again = read_photo(encode_photo(large, OutputStyle(), name="memory"))
+    assert again.pixels.dtype == again.alpha.dtype == dtype
+    assert again.pixels.shape[:2] == again.alpha.shape == tuple(out_scale * n for n in photo.alpha.shape)
+    assert np.allclose(again.alpha, veil, rtol=1e-6, atol=0 if form != "AVIF" else 3)
 
 
 @pytest.mark.parametrize("turn", [1, 6])

@@ -133,6 +133,7 @@ def test_a_x4_network_gives_smaller_scales_too(rng, enlarger, out_scale):
         restored = restore.restore(photo).photo
         assert restored.pixels.shape == (5 * out_scale, 7 * out_scale, 3)
         assert restored.alpha.shape == (5 * out_scale, 7 * out_scale)
+        assert restored.pixels.dtype == restored.alpha.dtype == dtype
         assert (restored.pixels == 77).all()
         assert (restored.alpha == 99).all()
 
@@ -202,6 +203,7 @@ def test_what_is_hidden_does_not_shine_through_when_enlarged(enlarger, out_scale
     alpha[8:16, 8:16] = 1
     white_on_hidden_black = Photo(np.repeat(alpha[..., None], 3, 2), alpha)
     large = Restorer.from_weights(enlarger, out_scale=out_scale).restore(white_on_hidden_black).photo
+    assert large.alpha.dtype == np.float32
     assert 0 <= large.alpha.min() <= large.alpha.max() <= 1
     over_white = large.pixels * large.alpha[..., None] + 1 - large.alpha[..., None]
     assert over_white.min() > 0.99
