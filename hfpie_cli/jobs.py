@@ -46,12 +46,15 @@ class Naming:
 
 
 def plan_jobs(inputs: Sequence[str], naming: Naming) -> list[Job]:
-    """The jobs for files, folders and `-`, in order. Raises UsageError or HfpieError before anything is written."""
+    """The jobs for files, folders and `-`, in order, also those whose outputs exist and may be skipped.
+
+    Raises UsageError or HfpieError before anything is written.
+    """
     _check_request(inputs, naming)
     try:
         jobs = _list_jobs(inputs, naming)
         _check_targets(jobs, naming)
-        return [job for job in jobs if not (naming.skip_existing and job.target and job.target.exists())]
+        return jobs
     except (OSError, RuntimeError) as error:  # a name that is too long, links that lead in a circle
         raise HfpieError(f"a name cannot be looked up: {error}") from None
 
@@ -65,6 +68,8 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
         raise UsageError("--in-place writes onto the input", "leave --output and - out")
     if naming.in_place and (naming.format or naming.skip_existing):
         raise UsageError("--in-place keeps the name and the format", "leave --format and --skip-existing out")
+    if naming.overwrite and naming.skip_existing:
+        raise UsageError("--overwrite and --skip-existing exclude each other", "leave one of them out")
 
 
 def _list_jobs(inputs: Sequence[str], naming: Naming) -> list[Job]:
@@ -131,7 +136,10 @@ def _format_of(target: Path) -> str:
     form = format_named(target.suffix)
     if form is None:
         known = " ".join(SUFFIXES)
-        raise UsageError(f"{target}: its ending names no format that hfpie writes", f"use --format, or one of {known}")
+        raise UsageError(
+            f"{target}: its ending names no format that hfpie writes",
+            f"a folder's name ends with /; or use --format, or one of {known}",
+        )
     return form
 
 

@@ -122,7 +122,10 @@ def test_nothing_is_overwritten_unasked(hfpie, tmp_path):
         assert result.exit_code == 2
         assert word in result.stderr
         assert np.array_equal(load(tmp_path / "b.png"), PICTURE[::-1])
-    assert hfpie("denoise", "a.png", "-o", "b.png", "--skip-existing").exit_code == 0
+    skipped = hfpie("denoise", "a.png", "-o", "b.png", "--skip-existing")
+    assert skipped.exit_code == 0
+    assert "1 of 1 left as they are" in skipped.stderr
+    assert hfpie("denoise", "a.png", "-o", "b.png", "--skip-existing", "--overwrite").exit_code == 2
     assert np.array_equal(load(tmp_path / "b.png"), PICTURE[::-1])
     assert hfpie("denoise", "a.png", "-o", "b.png", "--overwrite").exit_code == 0
     assert np.array_equal(load(tmp_path / "b.png"), PICTURE)

@@ -244,6 +244,17 @@ def test_training_without_data_says_what_to_fetch(tmp_path):
     assert "--data FOLDER" in result.stderr
 
 
+def test_too_few_pictures_begin_no_run(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "one").mkdir()
+    first = sorted(photos.iterdir())[0]
+    (tmp_path / "one" / first.name).write_bytes(first.read_bytes())
+    result = invoke("--data", tmp_path / "one", "--out", tmp_path / "run", "--steps", 1)
+    assert result.exit_code == 4
+    assert "too few" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def invoke(*arguments):
     return CliRunner().invoke(app, ["train", "--task", "denoise", *map(str, arguments)])
 

@@ -119,7 +119,10 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
         overwrite=options.overwrite,
         skip_existing=options.skip_existing,
     )
-    jobs = plan_jobs([*options.inputs, *options.more_inputs], naming)
+    planned = plan_jobs([*options.inputs, *options.more_inputs], naming)
+    jobs = [job for job in planned if not (options.skip_existing and job.target and job.target.exists())]
+    if len(jobs) < len(planned):
+        console.say(f"{len(planned) - len(jobs)} of {len(planned)} left as they are: their outputs exist")
     if options.json and any(job.target is None for job in jobs):
         raise UsageError("--json and the picture would both go to standard output", "name a file with --output")
     if left_out := folders_left_out([*options.inputs, *options.more_inputs], naming):

@@ -159,6 +159,7 @@ def _train(options: TrainOptions, ranks: Ranks) -> int:
     with ranks.one_first():
         opener = Opener(config.task, config.scale, cache_folder() / "decoded", console.say)
         data = opener.training_set(options.data, options.degraded, options.clean)
+    data.split()  # too few pictures are told before a run is begun
     config = replace(_for_data(config, data, console), precision=device.precision)
     console.say(
         f"training {options.purpose} by the recipe {recipe} on {data}, {device.name}, run folder {options.folder}"
