@@ -31,6 +31,22 @@ def test_gaussian_noise_has_its_variance_and_is_not_clipped(rng):
     assert DEGRADATIONS["awgn-25-8bit"](grey(level=0.0), rng).min() == 0
 
 
+def test_grey_noise_is_the_same_in_every_channel(rng):
+    picture = np.full((64, 64, 3), (0.45, 0.5, 0.55), np.float32)
+    noise = DEGRADATIONS["awgn-25-grey"](picture, rng) - picture
+    assert 255 * noise.std() == pytest.approx(25, rel=0.1)
+    assert np.ptp(noise, 2).max() <= 1.01 / 255  # rounded to 8 bits
+
+
+def test_noise_that_was_saved_as_jpeg_keeps_its_strength_in_8_bits(rng):
+    picture = np.full((64, 64, 3), 0.5, np.float32)
+    degraded = DEGRADATIONS["awgn-25-jpeg"](picture, rng)
+    luma = (degraded - picture) @ np.array([0.299, 0.587, 0.114])
+    assert 255 * luma.std() == pytest.approx(25 * 0.669, rel=0.1)  # of three independent channels
+    assert np.abs(255 * degraded - np.rint(255 * degraded)).max() < 1e-3
+    assert not np.array_equal(degraded, DEGRADATIONS["awgn-25-8bit"](picture, rng))
+
+
 def test_blurring_a_point_gives_the_kernel():
     point = np.zeros((31, 31, 3), np.float32)
     point[15, 15] = 1

@@ -41,6 +41,31 @@ class GaussianNoise:
 
 
 @dataclass(frozen=True)
+class NoisyJpeg:
+    """AWGN with sigma uniform in `noise` (1/255), then JPEG of a quality in `quality`, half of it with less chroma."""
+
+    noise: tuple[float, float]
+    quality: tuple[int, int]
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        return finish(picture, self.noise, self.quality, rng)
+
+
+@dataclass(frozen=True)
+class Grey:
+    """The noise that another degradation adds to the picture in grey, the same in red, green and blue; 8 bits.
+
+    What film grain and grey photographs have; the picture keeps its colours, of which that noise knows nothing.
+    """
+
+    noise: Degradation
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        grey = np.repeat(picture.mean(2, keepdims=True), 3, 2)
+        return quantise(picture + (self.noise(grey, rng) - grey)[..., :1])
+
+
+@dataclass(frozen=True)
 class GaussianBlur:
     """Anisotropic Gaussian blur, sigmas uniform in 0.7 to 3.0 pixels, any angle (paper 4.2.2).
 
@@ -117,7 +142,12 @@ DEGRADATIONS: dict[str, Degradation] = {
     "awgn-8bit": GaussianNoise(0, 55, rounded=True),
     **{f"awgn-{sigma}": GaussianNoise(sigma, sigma) for sigma in (10, 15, 25, 30, 50)},
     "awgn-25-8bit": GaussianNoise(25, 25, rounded=True),
+    "awgn-grey": Grey(GaussianNoise(0, 55)),
+    "awgn-25-grey": Grey(GaussianNoise(25, 25)),
+    "awgn-jpeg": NoisyJpeg((0, 40), (50, 100)),
+    "awgn-25-jpeg": NoisyJpeg((25, 25), (90, 90)),
     "camera": CameraNoise(),
+    "camera-grey": Grey(CameraNoise()),
     "gaussian-blur": GaussianBlur(),
     "gaussian-blur-any": GaussianBlur(noise=(0, 4), quality=(70, 100)),
     "gaussian-blur-jpeg": GaussianBlur(noise=(2, 2), quality=(90, 90)),
