@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hfpie_cli.data.benchmarks import DEFAULT_DEGRADATION
 from hfpie_cli.data.degradations import DEGRADATIONS
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import Restorer
+from hfpie_cli.tasks import TASKS
 from hfpie_cli.weights.table import resolve, table
 
 UNTILED = 1 << 14
@@ -50,7 +50,7 @@ def main() -> None:
     name = resolve(options.weights or options.task).name
     scale = table()[name].scale
     clean = half_sky(3000 // scale, 4000 // scale) if options.plain_sky else np.asarray(Image.open(options.photo))
-    degradation = "clean" if scale > 1 else DEFAULT_DEGRADATION[options.task]
+    degradation = "clean" if scale > 1 else TASKS[options.task].degradation
     degraded = DEGRADATIONS[degradation](clean.astype(np.float32) / 255, np.random.default_rng(0))
     photo = Photo(np.rint(degraded.clip(0, 1) * 255).astype(np.uint8))
     whole = Restorer.from_weights(name, tile=UNTILED, overlap=0, precision=options.precision).restore(photo).photo
