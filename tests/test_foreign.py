@@ -58,6 +58,7 @@ def net(tmp_path, monkeypatch):
 @pytest.mark.parametrize("options", [(), ("--tta",), ("--precision", "bf16"), ("--tile", "96", "--overlap", "16")])
 def test_a_folder_goes_through_it(spandrel, net, tmp_path, options):
     pixels = np.random.default_rng(0).integers(0, 256, (60, 110, 4), dtype=np.uint8)
+    pixels[..., 3] |= 1  # colours that nobody sees would be others
     (tmp_path / "in").mkdir()
     Image.fromarray(pixels).save(tmp_path / "in/a.png")
     Image.fromarray(pixels[:5, :7, :3]).save(tmp_path / "in/b.png")
