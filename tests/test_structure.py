@@ -1,6 +1,7 @@
 """The structure: imports point down, never in a circle, and what `hfpie --help` needs stays light."""
 
 import ast
+import importlib
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -114,3 +115,15 @@ def light_imports(name: str, node: ast.ImportFrom) -> bool:
 def test_files_stay_small():
     for path in PACKAGE.rglob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path
+
+
+def test_scripts_outside_the_package_name_what_is_in_it():
+    root = PACKAGE.parent
+    scripts = [path for folder in ("benchmarks", "tools", "examples") for path in sorted((root / folder).glob("*.py"))]
+    assert len(scripts) >= 10
+    for script in scripts:
+        for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("hfpie_cli"):
+                module = importlib.import_module(str(node.module))
+                missing = [alias.name for alias in node.names if not hasattr(module, alias.name)]
+                assert not missing, (script.name, missing)
