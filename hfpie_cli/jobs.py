@@ -149,12 +149,9 @@ def _photos_in(folder: Path, naming: Naming) -> list[Path]:
     if output is not None and (output == folder.resolve() or not output.is_relative_to(folder.resolve())):
         output = None  # not a folder within this one
     found = []
-    for path in sorted(_walk(folder, naming.recursive)):
-        if not is_photo(path) or path.name.startswith("."):
-            continue
-        earlier = naming.output is None and not naming.in_place and _is_output(path)
+    for path in sorted(_visible_photos(folder, naming)):
         inside = output is not None and path.resolve().is_relative_to(output)
-        if not earlier and not inside:
+        if not _is_earlier_output(path, naming) and not inside:
             found.append(path)
     if not found:
         hint = f"hfpie looks for {' '.join(SUFFIXES)}" + ("" if naming.recursive else "; --recursive looks deeper")
@@ -173,10 +170,13 @@ def folders_left_out(inputs: Sequence[str], naming: Naming) -> int:
 
 def outputs_left_out(inputs: Sequence[str], naming: Naming) -> int:
     """How many photographs in the folders that are restored are left out because their names are those of outputs."""
-    if naming.output is not None or naming.in_place:
-        return 0
     folders = [Path(name) for name in inputs if Path(name).is_dir()]
-    return sum(is_photo(path) and _is_output(path) for folder in folders for path in _walk(folder, naming.recursive))
+    return sum(_is_earlier_output(path, naming) for folder in folders for path in _visible_photos(folder, naming))
+
+
+def _visible_photos(folder: Path, naming: Naming) -> Iterator[Path]:
+    paths = _walk(folder, naming.recursive)
+    return (path for path in paths if is_photo(path) and not path.name.startswith("."))
 
 
 def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
@@ -188,8 +188,10 @@ def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
         yield from (path for path in (Path(parent) / name for name in files) if path.is_file())
 
 
-def _is_output(path: Path) -> bool:
-    """Whether a file's name says that hfpie made it from another file beside it."""
+def _is_earlier_output(path: Path, naming: Naming) -> bool:
+    """Whether outputs go beside their inputs, and a file's name says that hfpie made it from another one there."""
+    if naming.output is not None or naming.in_place:
+        return False
     endings = {path.suffix, *SUFFIXES, *map(str.upper, SUFFIXES)}
     stems = [path.stem.removesuffix(suffix) for suffix in OUTPUT_SUFFIXES if path.stem.endswith(suffix)]
     return any(path.with_name(stem + ending).exists() for stem in stems for ending in endings)

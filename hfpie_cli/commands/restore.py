@@ -119,15 +119,16 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
         overwrite=options.overwrite,
         skip_existing=options.skip_existing,
     )
-    planned = plan_jobs([*options.inputs, *options.more_inputs], naming)
+    inputs = [*options.inputs, *options.more_inputs]
+    planned = plan_jobs(inputs, naming)
     jobs = [job for job in planned if not (options.skip_existing and job.target and job.target.exists())]
     if len(jobs) < len(planned):
         console.say(f"{len(planned) - len(jobs)} of {len(planned)} left as they are: their outputs exist")
     if options.json and any(job.target is None for job in jobs):
         raise UsageError("--json and the picture would both go to standard output", "name a file with --output")
-    if left_out := folders_left_out([*options.inputs, *options.more_inputs], naming):
+    if left_out := folders_left_out(inputs, naming):
         console.say(f"{left_out} folders inside were not entered; --recursive enters them")
-    if left_out := outputs_left_out([*options.inputs, *options.more_inputs], naming):
+    if left_out := outputs_left_out(inputs, naming):
         console.say(f"{left_out} files have names of hfpie's outputs and were left out; name such a file to restore it")
     restorer = _load(options, default, scale)
     make_folders(jobs)
