@@ -22,8 +22,8 @@ def strip_prefix(block: bytes) -> bytes:
     return block.removeprefix(PREFIX)
 
 
-def _orientation_at(block: bytes) -> tuple[str, int] | None:
-    """The byte order and the place of the orientation's value in the first directory."""
+def _orientation_at(block: bytes) -> tuple[str, int, int] | None:
+    """The byte order, the places of the orientation's value in the first directory and of the link to the second."""
     order = {b"II": "<", b"MM": ">"}.get(block[:2])
     if order is None or len(block) < 8:
         return None
@@ -34,7 +34,7 @@ def _orientation_at(block: bytes) -> tuple[str, int] | None:
     for entry in range(start + 2, min(start + 2 + 12 * count, len(block) - 11), 12):
         tag, kind = struct.unpack_from(order + "HH", block, entry)
         if tag == ORIENTATION and kind == SHORT:
-            return order, entry + 8
+            return order, entry + 8, start + 2 + 12 * count
     return None
 
 
@@ -50,12 +50,9 @@ def upright(block: bytes) -> bytes:
     found = _orientation_at(block)
     if found is None:
         return block
-    order, at = found
+    order, at, link = found  # the second directory is the thumbnail's
     changed = bytearray(block)
     struct.pack_into(order + "H", changed, at, 1)
-    (start,) = struct.unpack_from(order + "I", block, 4)
-    (count,) = struct.unpack_from(order + "H", block, start)
-    link = start + 2 + 12 * count  # to the thumbnail's directory
     if orientation(block) != 1 and link + 4 <= len(block):
         struct.pack_into("I", changed, link, 0)
     return bytes(changed)
