@@ -33,6 +33,18 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """The jobs in order, also those whose outputs exist and may be skipped, and how much of the folders is left out.
+
+    outputs: photographs with the names of earlier outputs. folders: those within that are not entered.
+    """
+
+    jobs: list[Job]
+    outputs: int = 0
+    folders: int = 0
+
+
+@dataclass(frozen=True)
 class Naming:
     """How outputs are named: `suffix` behind the stem beside the input; `output` as the user gave it, if at all."""
 
@@ -45,16 +57,16 @@ class Naming:
     skip_existing: bool = False
 
 
-def plan_jobs(inputs: Sequence[str], naming: Naming) -> list[Job]:
-    """The jobs for files, folders and `-`, in order, also those whose outputs exist and may be skipped.
+def plan_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
+    """The jobs for files, folders and `-`.
 
     Raises UsageError or HfpieError before anything is written.
     """
     _check_request(inputs, naming)
     try:
-        jobs = _list_jobs(inputs, naming)
-        _check_targets(jobs, naming)
-        return jobs
+        plan = _list_jobs(inputs, naming)
+        _check_targets(plan.jobs, naming)
+        return plan
     except (OSError, RuntimeError) as error:  # a name that is too long, links that lead in a circle
         raise HfpieError(f"a name cannot be looked up: {error}") from None
 
@@ -72,8 +84,9 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
         raise UsageError("--overwrite and --skip-existing exclude each other", "leave one of them out")
 
 
-def _list_jobs(inputs: Sequence[str], naming: Naming) -> list[Job]:
+def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
     jobs: list[Job] = []
+    outputs = folders = 0
     to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output)
     if len(inputs) == 1 and inputs[0] != STREAM and not Path(inputs[0]).exists():
         raise HfpieError(f"{inputs[0]}: no such file or folder", "check its name, and the folder that you are in")
@@ -84,12 +97,13 @@ def _list_jobs(inputs: Sequence[str], naming: Naming) -> list[Job]:
             jobs.append(_stream_job(naming, to_folder=to_folder))
             continue
         root = Path(name)
-        sources = _photos_in(root, naming) if root.is_dir() else [root]
+        found = _look_into(root, naming) if root.is_dir() else Contents([root])
         base = root if root.is_dir() else root.parent
-        jobs += [_file_job(source, source.relative_to(base), naming, to_folder=to_folder) for source in sources]
+        jobs += [_file_job(source, source.relative_to(base), naming, to_folder=to_folder) for source in found.photos]
+        outputs, folders = outputs + found.outputs, folders + found.folders
     if sum(job.target is None for job in jobs) and len(jobs) > 1:
         raise UsageError("standard output takes one photograph", "name a folder with --output")
-    return jobs
+    return Plan(jobs, outputs, folders)
 
 
 def make_folders(jobs: Sequence[Job]) -> None:
@@ -115,7 +129,7 @@ def _stream_job(naming: Naming, *, to_folder: bool) -> Job:
     if to_folder:
         raise UsageError("standard input has no name to write under in a folder", "name a file with --output")
     target = Path(str(naming.output))
-    return Job(None, target, naming.format or _format_of(target))
+    return Job(None, target, _format_of(target, naming))
 
 
 def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) -> Job:
@@ -125,15 +139,20 @@ def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) 
         return Job(source, None, naming.format)
     if naming.output is not None and not to_folder:
         target = Path(naming.output)
-        return Job(source, target, naming.format or _format_of(target))
+        return Job(source, target, _format_of(target, naming))
     ending = FORMATS[naming.format][0] if naming.format else source.suffix
     if naming.output is None:
         return Job(source, source.with_name(source.stem + naming.suffix + ending), naming.format)
     return Job(source, Path(naming.output) / relative.with_suffix(ending), naming.format)
 
 
-def _format_of(target: Path) -> str:
-    form = format_named(target.suffix)
+def _format_of(target: Path, naming: Naming) -> str:
+    """The format that is asked for or that the target's ending names; both must not name different ones."""
+    named = format_named(target.suffix)
+    if named and naming.format not in (None, named):
+        message = f"{target}: its ending names {named}, and --format {naming.format}"
+        raise UsageError(message, f"name it {target.with_suffix(FORMATS[naming.format][0])}, or leave --format out")
+    form = naming.format or named
     if form is None:
         known = " ".join(SUFFIXES)
         raise UsageError(
@@ -143,49 +162,45 @@ def _format_of(target: Path) -> str:
     return form
 
 
-def _photos_in(folder: Path, naming: Naming) -> list[Path]:
-    """The photographs of a folder, without hidden files, earlier outputs and what lies in the output folder."""
+@dataclass(frozen=True)
+class Contents:
+    """What is visible in a folder: photographs to restore; the others are counted as in a Plan."""
+
+    photos: list[Path]
+    outputs: int = 0
+    folders: int = 0
+
+
+def _look_into(folder: Path, naming: Naming) -> Contents:
+    """What a folder holds, without what is hidden and what lies in the output folder. Raises HfpieError for nothing."""
     output = Path(naming.output).resolve() if naming.output not in (None, STREAM) else None
     if output is not None and (output == folder.resolve() or not output.is_relative_to(folder.resolve())):
         output = None  # not a folder within this one
-    found = []
-    for path in sorted(_visible_photos(folder, naming)):
-        inside = output is not None and path.resolve().is_relative_to(output)
-        if not _is_earlier_output(path, naming) and not inside:
-            found.append(path)
-    if not found:
+    photos, outputs, folders = [], 0, 0
+    for path in sorted(_walk(folder, naming.recursive)):
+        if path.name.startswith(".") or (output and path.resolve().is_relative_to(output)):
+            continue
+        if path.is_dir():
+            folders += 1
+        elif is_photo(path) and path.is_file():
+            if _is_earlier_output(path, naming):
+                outputs += 1
+            else:
+                photos.append(path)
+    if not photos:
         hint = f"hfpie looks for {' '.join(SUFFIXES)}" + ("" if naming.recursive else "; --recursive looks deeper")
         raise HfpieError(f"{folder}: no photographs in this folder", hint)
-    return found
-
-
-def folders_left_out(inputs: Sequence[str], naming: Naming) -> int:
-    """How many folders lie in the folders that are restored without what is below them."""
-    if naming.recursive:
-        return 0
-    output = Path(naming.output).resolve() if naming.output else None
-    below = [path for name in inputs if Path(name).is_dir() for path in Path(name).iterdir() if path.is_dir()]
-    return sum(not path.name.startswith(".") and path.resolve() != output for path in below)
-
-
-def outputs_left_out(inputs: Sequence[str], naming: Naming) -> int:
-    """How many photographs in the folders that are restored are left out because their names are those of outputs."""
-    folders = [Path(name) for name in inputs if Path(name).is_dir()]
-    return sum(_is_earlier_output(path, naming) for folder in folders for path in _visible_photos(folder, naming))
-
-
-def _visible_photos(folder: Path, naming: Naming) -> Iterator[Path]:
-    paths = _walk(folder, naming.recursive)
-    return (path for path in paths if is_photo(path) and not path.name.startswith("."))
+    return Contents(photos, outputs, folders)
 
 
 def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
+    """Files and folders in the folder, or all files in it and below."""
     if not recursive:
-        yield from (path for path in folder.iterdir() if path.is_file())
+        yield from folder.iterdir()
         return
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (path for path in (Path(parent) / name for name in files) if path.is_file())
+        yield from (Path(parent) / name for name in files)
 
 
 def _is_earlier_output(path: Path, naming: Naming) -> bool:
@@ -207,6 +222,8 @@ def _check_targets(jobs: Sequence[Job], naming: Naming) -> None:
             continue
         place = job.target.resolve()
         if place in seen:
+            if job.source and job.source.resolve() == Path(seen[place].name).resolve():
+                raise UsageError(f"{job.name}: is named twice", "name it once")
             raise UsageError(f"{job.name} and {seen[place].name} would both become {job.target}", "rename one of them")
         seen[place] = job
         if place in sources and not naming.in_place:

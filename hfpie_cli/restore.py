@@ -104,7 +104,11 @@ class Restorer:
         return cls(network, scale=scale, stride=stride, device=choose_device(device, precision), **options)
 
     def __call__(self, source: str | Path | Pixels) -> Pixels:
-        """Restore a file or an array, (h, w) or (h, w, 1 or 3) RGB of uint8, uint16 or float32; the same comes back."""
+        """Restore a file or an array, (h, w) or (h, w, 1 or 3) RGB: the same comes back, larger where that is the task.
+
+        uint8 (full scale 255), uint16 (65535) or float32 (1.0, not clipped). A file's transparency is left out;
+        `restore` keeps it. Raises HfpieError for what is no photograph.
+        """
         if isinstance(source, str | Path):
             return self.restore(read_photo(Path(source))).photo.pixels
         _check_array(source)
@@ -214,10 +218,16 @@ class Restorer:
 
 
 def _check_array(pixels: Pixels) -> None:
+    if not isinstance(pixels, np.ndarray):
+        hint = "give a file's path, or an array: np.asarray(picture.convert('RGB')) of a Pillow picture"
+        raise HfpieError(f"a {type(pixels).__name__} is no array of pixels", hint)
     shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (1, 3))
     if not shaped or not pixels.size or pixels.dtype.name not in FULL_SCALE:
         message = f"an array of shape {pixels.shape} and type {pixels.dtype} is no photograph"
         raise HfpieError(message, "give (h, w), (h, w, 1) or (h, w, 3) of uint8, uint16 or float32")
+    if pixels.dtype == np.float32 and not abs(pixels.mean()) <= 1:
+        message = f"float pixels of a mean of {pixels.mean():.4g}, where full scale is 1"
+        raise HfpieError(message, "divide them by their full scale")
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def test_a_folder_run_passes_over_its_own_outputs(hfpie, tmp_path):
     assert hfpie("denoise", "in").exit_code == 0
     again = hfpie("denoise", "in", "--overwrite")
     assert again.exit_code == 0
-    assert "2 files have names of hfpie's outputs" in again.stderr
+    assert "with names of hfpie's outputs: 2;" in again.stderr
     names = sorted(p.name for p in (tmp_path / "in").iterdir())
     assert names == ["a.png", "a_denoised.png", "not_denoised.png", "not_denoised_denoised.png"]
 
@@ -137,7 +137,7 @@ def test_in_place_does_not_lose_the_other_pictures_of_a_jpeg(hfpie, tmp_path):
     before = (tmp_path / "a.jpg").read_bytes()
     refused = hfpie("denoise", "a.jpg", "--in-place")
     assert refused.exit_code == 1
-    assert "holds 1 more pictures" in refused.stderr
+    assert "--in-place would lose what else it holds" in refused.stderr
     assert (tmp_path / "a.jpg").read_bytes() == before
     assert hfpie("denoise", "a.jpg").exit_code == 0
 
@@ -155,6 +155,24 @@ def test_two_inputs_of_one_name_are_refused(hfpie, tmp_path):
     assert result.exit_code == 2
     assert "would both become" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_named_twice_is_told_as_such(hfpie, tmp_path):
+    save(tmp_path / "in/a.png")
+    for other in ("in/a.png", "in/../in/a.png", "in"):
+        result = hfpie("denoise", "in/a.png", other, "-o", "out/")
+        assert result.exit_code == 2
+        assert "is named twice" in result.stderr
+
+
+def test_an_ending_and_a_format_that_differ_are_refused(hfpie, tmp_path):
+    save(tmp_path / "a.png")
+    result = hfpie("denoise", "a.png", "-o", "b.jpg", "--format", "webp")
+    assert result.exit_code == 2
+    assert "b.jpg: its ending names JPEG, and --format WEBP" in result.stderr
+    assert "b.webp" in result.stderr
+    assert hfpie("denoise", "a.png", "-o", "b.jpeg", "--format", "jpg").exit_code == 0
+    assert hfpie("denoise", "a.png", "-o", "b.out", "--format", "webp").exit_code == 0
 
 
 def test_confusing_requests_are_refused(hfpie, tmp_path):
@@ -349,7 +367,8 @@ def test_a_file_s_name_for_several_photographs_is_refused(hfpie, tmp_path):
 def test_folders_that_are_not_entered_are_counted(hfpie, tmp_path):
     save(tmp_path / "scans/photo.png")
     save(tmp_path / "scans/old/other.png")
-    assert "1 folders inside were not entered; --recursive" in hfpie("denoise", "scans", "-o", "out/").stderr
+    save(tmp_path / "scans/out/earlier.png")
+    assert "not entered: 1; --recursive" in hfpie("denoise", "scans", "-o", "scans/out/").stderr
     assert "not entered" not in hfpie("denoise", "scans", "-r", "-o", "all/").stderr
 
 

@@ -164,6 +164,12 @@ def test_weights_of_another_scale_are_refused(set5, enlarger):
     assert "a network of scale 4, which does not denoise" in result.stderr
 
 
+def test_folders_that_are_not_scored_are_counted(arguments, set5):
+    assert "not scored" not in run(*arguments).stderr
+    save_picture(set5 / "more/a.png", smooth_picture(0))
+    assert "folders inside that are not scored: 1" in run(*arguments).stderr
+
+
 def test_scores_go_to_a_spreadsheet_and_pictures_to_a_folder(arguments, tmp_path):
     result = run(*arguments, "--csv", tmp_path / "scores.csv", "--save-images", tmp_path / "out")
     assert result.exit_code == 0, result.stderr

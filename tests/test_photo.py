@@ -315,6 +315,27 @@ def test_maker_notes_survive_the_reset_of_the_orientation():
     assert sum(a != b for a, b in zip(block, reset, strict=True)) == 1
 
 
+@pytest.mark.parametrize(("form", "turn"), [("JPEG", 1), ("JPEG", 6), ("PNG", 1), ("TIFF", 6), ("WEBP", 8)])
+def test_the_size_that_the_metadata_tell_is_the_picture_s(rng, form, turn):
+    directory = Image.Exif()
+    directory.update({exif.ORIENTATION: turn, 256: 30, 257: 20, 271: "maker"})
+    directory.get_ifd(exif.EXIF_IFD).update({0xA002: 30, 0xA003: 20, 0x8827: 200})
+    xmp = b"<x:xmpmeta><r exif:PixelXDimension=\"30\" tiff:ImageLength='20'/><tiff:ImageWidth>30</tiff:ImageWidth>"
+    data = saved(Image.fromarray(samples(rng, np.uint8, 3)), "JPEG", exif=directory, xmp=xmp)
+    photo = read_photo(data)
+    large = replace(photo, pixels=np.repeat(photo.pixels, 3000, 1) if form == "PNG" else photo.pixels)
+    kept = read_photo(encode_photo(large, OutputStyle(form), name="")).metadata
+    again = exif.parse(kept.exif)
+    inner = again.get_ifd(exif.EXIF_IFD)
+    assert (inner[0xA002], inner[0xA003]) == (large.width, large.height)
+    assert (again[271], inner[0x8827]) == ("maker", 200)
+    if form != "TIFF":
+        assert (again[256], again[257]) == (large.width, large.height)
+    width, height = str(large.width).encode(), str(large.height).encode()
+    assert b"exif:PixelXDimension=\"%s\" tiff:ImageLength='%s'" % (width, height) in kept.xmp
+    assert b"<tiff:ImageWidth>%s</tiff:ImageWidth>" % width in kept.xmp
+
+
 def test_a_16_bit_ppm_of_another_top_is_scaled():
     data = b"P5 # comment\n2 1 1023\n" + np.array([0, 1023], ">u2").tobytes()
     assert read_photo(data).pixels.ravel().tolist() == [0, 65535]
@@ -343,10 +364,11 @@ def test_a_truncated_16_bit_file_is_refused(rng):
             read_photo(data[: len(data) // 2])
 
 
-def test_several_frames_are_refused(rng):
+@pytest.mark.parametrize("form", ["WEBP", "TIFF"])
+def test_several_frames_are_refused(rng, form):
     frames = [Image.fromarray(samples(rng, np.uint8, 3)) for _ in range(2)]
-    with pytest.raises(HfpieError, match="several frames"):
-        read_photo(saved(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
+    with pytest.raises(HfpieError, match="standard input: has several frames or pages"):
+        read_photo(saved(frames[0], form, save_all=True, append_images=frames[1:]))
 
 
 def test_the_limits_of_formats_are_known_beforehand():

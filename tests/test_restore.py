@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from hfpie_cli import HfpieError, Restorer
 from hfpie_cli.device import Device, choose_device, cpu_multiplies_bf16, tiles_at_once
@@ -183,6 +184,14 @@ def test_arrays_that_are_no_photographs_are_refused():
     ):
         with pytest.raises(HfpieError, match="no photograph"):
             restorer(Scripted())(array)
+
+
+def test_pixels_of_another_scale_and_other_objects_are_refused():
+    with pytest.raises(HfpieError, match="mean of 128, where full scale is 1"):
+        restorer(Scripted())(np.full((4, 4, 3), 128, np.float32))
+    for other in (Image.new("RGB", (4, 4)), [[0, 1]], None):
+        with pytest.raises(HfpieError, match=f"a {type(other).__name__} is no array of pixels"):
+            restorer(Scripted())(other)
 
 
 def test_the_sample_of_a_long_strip_is_bounded():

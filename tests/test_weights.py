@@ -173,7 +173,7 @@ def test_list_and_info_tell_where_files_are(server):
     record = json.loads(hfpie("weights", "info", "theirs", "--json").stdout)
     assert (record["commit"], record["source"]) == (COMMIT, "https://example.org")
     assert COMMIT in hfpie("weights", "info", "theirs").stdout
-    assert "no weights named" in hfpie("weights", "info", "nothing", code=2).stderr
+    assert "no weights named" in hfpie("weights", "info", "nothing", code=4).stderr
 
 
 def test_pull_of_what_ships_says_so():

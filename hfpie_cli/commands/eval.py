@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..console import Console
-from ..data.datasets import DEFAULT_ROOT
+from ..data.datasets import DEFAULT_ROOT, find
 from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
 from ..files import cache_folder
 from ..ranks import PATIENCE, Ranks, joined_ranks
@@ -121,6 +121,7 @@ def _open(options: EvalOptions, console: Console) -> list[Benchmark]:
     if options.degraded and options.clean:
         return [open_folders(options.degraded, options.clean, options.task)]
     if options.dataset:
+        _tell_folders(options.dataset, console)
         return [open_benchmark(options.dataset, options.data_root, options.task, options.degradation)]
     benchmarks: list[Benchmark] = []
     missing: list[HfpieError] = []
@@ -134,6 +135,15 @@ def _open(options: EvalOptions, console: Console) -> list[Benchmark]:
     for problem in missing:
         console.say(f"left out: {problem.message}")
     return benchmarks
+
+
+def _tell_folders(dataset: str, console: Console) -> None:
+    """Say how many folders in a user's own one are passed over."""
+    folder = Path(dataset)
+    if find(dataset) is None and folder.is_dir():
+        below = sum(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir())
+        if below:
+            console.say(f"folders inside that are not scored: {below}")
 
 
 def _lpips(options: EvalOptions, console: Console) -> Distance | None:

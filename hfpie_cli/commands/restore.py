@@ -12,7 +12,7 @@ import typer
 
 from ..console import Console, FileProgress
 from ..errors import ExitCode, HfpieError, UsageError
-from ..jobs import Job, Naming, folders_left_out, make_folders, outputs_left_out, plan_jobs
+from ..jobs import Job, Naming, Plan, make_folders, plan_jobs
 from ..photos.formats import DEFAULT_QUALITY, OutputStyle, format_named
 from ..tasks import TASKS, Task
 from ..weights.table import default_weights, resolve
@@ -119,17 +119,11 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
         overwrite=options.overwrite,
         skip_existing=options.skip_existing,
     )
-    inputs = [*options.inputs, *options.more_inputs]
-    planned = plan_jobs(inputs, naming)
-    jobs = [job for job in planned if not (options.skip_existing and job.target and job.target.exists())]
-    if len(jobs) < len(planned):
-        console.say(f"{len(planned) - len(jobs)} of {len(planned)} left as they are: their outputs exist")
+    plan = plan_jobs([*options.inputs, *options.more_inputs], naming)
+    jobs = [job for job in plan.jobs if not (options.skip_existing and job.target and job.target.exists())]
     if options.json and any(job.target is None for job in jobs):
         raise UsageError("--json and the picture would both go to standard output", "name a file with --output")
-    if left_out := folders_left_out(inputs, naming):
-        console.say(f"{left_out} folders inside were not entered; --recursive enters them")
-    if left_out := outputs_left_out(inputs, naming):
-        console.say(f"{left_out} files have names of hfpie's outputs and were left out; name such a file to restore it")
+    _tell_left_out(plan, len(plan.jobs) - len(jobs), console)
     restorer = _load(options, default, scale)
     make_folders(jobs)
     failures: list[HfpieError] = []
@@ -151,6 +145,16 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
     if failures:
         return ExitCode.SOME_FAILED if len(jobs) > 1 else failures[0].code
     return ExitCode.OK
+
+
+def _tell_left_out(plan: Plan, skipped: int, console: Console) -> None:
+    """Nothing that a user may have meant is passed over without a word."""
+    if skipped:
+        console.say(f"{skipped} of {len(plan.jobs)} left as they are: their outputs exist")
+    if plan.folders:
+        console.say(f"folders inside that were not entered: {plan.folders}; --recursive enters them")
+    if plan.outputs:
+        console.say(f"files left out, with names of hfpie's outputs: {plan.outputs}; name such a file to restore it")
 
 
 def _load(options: RestoreOptions, default: str, scale: int) -> Restorer:
@@ -190,7 +194,7 @@ def _restore_file(
     style = replace(options.style(), format=job.format or photo.format)
     check_writable(photo, style, scale=restorer.out_scale, name=job.name)
     if photo.others and options.in_place:
-        message = f"{job.name}: holds {photo.others} more pictures (a preview, a gain map), which --in-place would lose"
+        message = f"{job.name}: --in-place would lose what else it holds (a preview, a gain map: {photo.others})"
         raise HfpieError(message, "leave --in-place out")
     progress.start(job.name, photo.width * photo.height / 1e6)
     outcome = restorer.restore(photo, progress.tiles)

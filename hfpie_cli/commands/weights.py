@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ..console import Console
-from ..errors import ExitCode, UnavailableError, UsageError
+from ..errors import ExitCode, UnavailableError
 from ..hub.client import SCHEME, Hub, HubFile, fetch
 from ..hub.lock import locked
 from ..weights.table import TEST_WEIGHTS, Entry, locate, table, whereabouts
@@ -177,7 +177,8 @@ def verify(options: VerifyOptions) -> int:
 def _entry(name: str) -> Entry:
     entry = table().get(name)
     if entry is None:
-        raise UsageError(f"no weights named {name!r}", f"there are {', '.join(entry.name for entry in _public())}")
+        known = ", ".join(entry.name for entry in _public())
+        raise UnavailableError(f"no weights named {name!r}", f"there are {known}")
     return entry
 
 

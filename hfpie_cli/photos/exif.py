@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
+from dataclasses import dataclass
 
 from PIL import Image
 
@@ -14,7 +15,7 @@ ORIENTATION = 0x0112
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 DESCRIPTIVE = (270, 271, 272, 305, 306, 315, 33432)  # title, make, model, software, date, artist, copyright
 PREFIX = b"Exif\0\0"
-SHORT = 3  # TIFF's type of 16-bit numbers
+SHORT, LONG = 3, 4  # TIFF's types of 16-bit and 32-bit numbers
 
 
 def strip_prefix(block: bytes) -> bytes:
@@ -22,39 +23,69 @@ def strip_prefix(block: bytes) -> bytes:
     return block.removeprefix(PREFIX)
 
 
-def _orientation_at(block: bytes) -> tuple[str, int, int] | None:
-    """The byte order, the places of the orientation's value in the first directory and of the link to the second."""
+@dataclass(frozen=True)
+class Directory:
+    """A directory in a block: byte order, the places of its entries by their tags, that of the link to the next one."""
+
+    order: str
+    entries: dict[int, int]
+    link: int
+
+
+def _directory(block: bytes, at: int = 4) -> Directory | None:
+    """The directory that the 4 bytes at `at` link to, by default the first one; None for what is none."""
     order = {b"II": "<", b"MM": ">"}.get(block[:2])
     if order is None or len(block) < 8:
         return None
-    (start,) = struct.unpack_from(order + "I", block, 4)
+    (start,) = struct.unpack_from(order + "I", block, at)
     if start + 2 > len(block):
         return None
     (count,) = struct.unpack_from(order + "H", block, start)
-    for entry in range(start + 2, min(start + 2 + 12 * count, len(block) - 11), 12):
-        tag, kind = struct.unpack_from(order + "HH", block, entry)
-        if tag == ORIENTATION and kind == SHORT:
-            return order, entry + 8, start + 2 + 12 * count
-    return None
+    places = range(start + 2, min(start + 2 + 12 * count, len(block) - 11), 12)
+    entries = {struct.unpack_from(order + "H", block, place)[0]: place for place in reversed(places)}
+    return Directory(order, entries, start + 2 + 12 * count)
+
+
+def _number(block: bytes, directory: Directory, tag: int) -> int | None:
+    """The whole number of an entry; None if there is none."""
+    place = directory.entries.get(tag)
+    if place is None:
+        return None
+    (kind,) = struct.unpack_from(directory.order + "H", block, place + 2)
+    form = {SHORT: "H", LONG: "I"}.get(kind)
+    return int(struct.unpack_from(directory.order + form, block, place + 8)[0]) if form else None
 
 
 def orientation(block: bytes) -> int:
     """1 to 8 as EXIF numbers them; 1, upright, where the block does not say or says nonsense."""
-    found = _orientation_at(block)
-    value: int = struct.unpack_from(found[0] + "H", block, found[1])[0] if found else 1
-    return value if 1 <= value <= 8 else 1
+    first = _directory(block)
+    value = _number(block, first, ORIENTATION) if first else None
+    return value if value in range(1, 9) else 1  # type: ignore[return-value]
 
 
 def upright(block: bytes) -> bytes:
     """The same block with orientation 1; without its thumbnail if that was another, for it would lie on its side."""
-    found = _orientation_at(block)
-    if found is None:
+    first = _directory(block)
+    if first is None or _number(block, first, ORIENTATION) in (None, 1):
         return block
-    order, at, link = found  # the second directory is the thumbnail's
     changed = bytearray(block)
-    struct.pack_into(order + "H", changed, at, 1)
-    if orientation(block) != 1 and link + 4 <= len(block):
-        struct.pack_into("I", changed, link, 0)
+    struct.pack_into(first.order + "HIHH", changed, first.entries[ORIENTATION] + 2, SHORT, 1, 1, 0)
+    if orientation(block) != 1 and first.link + 4 <= len(block):
+        struct.pack_into("I", changed, first.link, 0)  # the second directory is the thumbnail's
+    return bytes(changed)
+
+
+def sized(block: bytes, width: int, height: int) -> bytes:
+    """The same block with the size of the picture wherever it tells one."""
+    first = _directory(block)
+    if first is None:
+        return block
+    inner = _directory(block, first.entries[EXIF_IFD] + 8) if EXIF_IFD in first.entries else None
+    changed = bytearray(block)
+    for directory, tags in ((first, (256, 257)), (inner, (0xA002, 0xA003))):
+        for tag, value in zip(tags, (width, height), strict=True):
+            if directory and _number(block, directory, tag) not in (None, value):
+                struct.pack_into(directory.order + "HII", changed, directory.entries[tag] + 2, LONG, 1, value)
     return bytes(changed)
 
 
@@ -81,6 +112,21 @@ def parse(block: bytes) -> Image.Exif:
 
 
 def upright_xmp(xmp: bytes) -> bytes:
-    """The same XMP packet with its orientation, attribute or element, set to 1."""
-    xmp = re.sub(rb'(tiff:Orientation\s*=\s*["\'])[1-8](["\'])', rb"\g<1>1\2", xmp)
-    return re.sub(rb"(<tiff:Orientation>\s*)[1-8](\s*</tiff:Orientation>)", rb"\g<1>1\2", xmp)
+    """The same XMP packet with its orientation set to 1."""
+    return _set_in_xmp(xmp, "tiff:Orientation", 1)
+
+
+def sized_xmp(xmp: bytes, width: int, height: int) -> bytes:
+    """The same XMP packet with the size of the picture wherever it tells one."""
+    for tag in ("tiff:ImageWidth", "exif:PixelXDimension"):
+        xmp = _set_in_xmp(xmp, tag, width)
+    for tag in ("tiff:ImageLength", "exif:PixelYDimension"):
+        xmp = _set_in_xmp(xmp, tag, height)
+    return xmp
+
+
+def _set_in_xmp(xmp: bytes, tag: str, value: int) -> bytes:
+    """Set a whole number, which is an attribute or an element."""
+    name, number = tag.encode(), str(value).encode()
+    xmp = re.sub(rb"(%s\s*=\s*[\"'])\d+([\"'])" % name, rb"\g<1>%s\2" % number, xmp)
+    return re.sub(rb"(<%s>\s*)\d+(\s*</%s>)" % (name, name), rb"\g<1>%s\2" % number, xmp)

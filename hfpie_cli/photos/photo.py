@@ -25,6 +25,10 @@ def to_16bit(pixels: Pixels) -> NDArray[np.uint16]:
     return np.rint(pixels.clip(0, 1) * 65535).astype(np.uint16)
 
 
+class SeveralPicturesError(ValueError):
+    """A file of several frames or pages, none of which is the photograph more than the others."""
+
+
 @dataclass(frozen=True)
 class Metadata:
     """What travels with the pixels: ICC profile, EXIF (upright) and XMP as bytes, pixels per inch across and down.

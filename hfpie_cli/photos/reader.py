@@ -17,7 +17,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from ..errors import HfpieError
 from . import deep, exif, png
 from .formats import FORMATS, RESOURCES_PREFIX
-from .photo import Metadata, Photo, Pixels
+from .photo import Metadata, Photo, Pixels, SeveralPicturesError
 
 MAX_PIXELS = 400_000_000  # larger than any camera's; guards against files made to fill the memory
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, for every kind of file alike
@@ -39,6 +39,9 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
             return _decode(data, name)
     except HfpieError:
         raise
+    except SeveralPicturesError:
+        hint = "extract them into files of their own first"
+        raise HfpieError(f"{name}: has several frames or pages", hint) from None
     except UnidentifiedImageError:
         raise HfpieError(f"{name}: not a picture that hfpie reads", f"it reads {', '.join(FORMATS)}") from None
     except MemoryError:
@@ -70,7 +73,7 @@ def _decode(data: bytes, name: str) -> Photo:
         _check_size(name, *image.size)
         others = getattr(image, "n_frames", 1) - 1
         if form not in {"JPEG", "TIFF"} and others:
-            raise HfpieError(f"{name}: has several frames or pages", "extract them into files of their own first")
+            raise SeveralPicturesError
         image.load()
         turn, metadata = _tiff_metadata(image.getexif()) if form == "TIFF" else _metadata(image, data)
         plain, metadata = _to_plain_mode(image, metadata)

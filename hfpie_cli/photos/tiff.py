@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
 from . import exif
-from .photo import FULL_SCALE, Photo
+from .photo import FULL_SCALE, Photo, SeveralPicturesError
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # errors come as exceptions
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -31,13 +31,13 @@ SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 def probe(data: bytes) -> tuple[int, int] | None:
     """Width and height of a TIFF file whose samples have more than 8 bits; None for one that Pillow reads.
 
-    Raises ValueError for samples that no one reads, and for several pages (a preview page is none).
+    Raises ValueError for samples that no one reads, SeveralPicturesError for several pages (a preview page is none).
     """
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         assert isinstance(page, tifffile.TiffPage)
         if len(file.pages) > 1 and not all(p.is_reduced for p in file.pages[1:]):  # type: ignore[union-attr]
-            raise ValueError("it has several pages; extract them into files of their own first")
+            raise SeveralPicturesError
         if page.dtype is None or page.dtype in (np.uint8, bool):
             return None
         if page.dtype not in (np.uint16, np.float32) or page.bitspersample not in (16, 32):

@@ -37,6 +37,7 @@ def encode_photo(photo: Photo, style: OutputStyle, *, name: str) -> bytes:
     photo = replace(photo, format=style.format or photo.format)
     if style.strip_metadata:
         photo = replace(photo, metadata=_colours_alone(photo.metadata))
+    photo = replace(photo, metadata=_sized(photo))
     if is_grey_profile(photo.metadata.icc) and not _written_grey(photo):
         photo = replace(photo, metadata=replace(photo.metadata, icc=b""))
     check_writable(photo, style, name=name)
@@ -72,6 +73,12 @@ def check_writable(photo: Photo, style: OutputStyle, *, scale: int = 1, name: st
 def _colours_alone(metadata: Metadata) -> Metadata:
     """Without what describes the photograph; what the colours are stays, or they would be others."""
     return Metadata(icc=metadata.icc, chunks=tuple(c for c in metadata.chunks if c[0] in png.COLOUR_CHUNKS))
+
+
+def _sized(photo: Photo) -> Metadata:
+    """With the size that the picture has now: it may have been turned or enlarged."""
+    metadata, size = photo.metadata, (photo.width, photo.height)
+    return replace(metadata, exif=exif.sized(metadata.exif, *size), xmp=exif.sized_xmp(metadata.xmp, *size))
 
 
 def is_grey_profile(icc: bytes) -> bool:
