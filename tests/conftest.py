@@ -1,5 +1,8 @@
 """Fixtures: tiny checkpoints, and pictures made from a seed."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +39,15 @@ def save_picture(path: Path, pixels: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
     return path
+
+
+def run_twice(*program: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What two processes that share the work of one Python program return and print."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.run(
+        [sys.executable, *launcher, *program], capture_output=True, text=True, env=environment, check=False
+    )
 
 
 @pytest.fixture

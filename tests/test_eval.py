@@ -2,9 +2,6 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +17,7 @@ from hfpie_cli.evaluation.baselines import enlarge_bicubic, noise_sigma
 from hfpie_cli.evaluation.score import Method, Scores, Scoring, at_once, input_method, score
 from hfpie_cli.evaluation.scoreboard import make_board, records
 
-from .conftest import save_picture, smooth_picture
+from .conftest import run_twice, save_picture, smooth_picture
 
 
 @pytest.fixture(autouse=True)
@@ -36,15 +33,6 @@ def arguments(set5, identity):
 
 def run(*arguments):
     return CliRunner().invoke(app, [*map(str, arguments)])
-
-
-def run_twice(*program):
-    """What two processes that share the work of one Python program return and print."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, *launcher, *program], capture_output=True, text=True, env=environment, check=False
-    )
 
 
 def test_bicubic_enlarges_pairs(set5):

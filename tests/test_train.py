@@ -26,6 +26,8 @@ from hfpie_cli.training.optim import orthogonalise
 from hfpie_cli.training.run import setup
 from hfpie_cli.weights.checkpoint import load_checkpoint
 
+from .conftest import run_twice
+
 CPU = Device(torch.device("cpu"), "fp32")
 CONFIG = TrainConfig(
     task="denoise",
@@ -171,12 +173,8 @@ def test_two_processes_train_as_one(photos, data, tmp_path):
     config = changed(steps=12, validate_every=4, optimizer="adam", rate=2e-3)
     alone = train(config, tmp_path / "alone", data)
     write_config(config, tmp_path / "tiny.toml")
-    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-backend", "c10d"]
-    launcher += ["--rdzv-endpoint", "127.0.0.1:0"]
     arguments = command(photos, tmp_path / "tiny.toml", "--out", tmp_path / "both", "--device", "cpu")
-    done = subprocess.run(
-        [sys.executable, *launcher, *arguments], env=environment(tmp_path), capture_output=True, text=True, check=False
-    )
+    done = run_twice(*arguments, XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     both = setup(config, tmp_path / "both", CPU)
     for name, weight in alone.network.state_dict().items():
