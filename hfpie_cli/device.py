@@ -43,11 +43,15 @@ class Device:
             torch.cuda.empty_cache()
 
 
-def choose_device(name: str = "auto", precision: str = "auto", *, has: Callable[[str], bool] | None = None) -> Device:
+def choose_device(
+    name: str = "auto", precision: str = "auto", *, residual: bool = False, has: Callable[[str], bool] | None = None
+) -> Device:
     """The device that `auto`, `cpu`, `cuda`, `cuda:N` or `mps` names; `auto` is the fastest that there is.
 
-    precision `auto` is fp16 on CUDA and fp32 elsewhere. `has` tells whether a kind of device is there (for tests).
-    Raises UsageError for a device that is not there or a precision that it cannot do.
+    precision `auto` is fp16 on CUDA and fp32 elsewhere, but bf16 on a CPU that multiplies it if the network is
+    `residual`: it adds to its input, which stays at fp32, so that bf16's 8 bits are those of a small number. `has`
+    tells whether a kind of device is there (for tests). Raises UsageError for a device that is not there or a precision
+    that it cannot do.
     """
     has = has or _has
     if name == "auto":
@@ -59,7 +63,8 @@ def choose_device(name: str = "auto", precision: str = "auto", *, has: Callable[
     if not has(name):
         raise UsageError(f"the device {name} is not there", "use --device auto, or --device cpu")
     if precision == "auto":
-        precision = "fp16" if chosen.type == "cuda" else "fp32"
+        fast = residual and chosen.type == "cpu" and cpu_multiplies_bf16()
+        precision = "fp16" if chosen.type == "cuda" else "bf16" if fast else "fp32"
     if precision not in PRECISIONS:
         raise UsageError(f"no precision {precision!r}", f"use auto, {', '.join(PRECISIONS)}")
     if precision == "fp16" and chosen.type == "cpu":
@@ -68,16 +73,12 @@ def choose_device(name: str = "auto", precision: str = "auto", *, has: Callable[
 
 
 def choose_training_device(name: str = "auto", precision: str = "auto") -> Device:
-    """The same for training, where precision `auto` is bf16 if the device multiplies its matrices fast, else fp32."""
-    device = choose_device(name, "fp32" if precision == "auto" else precision)
-    if precision != "auto":
-        return device
-    fast = (
-        torch.cuda.is_bf16_supported(including_emulation=False)
-        if device.torch_device.type == "cuda"
-        else cpu_multiplies_bf16()
-    )
-    return Device(device.torch_device, "bf16" if fast and device.torch_device.type != "mps" else "fp32")
+    """The same for training, where precision `auto` is bf16 on CUDA too if it multiplies it, else fp32."""
+    device = choose_device(name, precision, residual=True)
+    if precision == "auto" and device.torch_device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Device(device.torch_device, "bf16" if fast else "fp32")
+    return device
 
 
 def use_cuda_device(number: int) -> None:

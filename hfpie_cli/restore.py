@@ -97,11 +97,13 @@ class Restorer:
         found = weights if isinstance(weights, Weights) else resolve(str(weights))
         defaults = {"tile": found.tile, "overlap": found.overlap}
         options = defaults | {key: value for key, value in options.items() if value is not None}
-        network = load_checkpoint(found.path).network() if is_ours(found.path) else load_foreign(found.path)
+        ours = is_ours(found.path)
+        network = load_checkpoint(found.path).network() if ours else load_foreign(found.path)
         if not isinstance(network, Network | ForeignNetwork):
             raise UnavailableError(f"{found.name}: not a network that restores photographs")
         scale, stride = network.config.scale, network.config.stride
-        return cls(network, scale=scale, stride=stride, device=choose_device(device, precision), **options)
+        chosen = choose_device(device, precision, residual=ours)
+        return cls(network, scale=scale, stride=stride, device=chosen, **options)
 
     def __call__(self, source: str | Path | Pixels) -> Pixels:
         """Restore a file or an array, (h, w) or (h, w, 1 or 3) RGB: the same comes back, larger where that is the task.

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from hfpie_cli import HfpieError, Restorer
-from hfpie_cli.device import Device, choose_device, cpu_multiplies_bf16, tiles_at_once
+from hfpie_cli.device import Device, choose_device, choose_training_device, cpu_multiplies_bf16, tiles_at_once
 from hfpie_cli.errors import UsageError
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import enlarge, sample_parts
@@ -169,10 +169,14 @@ def test_devices_are_named_and_checked():
 
 
 @pytest.mark.parametrize(("flags", "fast"), [("avx2 amx_bf16", True), ("avx512_bf16", True), ("avx512f avx2", False)])
-def test_training_takes_bfloat16_where_the_processor_multiplies_it(tmp_path, flags, fast):
+def test_bfloat16_is_taken_where_the_processor_multiplies_it(tmp_path, monkeypatch, flags, fast):
     (tmp_path / "cpuinfo").write_text(f"flags : fpu {flags}\n")
     assert cpu_multiplies_bf16(tmp_path / "cpuinfo") is fast
     assert not cpu_multiplies_bf16(tmp_path / "nowhere")
+    monkeypatch.setattr("hfpie_cli.device.cpu_multiplies_bf16", lambda: fast)
+    assert choose_device("cpu", residual=True).precision == choose_training_device("cpu").precision
+    assert choose_device("cpu", residual=True).precision == ("bf16" if fast else "fp32")
+    assert choose_device("cpu").precision == choose_device("cpu", "fp32", residual=True).precision == "fp32"
 
 
 def test_arrays_that_are_no_photographs_are_refused():
