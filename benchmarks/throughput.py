@@ -45,7 +45,7 @@ def of_training(config: TrainConfig, device: Device, data: TrainingSet) -> float
     with tempfile.TemporaryDirectory() as folder:
         run = setup(config, Path(folder), device)
         with Stopwatch(Path(folder), Console(quiet=True), steps=config.steps, done=0) as log:
-            fit(run, data, log)
+            fit(run, *data.split(), log)
             return log.speed
 
 

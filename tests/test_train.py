@@ -52,7 +52,7 @@ def changed(**changes):
 def train(config, folder, data):
     run = setup(config, folder, CPU)
     with RunLog(folder, Console(quiet=True), steps=config.steps, done=run.step) as log:
-        fit(run, data, log)
+        fit(run, *data.split(), log)
     return run
 
 

@@ -159,7 +159,7 @@ def _train(options: TrainOptions, ranks: Ranks) -> int:
     with ranks.one_first():
         opener = Opener(config.task, config.scale, cache_folder() / "decoded", console.say)
         data = opener.training_set(options.data, options.degraded, options.clean)
-    data.split()  # too few pictures are told before a run is begun
+    training, held_out = data.split()  # too few pictures are told before a run is begun
     config = replace(_for_data(config, data, console), precision=device.precision)
     console.say(
         f"training {options.purpose} by the recipe {recipe} on {data}, {device.name}, run folder {options.folder}"
@@ -173,7 +173,7 @@ def _train(options: TrainOptions, ranks: Ranks) -> int:
         console.say(f"{folder}: all its {config.steps} steps are done; --steps N goes further")
         return ExitCode.OK
     with RunLog(folder, console, steps=config.steps, done=run.step) as log:
-        fit(run, data, log)
+        fit(run, training, held_out, log)
     console.say(f"done: {folder / 'best.safetensors'}")
     return ExitCode.OK
 

@@ -50,13 +50,12 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
         return self.sampler.batch(step, self.ranks.share(range(batch)), crop)
 
 
-def fit(run: Run, data: TrainingSet, log: RunLog) -> None:
+def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> None:
     """Train to the configured number of steps, validating and saving on the way.
 
     Raises HfpieError when the loss is not finite. Interrupted (SIGINT, SIGTERM), it ends the step, saves, and raises
     KeyboardInterrupt.
     """
-    training, held_out = data.split()
     pace = Pace(run)
     with Interruption() as interruption:
         for degraded, clean in _batches(run, training):
