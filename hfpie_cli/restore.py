@@ -22,7 +22,7 @@ from .device import Device, choose_device, tiles_at_once
 from .errors import HfpieError, UnavailableError, UsageError
 from .models.network import Network
 from .models.pooling import MeasuringPool, RecalledPool
-from .photos.photo import FULL_SCALE, Photo, Pixels
+from .photos.photo import FULL_SCALE, Photo, Pixels, check_pixels
 from .photos.reader import read_photo
 from .tensors import as_hwc, fill_rows, to_tensor
 from .tiling import plan_tiles, process_tiles
@@ -227,9 +227,7 @@ def _check_array(pixels: Pixels) -> None:
     if not shaped or not pixels.size or pixels.dtype.name not in FULL_SCALE:
         message = f"an array of shape {pixels.shape} and type {pixels.dtype} is no photograph"
         raise HfpieError(message, "give (h, w), (h, w, 1) or (h, w, 3) of uint8, uint16 or float32")
-    if pixels.dtype == np.float32 and not abs(pixels.mean()) <= 1:
-        message = f"float pixels of a mean of {pixels.mean():.4g}, where full scale is 1"
-        raise HfpieError(message, "divide them by their full scale")
+    check_pixels(pixels, "the array")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from hfpie_cli import Restorer
 from hfpie_cli.errors import HfpieError
@@ -219,7 +219,7 @@ def test_xmp_and_exif_texts_survive():
     xmp = b'<x:xmpmeta><a tiff:Orientation="6"/><tiff:Orientation>8</tiff:Orientation></x:xmpmeta>'
     directory = Image.Exif()
     directory[315] = "Jörg"
-    metadata = Metadata(xmp=exif.upright_xmp(xmp), exif=exif.strip_prefix(directory.tobytes()))
+    metadata = Metadata(xmp=exif.upright_xmp(xmp, 6), exif=exif.strip_prefix(directory.tobytes()))
     photo = Photo(np.zeros((2, 3, 3), np.uint8), metadata=metadata)
     for form in ("PNG", "TIFF"):
         again = read_photo(encode_photo(photo, OutputStyle(form), name="memory"))
@@ -334,6 +334,51 @@ def test_the_size_that_the_metadata_tell_is_the_picture_s(rng, form, turn):
     width, height = str(large.width).encode(), str(large.height).encode()
     assert b"exif:PixelXDimension=\"%s\" tiff:ImageLength='%s'" % (width, height) in kept.xmp
     assert b"<tiff:ImageWidth>%s</tiff:ImageWidth>" % width in kept.xmp
+
+
+@pytest.mark.parametrize(("scale", "word"), [(255, "of 1.*, where white is 1"), (np.nan, "not finite")])
+def test_floats_of_another_scale_are_refused(tmp_path, rng, scale, word):
+    path = tmp_path / "float.tif"
+    tifffile.imwrite(path, samples(rng, np.float32, 3) * np.float32(scale), photometric="rgb")
+    with pytest.raises(HfpieError, match=f"float.tif: .*{word}"):
+        read_photo(path)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}, {"quality": 1}])
+def test_what_is_appended_to_a_jpeg_is_noticed(rng, options):
+    data = saved(Image.fromarray(samples(rng, np.uint8, 3, (60, 90))), "JPEG", comment=b"\xff\xd9 no end", **options)
+    assert read_photo(data).others == read_photo(data + b"\0\0\r\n").others == 0
+    assert read_photo(data + b"\0ftypmp42 a video").others == 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_previews_of_a_tiff_are_noticed(rng, dtype):
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        file.write(samples(rng, dtype, 3), photometric="rgb")
+        file.write(samples(rng, np.uint8, 3), photometric="rgb", subfiletype=1)
+    assert read_photo(buffer.getvalue()).others == 1
+
+
+@pytest.mark.parametrize("kind", ["exif", "APP1"])
+def test_profiles_of_a_png_as_imagemagick_writes_them_are_read(rng, kind):
+    profile = exif.PREFIX + exif_block()
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text(f"Raw profile type {kind}", f"\n{kind}\n{len(profile):8}\n{profile.hex()}\n", zip=True)
+    texts.add_text("Raw profile type xmp", f"\nxmp\n{5:8}\n{b'<xmp>'.hex()}\n")
+    metadata = read_photo(saved(Image.fromarray(samples(rng, np.uint8, 3)), "PNG", pnginfo=texts)).metadata
+    assert (metadata.exif, metadata.xmp) == (exif_block(), b"<xmp>")
+
+
+def test_an_orientation_that_xmp_alone_tells_stays_with_pixels_that_are_not_turned(rng):
+    xmp = b'<x:xmpmeta tiff:Orientation="6"/>'
+    photo = read_photo(saved(Image.fromarray(samples(rng, np.uint8, 3, (20, 30))), "JPEG", xmp=xmp))
+    assert (photo.width, photo.metadata.xmp) == (30, xmp)
+
+
+def test_a_header_of_many_blanks_is_refused_at_once():
+    with pytest.raises(HfpieError, match="broken"):
+        read_photo(b"P5" + b" " * 900 + b"x")
 
 
 def test_a_16_bit_ppm_of_another_top_is_scaled():

@@ -194,7 +194,7 @@ def _restore_file(
     style = replace(options.style(), format=job.format or photo.format)
     check_writable(photo, style, scale=restorer.out_scale, name=job.name)
     if photo.others and options.in_place:
-        message = f"{job.name}: --in-place would lose what else it holds (a preview, a gain map: {photo.others})"
+        message = f"{job.name}: --in-place would lose what else it holds (a preview, a gain map, a video)"
         raise HfpieError(message, "leave --in-place out")
     progress.start(job.name, photo.width * photo.height / 1e6)
     outcome = restorer.restore(photo, progress.tiles)

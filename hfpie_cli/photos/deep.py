@@ -19,17 +19,21 @@ from .photo import Photo
 
 DeepPixels = NDArray[Any]  # of uint16 or float32
 
-PPM_HEADER = re.compile(rb"P([2356])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)\s")
+PPM_HEADER = re.compile(rb"P([2356])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
 ENCODE_ERRORS = cv2.error
 
 
 @dataclass(frozen=True)
 class DeepKind:
-    """What `probe` found: a format of more than 8 bits and its size. start, top: of a PPM's samples."""
+    """What `probe` found: a format of more than 8 bits and its size. others: pages that are previews.
+
+    start, top: of a PPM's samples.
+    """
 
     format: str
     width: int
     height: int
+    others: int = 0
     start: int = 0
     top: int = 65535
 
@@ -40,13 +44,13 @@ def probe(data: bytes) -> DeepKind | None:
         width, height = struct.unpack(">II", data[16:24])
         return DeepKind("PNG", width, height)
     if data[:4] in tiff.SIGNATURES:
-        size = tiff.probe(data)
-        return DeepKind("TIFF", *size) if size else None
+        found = tiff.probe(data)
+        return DeepKind("TIFF", *found) if found else None
     header = PPM_HEADER.match(data[:1000])
     if header and int(header[4]) > 255 and header[1] in b"23":
         raise ValueError("PPM files of 16 bits are read if binary, not as text")
     if header and int(header[4]) > 255:
-        return DeepKind("PPM", int(header[2]), int(header[3]), header.end(), int(header[4]))
+        return DeepKind("PPM", int(header[2]), int(header[3]), 0, header.end(), int(header[4]))
     return None
 
 

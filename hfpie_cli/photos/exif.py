@@ -111,9 +111,9 @@ def parse(block: bytes) -> Image.Exif:
     return exif
 
 
-def upright_xmp(xmp: bytes) -> bytes:
-    """The same XMP packet with its orientation set to 1."""
-    return _set_in_xmp(xmp, "tiff:Orientation", 1)
+def upright_xmp(xmp: bytes, turn: int) -> bytes:
+    """The same XMP packet; its orientation is set to 1 if EXIF's `turn` is another, for then the pixels are turned."""
+    return xmp if turn == 1 else _set_in_xmp(xmp, "tiff:Orientation", 1)
 
 
 def sized_xmp(xmp: bytes, width: int, height: int) -> bytes:

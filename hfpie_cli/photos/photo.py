@@ -8,8 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import HfpieError
+
 Pixels = NDArray[Any]  # of uint8, uint16 or float32; full scale is 255, 65535 or 1.0
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+
+
+def check_pixels(pixels: Pixels, name: str) -> None:
+    """Raise HfpieError if float pixels are no numbers, or of another full scale than 1; `name` says whose they are."""
+    if pixels.dtype != np.float32:
+        return
+    mean = float(np.abs(pixels).mean())
+    if not np.isfinite(mean):
+        raise HfpieError(f"{name}: some of its pixels are not finite numbers", "replace them by numbers from 0 to 1")
+    if mean > 1:
+        message = f"{name}: float pixels of {mean:.4g} on average, where white is 1"
+        raise HfpieError(message, "divide them by their white")
 
 
 def to_8bit(pixels: Pixels) -> NDArray[np.uint8]:
@@ -50,7 +64,8 @@ class Metadata:
 class Photo:
     """A photograph. pixels: (h, w, 1) grey or (h, w, 3) RGB in the file's own type (uint8, uint16, float32).
 
-    alpha: (h, w) of the same type, or None. format: a key of FORMATS. others: pictures of its file that it leaves out.
+    alpha: (h, w) of the same type, or None. format: a key of FORMATS. others: how much else its file has: previews,
+    a video.
     """
 
     pixels: Pixels

@@ -17,6 +17,15 @@ READ_ELSEWHERE = (XMP_KEYWORD, b"Raw profile type exif", b"Raw profile type APP1
 INCHES_PER_METRE = 1 / 0.0254
 
 
+def raw_profile(text: object) -> bytes:
+    """What a text chunk "Raw profile type ..." holds, as ImageMagick writes it: name, length, hex digits."""
+    lines = str(text or "").strip().split("\n")[2:]
+    try:
+        return bytes.fromhex("".join(lines))
+    except ValueError:
+        return b""
+
+
 def kept_chunks(file: bytes) -> tuple[tuple[bytes, bytes], ...]:
     """(name, body) of the chunks of a PNG file that go with the pixels as they are."""
     return tuple(

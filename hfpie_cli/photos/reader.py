@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import HfpieError
-from . import deep, exif, png
+from . import deep, exif, jpeg, png
 from .formats import FORMATS, RESOURCES_PREFIX
-from .photo import Metadata, Photo, Pixels, SeveralPicturesError
+from .photo import Metadata, Photo, Pixels, SeveralPicturesError, check_pixels
 
 MAX_PIXELS = 400_000_000  # larger than any camera's; guards against files made to fill the memory
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, for every kind of file alike
@@ -56,8 +56,7 @@ def _decode(data: bytes, name: str) -> Photo:
     if kind is not None:
         _check_size(name, kind.width, kind.height)
         pixels = deep.decode(data, kind)
-        if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
-            raise ValueError("some of its pixels are not finite numbers")
+        check_pixels(pixels, name)
         if kind.format == "TIFF":
             turn, metadata = _tiff_metadata(exif.parse(data))
         else:
@@ -65,7 +64,7 @@ def _decode(data: bytes, name: str) -> Photo:
                 image.load()  # OpenCV passes over a truncated end, Pillow does not
                 turn, metadata = _metadata(image, data)
                 pixels = _with_transparent_grey(pixels, image)
-        return _upright(_split(pixels, metadata, kind.format), turn)
+        return replace(_upright(_split(pixels, metadata, kind.format), turn), others=kind.others)
     with Image.open(io.BytesIO(data)) as image:
         form = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with a preview or a depth map
         if form not in FORMATS:
@@ -77,6 +76,7 @@ def _decode(data: bytes, name: str) -> Photo:
         image.load()
         turn, metadata = _tiff_metadata(image.getexif()) if form == "TIFF" else _metadata(image, data)
         plain, metadata = _to_plain_mode(image, metadata)
+        others = max(others, jpeg.has_tail(data)) if form == "JPEG" else others
         return replace(_upright(_split(np.array(plain), metadata, form), turn), others=others)
 
 
@@ -89,16 +89,16 @@ def _check_size(name: str, width: int, height: int) -> None:
 def _metadata(image: Image.Image, data: bytes) -> tuple[int, Metadata]:
     """The EXIF orientation and the metadata of an opened file of any kind but TIFF."""
     info = image.info
-    block = info.get("exif") or (image.getexif().tobytes() if "Raw profile type exif" in info else b"")
-    block = exif.strip_prefix(block)
+    raw = {kind: png.raw_profile(info.get(f"Raw profile type {kind}")) for kind in ("exif", "APP1", "xmp")}
+    block = exif.strip_prefix(info.get("exif") or raw["exif"] or raw["APP1"])
     block = block if block[:2] in (b"II", b"MM") else b""
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or raw["xmp"]
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
     markers = [body for name, body in getattr(image, "applist", []) if name == "APP13"]
     metadata = Metadata(
         info.get("icc_profile") or b"",
         exif.upright(block),
-        exif.upright_xmp(xmp),
+        exif.upright_xmp(xmp, exif.orientation(block)),
         _sane_dpi(info.get("dpi")),
         b"".join(body.removeprefix(RESOURCES_PREFIX) for body in markers if body.startswith(RESOURCES_PREFIX)),
         info.get("comment", b"") if image.format in {"JPEG", "MPO"} else b"",
@@ -109,7 +109,7 @@ def _metadata(image: Image.Image, data: bytes) -> tuple[int, Metadata]:
 
 def _tiff_metadata(directory: Image.Exif) -> tuple[int, Metadata]:
     """The same for TIFF, whose directory mixes the photograph's description with the file's layout."""
-    turn = directory.get(exif.ORIENTATION, 1)
+    turn = turn if (turn := directory.get(exif.ORIENTATION, 1)) in range(1, 9) else 1
     xmp = directory.get(700, b"")
     unit = {2: 1.0, 3: 2.54}.get(directory.get(296, 2))
     across, down = directory.get(282), directory.get(283)
@@ -117,11 +117,11 @@ def _tiff_metadata(directory: Image.Exif) -> tuple[int, Metadata]:
     metadata = Metadata(
         bytes(directory.get(34675, b"")),
         exif.from_tiff(directory),
-        exif.upright_xmp(xmp.encode() if isinstance(xmp, str) else bytes(xmp)),
+        exif.upright_xmp(xmp.encode() if isinstance(xmp, str) else bytes(xmp), turn),
         _sane_dpi(dpi),
         resources if isinstance(resources := directory.get(34377), bytes) else b"",
     )
-    return turn if turn in range(1, 9) else 1, metadata
+    return turn, metadata
 
 
 def _sane_dpi(dpi: tuple[float, float] | None) -> tuple[float, float] | None:

@@ -28,8 +28,8 @@ COLOURS = {WHITE_IS_ZERO: 1, 1: 1, 2: 3}  # samples of each photometric interpre
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def probe(data: bytes) -> tuple[int, int] | None:
-    """Width and height of a TIFF file whose samples have more than 8 bits; None for one that Pillow reads.
+def probe(data: bytes) -> tuple[int, int, int] | None:
+    """Width, height and number of previews of a TIFF file of more than 8 bits a sample; None for one for Pillow.
 
     Raises ValueError for samples that no one reads, SeveralPicturesError for several pages (a preview page is none).
     """
@@ -46,7 +46,7 @@ def probe(data: bytes) -> tuple[int, int] | None:
             raise ValueError(f"deep TIFF files are read if grey or RGB, not {page.samplesperpixel} samples a pixel")
         if file.is_bigtiff:
             raise ValueError("deep BigTIFF files are not read")
-        return page.imagewidth, page.imagelength
+        return page.imagewidth, page.imagelength, len(file.pages) - 1
 
 
 def decode(data: bytes) -> NDArray[Any]:
