@@ -12,17 +12,23 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Where hfpie keeps what it can make or fetch again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hfpie"
+    """Where hfpie keeps what it can make or fetch again; for a user without a home, where temporary files go."""
+    try:
+        caches = Path.home() / ".cache"
+    except RuntimeError:
+        caches = Path(tempfile.gettempdir())
+    return Path(os.environ.get("XDG_CACHE_HOME") or caches) / "hfpie"
 
 
 @contextmanager
 def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """A temporary path beside `path`, with its suffix; renamed onto it if the block ends well, else removed.
 
-    The file is flushed to the disk before the rename. It gets the permissions of the file that it replaces, or of an
-    ordinary new file. Without `overwrite`, raises FileExistsError if `path` has come to exist in the meantime.
+    Where `path` is a link, what it links to is replaced. The file is flushed to the disk before the rename. It gets the
+    permissions of the file that it replaces, or of an ordinary new file. OSErrors name `path`, not the temporary one.
+    Without `overwrite`, raises FileExistsError if `path` has come to exist in the meantime.
     """
+    path = path.resolve()
     handle, name = tempfile.mkstemp(prefix=".hfpie-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
@@ -36,6 +42,10 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
             temporary.replace(path)
         else:
             _rename_to_free(temporary, path)
+    except OSError as error:
+        if error.errno and error.filename in (None, name):
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

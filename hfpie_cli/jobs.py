@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import HfpieError, UsageError
-from .photos.formats import FORMATS, SUFFIXES, format_named, is_photo
+from .photos.formats import FORMATS, SUFFIXES, format_named, is_hidden, is_photo
 from .tasks import TASKS
 
 STREAM = "-"  # standard input or output
@@ -178,7 +178,7 @@ def _look_into(folder: Path, naming: Naming) -> Contents:
         output = None  # not a folder within this one
     photos, outputs, folders = [], 0, 0
     for path in sorted(_walk(folder, naming.recursive)):
-        if path.name.startswith(".") or (output and path.resolve().is_relative_to(output)):
+        if is_hidden(path) or (output and path.resolve().is_relative_to(output)):
             continue
         if path.is_dir():
             folders += 1
@@ -194,13 +194,19 @@ def _look_into(folder: Path, naming: Naming) -> Contents:
 
 
 def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    """Files and folders in the folder, or all files in it and below."""
+    """Files and folders in the folder; or all files in it and below, and links to folders, which are not followed."""
     if not recursive:
         yield from folder.iterdir()
         return
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_raise):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent) / name for name in files)
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        yield from (Path(parent, name) for name in (*files, *links))
+
+
+def _raise(error: OSError) -> None:
+    """A folder that cannot be read is no empty one."""
+    raise error
 
 
 def _is_earlier_output(path: Path, naming: Naming) -> bool:
@@ -229,6 +235,8 @@ def _check_targets(jobs: Sequence[Job], naming: Naming) -> None:
         if place in sources and not naming.in_place:
             hint = "name another --output, or say --in-place to replace it"
             raise UsageError(f"{job.target}: would be written onto an input", hint)
+        if job.target.exists() and not job.target.is_file() and not job.target.is_dir():
+            raise UsageError(f"{job.target}: is not an ordinary file", "name another --output")
         if job.target.is_dir():
             raise UsageError(f"{job.target}: is a folder", "name a file with --output, or end the folder's name with /")
         if os.path.lexists(job.target) and not (naming.overwrite or naming.in_place or naming.skip_existing):

@@ -171,6 +171,28 @@ def test_two_folders_are_a_benchmark(tmp_path):
         open_folders(tmp_path / "soft", tmp_path / "sharp", None)
 
 
+def test_two_files_of_one_name_are_no_pair(tmp_path):
+    for name in ("small/0801x4.png", "large/0801.png", "large/.0802.png", "large/.thumbs/0803.png"):
+        save_picture(tmp_path / name, np.zeros((8, 6, 3) if "small" in name else (32, 24, 3), np.uint8))
+    assert len(open_folders(tmp_path / "small", tmp_path / "large", "sr").cases) == 1  # hidden files are no pictures
+    save_picture(tmp_path / "small/0801.png", np.zeros((8, 6, 3), np.uint8))
+    with pytest.raises(UnavailableError, match=r"0801x4.png: has the name of .*0801.png"):
+        open_folders(tmp_path / "small", tmp_path / "large", "sr")
+    (tmp_path / "small/0801.png").unlink()
+    save_picture(tmp_path / "large/0801.jpg", np.zeros((32, 24, 3), np.uint8))
+    with pytest.raises(UnavailableError, match=r"0801.png: has the name of .*0801.jpg"):
+        open_folders(tmp_path / "small", tmp_path / "large", "sr")
+
+
+def test_what_cannot_be_scored_is_named(set5, tmp_path):
+    with pytest.raises(UsageError, match="bicubic-x4 makes nothing to denoise"):
+        open_benchmark(str(set5), set5.parent, "denoise", "bicubic-x4")
+    for side in (3, 8):
+        save_picture(set5 / "0.png", np.zeros((side, side, 3), np.uint8))
+        with pytest.raises(HfpieError, match=r"0.png: .* pixels to be scored"):
+            open_benchmark(str(set5), set5.parent, "sr").cases[0].open()
+
+
 def test_reduced_pictures_may_say_so_in_their_names(tmp_path):
     save_picture(tmp_path / "small/0801x4.png", np.zeros((8, 6, 3), np.uint8))
     save_picture(tmp_path / "large/0801.png", np.zeros((35, 26, 3), np.uint8))

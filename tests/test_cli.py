@@ -372,6 +372,55 @@ def test_folders_that_are_not_entered_are_counted(hfpie, tmp_path):
     assert "not entered" not in hfpie("denoise", "scans", "-r", "-o", "all/").stderr
 
 
+def test_links_to_folders_are_counted_and_locked_folders_told(hfpie, tmp_path, monkeypatch):
+    save(tmp_path / "in/photo.png")
+    save(tmp_path / "elsewhere/other.png")
+    (tmp_path / "in/link").symlink_to(tmp_path / "elsewhere")
+    assert "not entered: 1; they are links" in hfpie("denoise", "in", "-r", "-o", "out/").stderr
+
+    def locked(folder, onerror):
+        onerror(PermissionError(13, "Permission denied", f"{folder}/locked"))
+        return iter(())
+
+    monkeypatch.setattr("hfpie_cli.jobs.os.walk", locked)
+    result = hfpie("denoise", "in", "-r", "-o", "again/")
+    assert result.exit_code == 1
+    assert "in/locked" in result.stderr
+
+
+def test_what_is_no_ordinary_file_is_not_replaced(hfpie, tmp_path):
+    save(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    result = hfpie("denoise", "a.png", "-o", "pipe.png", "--overwrite")
+    assert result.exit_code == 2
+    assert "pipe.png: is not an ordinary file" in result.stderr
+    save(tmp_path / "kept/b.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "kept/b.png")
+    assert hfpie("denoise", "a.png", "-o", "b.png", "--overwrite").exit_code == 0
+    assert (tmp_path / "b.png").is_symlink()
+    assert np.array_equal(load(tmp_path / "kept/b.png"), PICTURE)
+
+
+def test_gan_and_weights_exclude_each_other(hfpie, tmp_path):
+    save(tmp_path / "a.png")
+    result = hfpie("sr", "--gan", "a.png", "--weights", "compact.sr-x4")
+    assert result.exit_code == 2
+    assert "both choose the weights" in result.stderr
+
+
+def test_a_full_disk_is_told_as_such(hfpie, tmp_path, monkeypatch):
+    save(tmp_path / "a.png")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("hfpie_cli.files.os.fsync", full)
+    result = hfpie("denoise", "a.png")
+    assert result.exit_code == 1
+    assert "a_denoised.png: cannot be written (No space left on device)" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
 def test_a_missing_input_is_told_before_the_network_is_loaded(hfpie, monkeypatch):
     monkeypatch.setattr("hfpie_cli.commands.restore._load", None)
     result = hfpie("denoise", "nowhere/")

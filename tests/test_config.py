@@ -63,6 +63,10 @@ def test_settings_override_a_recipe(tmp_path):
         ("steps.x=5", "must be a table"),
         ("network.width=0", "width must be"),
         ("finish.share=0.5", "finish.batch must be positive"),
+        ("finish.share=-0.5", "finish.share must be 0 to 1"),
+        ("degradation.awgn-25=nan", "must be a positive number"),
+        ("losses.pixel=nan", "pixel must be a number"),
+        ("rate=inf", "rate must be a number"),
         ("steps", "write KEY=VALUE"),
     ],
 )

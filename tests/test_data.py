@@ -1,6 +1,7 @@
 """Training data: degradations against closed forms, stores, pairs, reproducible crops."""
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -225,3 +226,14 @@ def test_whole_scenes_are_held_out(tmp_path):
     assert {f"{name[:-4]}.jpg" for name in held.paired.names} == chosen
     assert not set(training.paired.names) & set(held.paired.names)
     assert held.degraded.names == held.paired.names
+
+
+def test_nothing_held_out_is_trained_on_as_the_other_side_of_a_pair(tmp_path):
+    names = [f"s{scene}/{frame}" for scene in range(8) for frame in range(3)]
+    degraded, clean = make_pairs(tmp_path, names, 1)
+    whole = replace(opener_in(tmp_path).training_set(None, degraded, clean))
+    training, held = replace(whole, photos=whole.paired).split()
+    trained = {*training.photos.names, *training.paired.names}
+    assert held.photos.names
+    assert held.paired.names
+    assert not trained & {*held.photos.names, *held.paired.names}

@@ -17,7 +17,7 @@ from hfpie_cli.evaluation.baselines import enlarge_bicubic, noise_sigma
 from hfpie_cli.evaluation.score import Method, Scores, Scoring, at_once, input_method, score
 from hfpie_cli.evaluation.scoreboard import make_board, records
 
-from .conftest import run_twice, save_picture, smooth_picture
+from .conftest import make_checkpoint, run_twice, save_picture, smooth_picture
 
 
 @pytest.fixture(autouse=True)
@@ -178,6 +178,35 @@ def test_saved_pictures_replace_nothing_unasked(arguments, tmp_path):
     assert kept.read_bytes() == b"mine"
     assert run(*arguments, "--save-images", tmp_path / "out", "--overwrite").exit_code == 0
     assert kept.read_bytes() != b"mine"
+
+
+def test_pictures_of_other_weights_are_kept_apart(set5, tmp_path):
+    pictures = []
+    for seed in (0, 1):
+        weights = make_checkpoint(tmp_path / "mine.safetensors", seed=seed)
+        result = run(
+            "eval",
+            "--dataset",
+            set5,
+            "--task",
+            "denoise",
+            "--weights",
+            weights,
+            "--save-images",
+            tmp_path / "out",
+            "--resume",
+        )
+        assert result.exit_code == 0, result.stderr
+        pictures.append({path.parent.name for path in (tmp_path / "out").rglob("0.png") if "mine" in path.parent.name})
+    assert len(pictures[0]) == 1
+    assert len(pictures[1]) == 2
+
+
+def test_outputs_that_cannot_be_are_told_before_anything_is_scored(arguments, tmp_path):
+    for outputs, word in ((["--csv", tmp_path], "is a folder"), (["--csv", "x", "--report", "x"], "name two files")):
+        result = run(*arguments, *outputs, "--overwrite")
+        assert result.exit_code == 2
+        assert word in result.stderr
 
 
 def test_saved_pictures_never_replace_those_that_are_scored(tmp_path, identity):

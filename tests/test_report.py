@@ -40,6 +40,17 @@ def embedded(page, kind) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(address))))
 
 
+def test_it_tells_why_quoted_rows_stand_apart(tmp_path, monkeypatch, identity):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    save_picture(tmp_path / "DIV2K/DIV2K_valid_HR/0801.png", smooth_picture(0))
+    arguments = ["eval", "--dataset", "DIV2K", "--data-root", str(tmp_path), "--weights", str(identity)]
+    arguments += ["--task", "denoise", "--degradation", "awgn-10", "--report", str(tmp_path / "out.html")]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    page = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "1 were scored here, not the whole set" in page
+    assert "dB away from ours" not in page
+
+
 def test_it_tells_how_it_was_made(page, identity):
     assert re.search(r"hfpie eval --dataset \S+/set --task deblur --weights", page)
     assert sha256_of(identity) in page

@@ -277,6 +277,10 @@ def test_the_command_trains_and_resumes(photos, tmp_path, monkeypatch):
     assert more.exit_code == 0, more.stderr
     assert "step 4 " in more.stderr
     assert load_config(run / "config.toml").steps == 4
+    fewer = CliRunner().invoke(app, ["train", "--resume", str(run), "--steps", "3"])
+    assert fewer.exit_code == 2
+    assert "has done 4 steps already, more than 3" in fewer.stderr
+    assert load_config(run / "config.toml").steps == 4
     (photos / "another.png").write_bytes((photos / "1.png").read_bytes())
     assert "not those that the run was begun with" in invoke("--resume", run, "--steps", 5).stderr
 
@@ -290,6 +294,8 @@ def test_the_command_trains_and_resumes(photos, tmp_path, monkeypatch):
         (["--resume", "nowhere"], "holds no run"),
         (["--degraded", "noisy"], "--degraded and --clean go together"),
         (["--gan"], "name its weights with --init"),
+        (["--data", ".", "--set", "losses.adversarial=1.0"], "say --gan, and --init"),
+        (["--data", ".", "--gan", "--init", "compact.denoise", "--recipe", "compact-denoise"], "no adversarial loss"),
     ],
 )
 def test_options_that_do_not_go_together_are_named(arguments, told):

@@ -106,9 +106,13 @@ def _check(options: EvalOptions) -> None:
         raise UsageError("--degradation goes with --dataset", "leave it out")
     if options.table is not None and options.task:
         raise UsageError("a table says its task itself", "leave --task out")
+    if options.csv and options.csv == options.report:
+        raise UsageError(f"{options.csv}: for --csv and --report", "name two files")
     for path in filter(None, (options.csv, options.report)):
         if not path.parent.is_dir():
             raise UsageError(f"{path}: there is no folder {path.parent}", "make it first, or name another file")
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder", "name a file")
         if path.exists() and not options.overwrite:
             raise UsageError(f"{path}: exists already", "say --overwrite, or name another file")
 

@@ -80,9 +80,9 @@ def as_hfpie_error(error: Exception, name: str) -> HfpieError:
     if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # torch's words for the same
         hint = "a smaller --tile needs less, and so does a part of the photograph"
         return HfpieError(f"{name}: the machine's memory is too small", hint)
-    if isinstance(error, OSError) and error.filename:
+    if isinstance(error, OSError) and error.strerror:
         hint = "check that it is there, that you may read or write it, and that there is room"
-        return HfpieError(f"{error.filename}: {error.strerror}", hint)
+        return HfpieError(f"{error.filename or name or 'a file'}: {error.strerror}", hint)
     text = str(error).splitlines()[0] if str(error) else ""
     where = f"{name}: " if name else ""
     return HfpieError(f"{where}internal error: {type(error).__name__}: {text}", "--debug shows where")

@@ -100,11 +100,18 @@ def register(app: typer.Typer) -> None:
         app,
         "sr",
         EnlargeOptions,
-        lambda options: restore_files(TASKS["sr"], options, default_weights("sr", gan=options.gan), options.scale),
+        enlarge_files,
         summary="Enlarge photographs 2, 3 or 4 times.",
         examples="Examples: [bold]hfpie sr photo.png[/] | [bold]hfpie sr --gan -i frames/ -o out/[/] | "
         "[bold]hfpie sr small.jpg --scale 2 -o large.png[/]",
     )
+
+
+def enlarge_files(options: EnlargeOptions) -> int:
+    """The same for `sr`, whose default weights --gan chooses."""
+    if options.gan and options.weights:
+        raise UsageError("--gan and --weights both choose the weights", "leave one of them out")
+    return restore_files(TASKS["sr"], options, default_weights("sr", gan=options.gan), options.scale)
 
 
 def restore_files(task: Task, options: RestoreOptions, default: str, scale: int = 1) -> int:
@@ -123,7 +130,7 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
     jobs = [job for job in plan.jobs if not (options.skip_existing and job.target and job.target.exists())]
     if options.json and any(job.target is None for job in jobs):
         raise UsageError("--json and the picture would both go to standard output", "name a file with --output")
-    _tell_left_out(plan, len(plan.jobs) - len(jobs), console)
+    _tell_left_out(plan, len(plan.jobs) - len(jobs), options, console)
     restorer = _load(options, default, scale)
     make_folders(jobs)
     failures: list[HfpieError] = []
@@ -147,12 +154,13 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
     return ExitCode.OK
 
 
-def _tell_left_out(plan: Plan, skipped: int, console: Console) -> None:
+def _tell_left_out(plan: Plan, skipped: int, options: RestoreOptions, console: Console) -> None:
     """Nothing that a user may have meant is passed over without a word."""
     if skipped:
         console.say(f"{skipped} of {len(plan.jobs)} left as they are: their outputs exist")
     if plan.folders:
-        console.say(f"folders inside that were not entered: {plan.folders}; --recursive enters them")
+        hint = "they are links; name them too" if options.recursive else "--recursive enters them"
+        console.say(f"folders inside that were not entered: {plan.folders}; {hint}")
     if plan.outputs:
         console.say(f"files left out, with names of hfpie's outputs: {plan.outputs}; name such a file to restore it")
 

@@ -202,6 +202,10 @@ def _recipe(options: TrainOptions, ranks: Ranks) -> tuple[str, TrainConfig]:
     config = load_config(path, [*changes, *options.settings])
     if config.task != options.task:
         raise UsageError(f"{path}: a recipe for {config.task}", f"say --task {config.task}, or another recipe")
+    if config.losses.is_adversarial and not options.gan:
+        raise UsageError(f"{path}: trains adversarially, from weights that are trained", "say --gan, and --init")
+    if options.gan and not config.losses.is_adversarial:
+        raise UsageError(f"{path}: has no adversarial loss", "leave --gan out, or choose another recipe")
     if config.batch % ranks.count:
         message = f"a batch of {config.batch} crops cannot be shared by {ranks.count} processes"
         raise UsageError(message, f"choose a multiple of {ranks.count}: --batch")

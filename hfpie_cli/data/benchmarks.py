@@ -15,7 +15,7 @@ from ..photos.photo import Photo, to_8bit
 from ..photos.reader import read_photo
 from ..tasks import TASKS
 from .datasets import DataSet, Track, find, find_pairs, find_photos, pair_folders, table
-from .degradations import DEGRADATIONS
+from .degradations import DEGRADATIONS, scale_of
 from .degrade import SR_SCALE
 
 
@@ -56,7 +56,7 @@ class Benchmark:
     @property
     def border(self) -> int:
         """Pixels shaved from each side before scoring."""
-        return SR_SCALE if self.task == "sr" else 0
+        return _border(self.task)
 
     @property
     def is_whole(self) -> bool:
@@ -154,6 +154,8 @@ def _degraded_here(entry: DataSet, folder: Path, task: str, degradation: str | N
     if degradation not in DEGRADATIONS:
         names = [track.name for track in entry.tracks] + list(DEGRADATIONS)
         raise UsageError(f"no degradation {degradation!r}", f"there are {', '.join(names)}")
+    if scale_of(degradation) != (SR_SCALE if task == "sr" else 1):
+        raise UsageError(f"{degradation} makes nothing to {task}", "choose another --degradation, or another --task")
     if not entry.clean:
         raise UsageError(f"{entry.name} has no clean pictures to degrade", entry.about)
     try:
@@ -178,9 +180,21 @@ def _name(path: Path, folder: Path, pattern: str) -> str:
 def _degrade(path: Path, task: str, degradation: str, seed: int) -> Pair:
     pixels = _rgb(read_photo(path))
     height, width = (n // SR_SCALE * SR_SCALE if task == "sr" else n for n in pixels.shape[:2])
-    clean = pixels[:height, :width]
+    clean = _scorable(pixels[:height, :width], path, task)
     picture = clean.astype(np.float32) / np.float32(255)
     return Pair(Photo(DEGRADATIONS[degradation](picture, np.random.default_rng(seed))), clean)
+
+
+def _scorable(clean: NDArray[np.uint8], path: Path, task: str) -> NDArray[np.uint8]:
+    """The clean pixels, if any are left without the border."""
+    if min(clean.shape[:2]) <= 2 * _border(task):
+        message = f"{path}: {clean.shape[1]} x {clean.shape[0]} pixels to be scored, less than there is border"
+        raise HfpieError(message, "take the picture out of the folder")
+    return clean
+
+
+def _border(task: str) -> int:
+    return SR_SCALE if task == "sr" else 0
 
 
 def _read_pair(degraded: Path, clean: Path, task: str) -> Pair:
@@ -192,7 +206,7 @@ def _read_pair(degraded: Path, clean: Path, task: str) -> Pair:
         sizes = f"{photo.width} x {photo.height} and {pixels.shape[1]} x {pixels.shape[0]}"
         raise HfpieError(f"{degraded}: {sizes} pixels do not go together", f"{task} needs the clean one x{scale}")
     colours = np.repeat(photo.pixels, 3, 2) if photo.pixels.shape[2] == 1 else photo.pixels
-    return Pair(Photo(colours), pixels[:height, :width])
+    return Pair(Photo(colours), _scorable(pixels[:height, :width], clean, task))
 
 
 def _blocks(degraded: Path, clean: Path) -> list[Case]:

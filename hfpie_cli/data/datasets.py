@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import UnavailableError
-from ..photos.formats import is_photo
+from ..files import cache_folder
+from ..photos.formats import is_hidden, is_photo
 
 TABLE = Path(__file__).parent / "datasets.toml"
-DEFAULT_ROOT = Path.home() / ".cache" / "hfpie" / "data"
+DEFAULT_ROOT = cache_folder() / "data"
 SCALE_ENDING = re.compile(r"x[234]$")  # of reduced pictures' names, such as 0801x4
 
 
@@ -133,7 +134,8 @@ def find_pairs(folder: Path, degraded: str, clean: str) -> list[tuple[Path, Path
     Raises UnavailableError for a pattern that finds nothing, and if one side has pictures that the other has not.
     """
     small, large = (
-        {star_text(path, folder, side): path for path in find_photos(folder, side)} for side in (degraded, clean)
+        _by_key((star_text(path, folder, side), path) for path in find_photos(folder, side))
+        for side in (degraded, clean)
     )
     return _matched(small, large, f"{folder}: {degraded} and {clean}")
 
@@ -143,17 +145,18 @@ def pair_folders(degraded: Path, clean: Path) -> list[tuple[Path, Path]]:
 
     A reduced picture may have x2, x3 or x4 behind its name. Raises UnavailableError as `find_pairs` does.
     """
-    sides: list[dict[str, Path]] = []
-    for folder in (degraded, clean):
-        sides.append({path.relative_to(folder).with_suffix("").as_posix(): path for path in photos_below(folder)})
-    small, large = sides
-    named = {key if key in large else SCALE_ENDING.sub("", key): path for key, path in small.items()}
+    small, large = (
+        _by_key((path.relative_to(folder).with_suffix("").as_posix(), path) for path in photos_below(folder))
+        for folder in (degraded, clean)
+    )
+    named = _by_key((key if key in large else SCALE_ENDING.sub("", key), path) for key, path in small.items())
     return _matched(named, large, f"{degraded} and {clean}")
 
 
 def photos_below(folder: Path) -> list[Path]:
     """Every photograph in a folder and in those below it, sorted. Raises UnavailableError if there are none."""
-    photos = sorted(path for path in folder.rglob("*") if path.is_file() and is_photo(path))
+    found = (path for path in folder.rglob("*") if is_photo(path) and path.is_file())
+    photos = sorted(path for path in found if not any(map(is_hidden, path.relative_to(folder).parents)))
     if not photos:
         raise UnavailableError(f"{folder}: no photographs there", "name a folder of PNG, JPEG, WebP or TIFF files")
     return photos
@@ -169,6 +172,15 @@ def star_text(path: Path, folder: Path, pattern: str) -> str:
     stars = re.escape(pattern).replace(r"\*", "([^/]*)")
     found = re.fullmatch(stars, path.relative_to(folder).with_suffix("").as_posix())
     return "/".join(found.groups()) if found else path.stem
+
+
+def _by_key(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """Files by what they are matched by. Raises UnavailableError if two have the same."""
+    files: dict[str, Path] = {}
+    for key, path in named:
+        if (other := files.setdefault(key, path)) != path:
+            raise UnavailableError(f"{path}: has the name of {other}", "a pair needs one file on each side")
+    return files
 
 
 def _matched(degraded: dict[str, Path], clean: dict[str, Path], where: str) -> list[tuple[Path, Path]]:

@@ -77,7 +77,7 @@ def open_store(paths: Sequence[Path], root: Path, cache: Path, say: Callable[[st
     stamp = [(str(p.relative_to(root)), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
     key = hashlib.sha256(json.dumps([INDEX_FORMAT, str(root.resolve()), stamp]).encode()).hexdigest()[:16]
     index = cache / f"{key}.json"
-    if not index.exists():
+    if not (index.exists() and index.with_suffix(".rgb").exists()):
         say(f"decoding {len(paths):,} files of {root} into {cache}")
         _decode_all(paths, root, index)
     listing = json.loads(index.read_text(encoding="utf-8"))

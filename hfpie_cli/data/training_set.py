@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -34,21 +35,21 @@ class TrainingSet:
         return _hash("\n".join([*self.photos.names, "", *self.paired.names]))[:16]
 
     def split(self) -> tuple[TrainingSet, TrainingSet]:
-        """(to train on, held out): photographs one by one, pairs by whole scenes.
+        """(to train on, held out): photographs one by one, pairs by whole scenes; nothing held out is in the other.
 
         Raises UnavailableError if there is but one of either.
         """
-        names, pair_names = held_out(self.photos.names), held_out_of_scenes(self.paired.names)
-        for store, chosen in ((self.photos, names), (self.paired, pair_names)):
+        photos, pairs = held_out(self.photos.names), held_out_of_scenes(self.paired.names)
+        for store, chosen in ((self.photos, photos), (self.paired, pairs)):
             if len(store) and not chosen:
                 raise UnavailableError(f"{store.names[0]}: one picture is too few to train on", "add some more")
-        photos = [name in names for name in self.photos.names]
-        pairs = [name in pair_names for name in self.paired.names]
-        return self._where(photos, pairs, held=False), self._where(photos, pairs, held=True)
+        either = photos | pairs  # a published set's photographs are the clean sides of its pairs
+        training = {name for name in (*self.photos.names, *self.paired.names) if name not in either}
+        return self._named(training, training), self._named(photos, pairs)
 
-    def _where(self, photos: list[bool], pairs: list[bool], *, held: bool) -> TrainingSet:
-        chosen = [i for i, out in enumerate(photos) if out == held]
-        chosen_pairs = [i for i, out in enumerate(pairs) if out == held]
+    def _named(self, photos: Set[str], pairs: Set[str]) -> TrainingSet:
+        chosen = [number for number, name in enumerate(self.photos.names) if name in photos]
+        chosen_pairs = [number for number, name in enumerate(self.paired.names) if name in pairs]
         return TrainingSet(self.photos.pick(chosen), self.paired.pick(chosen_pairs), self.degraded.pick(chosen_pairs))
 
 

@@ -33,8 +33,13 @@ class OutputStyle:
 
 
 def is_photo(path: Path) -> bool:
-    """Whether a file's ending is that of a format that hfpie reads."""
-    return path.suffix.lower() in SUFFIXES
+    """Whether a file of a folder is to be opened: it has the ending of a format that hfpie reads, and is not hidden."""
+    return path.suffix.lower() in SUFFIXES and not is_hidden(path)
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether its name begins with a dot, as those of other systems' notes and of files that are being written do."""
+    return path.name.startswith(".")
 
 
 def format_named(text: str) -> str | None:

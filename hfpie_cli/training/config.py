@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 import typing
 from collections.abc import Sequence
@@ -104,13 +105,15 @@ class TrainConfig:
             if name != PAIRS and scale_of(name) != self.scale:
                 raise ValueError(f"{name} is for networks of scale {scale_of(name)}, not {self.scale}")
         for name, share in self.degradation.items():
-            if type(share) not in (int, float) or share <= 0:
+            if type(share) not in (int, float) or not 0 < share < math.inf:
                 raise ValueError(f"the share of {name} must be a positive number, not {share!r}")
         if not self.degradation or not self.validation:
             raise ValueError("degradation and validation must each name one at least")
 
     def _check_crops(self) -> None:
         crops = [("crop", self.crop)]
+        if not 0 <= self.finish.share <= 1:
+            raise ValueError(f"finish.share must be 0 to 1, not {self.finish.share}")
         if self.finish.share > 0:
             crops.append(("finish.crop", self.finish.crop))
             if self.finish.batch < 1:
@@ -118,10 +121,9 @@ class TrainConfig:
         for name, value in crops:
             if value < CROP_MULTIPLE or value % CROP_MULTIPLE:
                 raise ValueError(f"{name} must be positive, crops multiples of {CROP_MULTIPLE}")
-        if (
-            max(self.losses.adversarial, self.losses.adversarial_maps, self.losses.perceptual) > 0
-            and min(side for _, side in crops) < 2 * CROP_MULTIPLE
-        ):
+        if (self.losses.is_adversarial or self.losses.perceptual > 0) and min(
+            side for _, side in crops
+        ) < 2 * CROP_MULTIPLE:
             raise ValueError(f"adversarial and perceptual losses need crops of {2 * CROP_MULTIPLE} pixels at least")
 
     @property
@@ -190,7 +192,7 @@ def _read(kind: type[Section], table: dict[str, Any]) -> Section:
         wanted = known[name]
         if wanted in (bool, int, str) and type(value) is not wanted:
             raise ValueError(f"{name} must be of type {wanted.__name__}, not {value!r}")
-        if wanted is float and type(value) not in (int, float):
+        if wanted is float and (type(value) not in (int, float) or not math.isfinite(value)):
             raise ValueError(f"{name} must be a number, not {value!r}")
     return kind(**table)
 

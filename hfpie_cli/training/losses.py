@@ -42,7 +42,7 @@ class GmsMask:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """The weights of the terms; a term of weight 0 does not count. gms: mask the pixel and high-pass terms (3.4).
+    """The weights of the terms; one of weight 0 does not count. gms: mask the pixel, PSNR and high-pass terms (3.4).
 
     adversarial, adversarial_maps: of the discriminator that is shown pictures, of the one that is shown a classifier's
     maps.
@@ -66,6 +66,11 @@ class LossConfig:
             raise ValueError("the weights of the losses must not be negative, nor all of them zero")
         if self.discriminator_width < 1 or self.discriminator_rate <= 0:
             raise ValueError("the discriminator needs a positive width and rate")
+
+    @property
+    def is_adversarial(self) -> bool:
+        """Whether a discriminator has a say."""
+        return max(self.adversarial, self.adversarial_maps) > 0
 
 
 def pixel_loss(restored: Tensor, clean: Tensor) -> Tensor:

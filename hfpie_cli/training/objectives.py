@@ -10,12 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from ..device import Device
-from ..evaluation.metrics import to_8bit_range
-from ..evaluation.score import measure
+from ..evaluation.metrics import psnr, to_8bit_range
 from ..models.classifier import CHANNELS, Classifier
 from ..models.discriminator import Discriminator, MapsDiscriminator
 from ..models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
-from ..photos.photo import to_8bit
 from ..ranks import Ranks
 from ..weights.checkpoint import load_checkpoint
 from ..weights.classifier import load_classifier
@@ -91,9 +89,9 @@ class Restoration:
         return total
 
     def score(self, restored: Tensor, clean: Tensor) -> float:
-        """RGB PSNR of 8-bit pictures in dB, measured as `hfpie eval` does, at most SCORE_LIMIT; (3, h, w) each."""
+        """RGB PSNR of 8-bit pictures in dB, no border shaved, at most SCORE_LIMIT; (3, h, w) each."""
         restored_pixels, clean_pixels = (side.permute(1, 2, 0).numpy() for side in (restored, clean))
-        return min(measure(to_8bit_range(restored_pixels), to_8bit(clean_pixels))["psnr"], SCORE_LIMIT)
+        return min(psnr(to_8bit_range(restored_pixels), to_8bit_range(clean_pixels)), SCORE_LIMIT)
 
 
 def shifted(picture: Tensor, step: int) -> Tensor:

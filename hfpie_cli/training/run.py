@@ -66,7 +66,7 @@ def setup(
     torch.manual_seed(config.seed)
     network, average = build(config.network), build(config.network)
     if init is not None:
-        _warm_start(network, init, say, whole=max(config.losses.adversarial, config.losses.adversarial_maps) > 0)
+        _warm_start(network, init, say, whole=config.losses.is_adversarial)
     average.load_state_dict(network.state_dict())
     for model in (network, average):
         model.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -76,6 +76,9 @@ def setup(
     run = Run(folder, config, device, ranks, network, trained, average, optimizers, objective)
     if (folder / STATE).exists():
         _load_state(run, say)
+    if run.step > config.steps:
+        message = f"{folder}: has done {run.step} steps already, more than {config.steps}"
+        raise UsageError(message, "name more of them: --steps")
     steps = ranks.gather(run.step)
     if min(steps) != max(steps):
         raise HfpieError(f"{folder}: not every process sees the same state", "keep the run where all machines see it")
@@ -129,8 +132,8 @@ def save_state(run: Run) -> None:
         "validation": list(run.config.validation),
         "seconds": run.seconds,
     }
-    with atomic_path(run.folder / STATE) as temporary:
-        torch.save(state, temporary)
+    with atomic_path(run.folder / STATE) as temporary, temporary.open("wb") as file:
+        torch.save(state, file)  # to an open file: a full disk is told as such
 
 
 def _load_state(run: Run, say: Callable[[str], None]) -> None:
