@@ -14,13 +14,12 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
 from .device import Device, choose_device, tiles_at_once
 from .errors import HfpieError, UnavailableError, UsageError
-from .models.network import Network
+from .models.network import Network, enlarge
 from .models.pooling import MeasuringPool, RecalledPool
 from .photos.photo import FULL_SCALE, Photo, Pixels, check_pixels
 from .photos.reader import read_photo
@@ -188,8 +187,7 @@ class Restorer:
             if not restored.isfinite().all():
                 raise HfpieError("the network gave values that are not numbers", "try other weights")
         if self.strength < 1:
-            plain = tiles if self.scale == 1 else enlarge(tiles, self.scale)
-            restored = torch.lerp(plain, restored, self.strength)
+            restored = torch.lerp(enlarge(tiles, self.scale), restored, self.strength)
         return restored.cpu()
 
     def _to_device(self, tiles: Tensor) -> Tensor:
@@ -261,11 +259,6 @@ def sample_parts(pixels: Pixels) -> list[Pixels]:
     last = (max(n - SAMPLE_SIDE, 0) for n in pixels.shape[:2])
     tops, lefts = (np.unique(np.linspace(0, end, SAMPLE_GRID).astype(int)) for end in last)
     return [pixels[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE] for top in tops for left in lefts]
-
-
-def enlarge(tiles: Tensor, scale: int) -> Tensor:
-    """Bicubic enlargement, (n, 3, h, w) -> (n, 3, scale h, scale w), with Matlab's kernel (a = -0.5)."""
-    return F.interpolate(tiles, scale_factor=scale, mode="bicubic", antialias=True)
 
 
 def fill_hidden(photo: Photo) -> Photo:

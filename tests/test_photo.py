@@ -424,6 +424,10 @@ def test_the_limits_of_formats_are_known_beforehand():
     with pytest.raises(HfpieError, match="do not fit in JPEG"):
         encode_photo(widest, OutputStyle("JPEG"), name="widest")
     assert encode_photo(replace(widest, pixels=widest.pixels[:, 1:]), OutputStyle("JPEG"), name="")
+    deep = Photo(np.broadcast_to(np.uint16(0), (8000, 6000, 3)))  # 288 MB, 4.6 GB when enlarged
+    with pytest.raises(HfpieError, match=r"32000 pixels of 4\.6 GB do not fit in TIFF"):
+        check_writable(deep, OutputStyle("TIFF"), scale=4, name="deep")
+    check_writable(deep, OutputStyle("PNG"), scale=4, name="deep")
     clear = Photo(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8))
     with pytest.raises(HfpieError, match="transparency"):
         encode_photo(clear, OutputStyle("JPEG"), name="clear")

@@ -8,8 +8,9 @@ from PIL import Image
 from hfpie_cli import HfpieError, Restorer
 from hfpie_cli.device import Device, choose_device, choose_training_device, cpu_multiplies_bf16, tiles_at_once
 from hfpie_cli.errors import UsageError
+from hfpie_cli.models.network import enlarge
 from hfpie_cli.photos.photo import Photo
-from hfpie_cli.restore import enlarge, sample_parts
+from hfpie_cli.restore import sample_parts
 from tests.conftest import make_checkpoint
 
 

@@ -7,23 +7,23 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
+from ..data.degrade import SR_SCALE
 from ..photos.photo import Photo, Pixels, to_8bit
 from ..restore import resize
 
 NLM_STRENGTH = 0.6  # of the filter, in units of the estimated sigma: best for sigma 10 to 50 on four photographs
 UNSHARP_SIGMA, UNSHARP_AMOUNT = 2.0, 1.0  # pixels; share of the removed detail that is added
 LAPLACIANS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float64)
-SCALE = 4
 
 
 def enlarge_bicubic(photo: Photo) -> Photo:
     """Bicubic enlargement x4, the first row of a super-resolution table."""
-    return Photo(resize(photo.pixels, photo.height * SCALE, photo.width * SCALE))
+    return Photo(resize(photo.pixels, photo.height * SR_SCALE, photo.width * SR_SCALE))
 
 
 def enlarge_lanczos(photo: Photo) -> Photo:
     """Lanczos enlargement x4 over 8 x 8 pixels, in 8 bits."""
-    size = (photo.width * SCALE, photo.height * SCALE)
+    size = (photo.width * SR_SCALE, photo.height * SR_SCALE)
     return Photo(np.asarray(cv2.resize(to_8bit(photo.pixels), size, interpolation=cv2.INTER_LANCZOS4)))
 
 

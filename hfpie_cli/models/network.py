@@ -93,14 +93,8 @@ class Network(nn.Module):
     def forward(self, picture: Tensor, pool: Pool = pool_each) -> Tensor:
         height, width = picture.shape[-2:]
         padded = pad_to_multiple(picture, self.config.stride)
-        restored = self.output(self._features(padded - INPUT_SHIFT, pool)) + self._enlarged(padded)
+        restored = self.output(self._features(padded - INPUT_SHIFT, pool)) + enlarge(padded, self.config.scale)
         return restored[..., : height * self.config.scale, : width * self.config.scale]
-
-    def _enlarged(self, picture: Tensor) -> Tensor:
-        """The picture that the network's output is added to; `antialias` selects Keys' a = -0.5, as Matlab has it."""
-        if self.config.scale == 1:
-            return picture
-        return F.interpolate(picture, scale_factor=self.config.scale, mode="bicubic", antialias=True)
 
     def _features(self, picture: Tensor, pool: Pool) -> Tensor:
         pictures = [picture]  # (n, 3, h, w) and its halves
@@ -122,6 +116,11 @@ class Network(nn.Module):
             high = self.tails[i](self.leaves[i](maps, pool))
         assert high is not None
         return high
+
+
+def enlarge(picture: Tensor, scale: int) -> Tensor:
+    """Bicubic enlargement, (n, 3, h, w) -> (n, 3, scale h, scale w); `antialias` selects Matlab's kernel (a = -0.5)."""
+    return F.interpolate(picture, scale_factor=scale, mode="bicubic", antialias=True) if scale > 1 else picture
 
 
 def reconstruction(width: int, shuffle: int, tail: int) -> nn.Sequential:

@@ -15,7 +15,7 @@ from PIL import Image
 from ..errors import HfpieError
 from ..files import atomic_path
 from . import deep, exif, png, tiff
-from .formats import ALPHA_FORMATS, DEEP_FORMATS, MAX_BLOCK, MAX_SIDE, RESOURCES_PREFIX, OutputStyle
+from .formats import ALPHA_FORMATS, DEEP_FORMATS, MAX_BLOCK, MAX_BYTES, MAX_SIDE, RESOURCES_PREFIX, OutputStyle
 from .photo import Metadata, Photo, to_8bit, to_16bit
 
 
@@ -60,8 +60,12 @@ def check_writable(photo: Photo, style: OutputStyle, *, scale: int = 1, name: st
     form = style.format or photo.format
     height, width, metadata = scale * photo.height, scale * photo.width, photo.metadata
     limit, block = MAX_SIDE.get(form), MAX_BLOCK.get(form)
+    size = height * width * photo.pixels.itemsize * (photo.pixels.shape[2] + (photo.alpha is not None))
     if limit and max(width, height) > limit:
         message = f"{name}: {width} x {height} pixels do not fit in {form} (at most {limit:,} a side)"
+        raise HfpieError(message, "choose another format, such as --format png")
+    if size > MAX_BYTES.get(form, size):
+        message = f"{name}: {width} x {height} pixels of {size / 1e9:.1f} GB do not fit in {form}"
         raise HfpieError(message, "choose another format, such as --format png")
     if photo.alpha is not None and form not in ALPHA_FORMATS:
         raise HfpieError(f"{name}: has transparency, which {form} cannot hold", "choose --format png")
