@@ -96,12 +96,11 @@ class Restorer:
         found = weights if isinstance(weights, Weights) else resolve(str(weights))
         defaults = {"tile": found.tile, "overlap": found.overlap}
         options = defaults | {key: value for key, value in options.items() if value is not None}
-        ours = is_ours(found.path)
-        network = load_checkpoint(found.path).network() if ours else load_foreign(found.path)
+        network = load_checkpoint(found.path).network() if is_ours(found.path) else load_foreign(found.path)
         if not isinstance(network, Network | ForeignNetwork):
             raise UnavailableError(f"{found.name}: not a network that restores photographs")
         scale, stride = network.config.scale, network.config.stride
-        chosen = choose_device(device, precision, residual=ours)
+        chosen = choose_device(device, precision, residual=isinstance(network, Network))
         return cls(network, scale=scale, stride=stride, device=chosen, **options)
 
     def __call__(self, source: str | Path | Pixels) -> Pixels:
