@@ -194,19 +194,19 @@ def _look_into(folder: Path, naming: Naming) -> Contents:
 
 
 def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    """Files and folders in the folder; or all files in it and below, and links to folders, which are not followed."""
+    """Files and folders in the folder; or all files in it and below, and the folders below that are links or locked."""
     if not recursive:
         yield from folder.iterdir()
         return
-    for parent, folders, files in os.walk(folder, onerror=_raise):
+    locked: list[OSError] = []
+    for parent, folders, files in os.walk(folder, onerror=locked.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
         links = [name for name in folders if Path(parent, name).is_symlink()]
         yield from (Path(parent, name) for name in (*files, *links))
-
-
-def _raise(error: OSError) -> None:
-    """A folder that cannot be read is no empty one."""
-    raise error
+    for error in locked:
+        if Path(error.filename) == folder:
+            raise error
+        yield Path(error.filename)
 
 
 def _is_earlier_output(path: Path, naming: Naming) -> bool:

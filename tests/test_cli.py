@@ -372,20 +372,26 @@ def test_folders_that_are_not_entered_are_counted(hfpie, tmp_path):
     assert "not entered" not in hfpie("denoise", "scans", "-r", "-o", "all/").stderr
 
 
-def test_links_to_folders_are_counted_and_locked_folders_told(hfpie, tmp_path, monkeypatch):
+def test_folders_that_are_links_or_locked_are_counted(hfpie, tmp_path, monkeypatch):
     save(tmp_path / "in/photo.png")
     save(tmp_path / "elsewhere/other.png")
     (tmp_path / "in/link").symlink_to(tmp_path / "elsewhere")
-    assert "not entered: 1; they are links" in hfpie("denoise", "in", "-r", "-o", "out/").stderr
+    (tmp_path / "in/locked").mkdir()
 
-    def locked(folder, onerror):
-        onerror(PermissionError(13, "Permission denied", f"{folder}/locked"))
-        return iter(())
+    def scandir(folder, scandir=os.scandir):
+        if Path(folder).name in locked:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
 
-    monkeypatch.setattr("hfpie_cli.jobs.os.walk", locked)
+    monkeypatch.setattr("hfpie_cli.jobs.os.scandir", scandir)
+    locked = {"locked"}
+    result = hfpie("denoise", "in", "-r", "-o", "out/")
+    assert result.exit_code == 0
+    assert "not entered: 2; they are links, or locked" in result.stderr
+    locked = {"in"}
     result = hfpie("denoise", "in", "-r", "-o", "again/")
     assert result.exit_code == 1
-    assert "in/locked" in result.stderr
+    assert "Permission denied: 'in'" in result.stderr
 
 
 def test_what_is_no_ordinary_file_is_not_replaced(hfpie, tmp_path):

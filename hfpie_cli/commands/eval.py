@@ -12,6 +12,7 @@ from ..console import Console
 from ..data.datasets import DEFAULT_ROOT, find
 from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
 from ..files import cache_folder
+from ..photos.formats import is_hidden
 from ..ranks import PATIENCE, Ranks, joined_ranks
 from ..tasks import TASKS
 from .options import HubOptions, add_command
@@ -145,7 +146,7 @@ def _tell_folders(dataset: str, console: Console) -> None:
     """Say how many folders in a user's own one are passed over."""
     folder = Path(dataset)
     if find(dataset) is None and folder.is_dir():
-        below = sum(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir())
+        below = sum(path.is_dir() and not is_hidden(path) for path in folder.iterdir())
         if below:
             console.say(f"folders inside that are not scored: {below}")
 

@@ -159,7 +159,7 @@ def _tell_left_out(plan: Plan, skipped: int, options: RestoreOptions, console: C
     if skipped:
         console.say(f"{skipped} of {len(plan.jobs)} left as they are: their outputs exist")
     if plan.folders:
-        hint = "they are links; name them too" if options.recursive else "--recursive enters them"
+        hint = "they are links, or locked" if options.recursive else "--recursive enters them"
         console.say(f"folders inside that were not entered: {plan.folders}; {hint}")
     if plan.outputs:
         console.say(f"files left out, with names of hfpie's outputs: {plan.outputs}; name such a file to restore it")
