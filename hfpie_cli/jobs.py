@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import HfpieError, UsageError
-from .photos.formats import FORMATS, SUFFIXES, format_named, is_hidden, is_photo
+from .photos.formats import FORMATS, NOT_READ, SUFFIXES, format_named, is_hidden, is_photo
 from .tasks import TASKS
 
 STREAM = "-"  # standard input or output
@@ -36,12 +36,14 @@ class Job:
 class Plan:
     """The jobs in order, also those whose outputs exist and may be skipped, and how much of the folders is left out.
 
-    outputs: photographs with the names of earlier outputs. folders: those within that are not entered.
+    outputs: photographs with the names of earlier outputs. folders: those within that are not entered. unread: pictures
+    of other formats.
     """
 
     jobs: list[Job]
     outputs: int = 0
     folders: int = 0
+    unread: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
 
 def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
     jobs: list[Job] = []
-    outputs = folders = 0
+    outputs = folders = unread = 0
     to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output)
     if len(inputs) == 1 and inputs[0] != STREAM and not Path(inputs[0]).exists():
         raise HfpieError(f"{inputs[0]}: no such file or folder", "check its name, and the folder that you are in")
@@ -100,10 +102,10 @@ def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
         found = _look_into(root, naming) if root.is_dir() else Contents([root])
         base = root if root.is_dir() else root.parent
         jobs += [_file_job(source, source.relative_to(base), naming, to_folder=to_folder) for source in found.photos]
-        outputs, folders = outputs + found.outputs, folders + found.folders
+        outputs, folders, unread = outputs + found.outputs, folders + found.folders, unread + found.unread
     if sum(job.target is None for job in jobs) and len(jobs) > 1:
         raise UsageError("standard output takes one photograph", "name a folder with --output")
-    return Plan(jobs, outputs, folders)
+    return Plan(jobs, outputs, folders, unread)
 
 
 def make_folders(jobs: Sequence[Job]) -> None:
@@ -169,6 +171,7 @@ class Contents:
     photos: list[Path]
     outputs: int = 0
     folders: int = 0
+    unread: int = 0
 
 
 def _look_into(folder: Path, naming: Naming) -> Contents:
@@ -176,12 +179,14 @@ def _look_into(folder: Path, naming: Naming) -> Contents:
     output = Path(naming.output).resolve() if naming.output not in (None, STREAM) else None
     if output is not None and (output == folder.resolve() or not output.is_relative_to(folder.resolve())):
         output = None  # not a folder within this one
-    photos, outputs, folders = [], 0, 0
+    photos, outputs, folders, unread = [], 0, 0, 0
     for path in sorted(_walk(folder, naming.recursive)):
         if is_hidden(path) or (output and path.resolve().is_relative_to(output)):
             continue
         if path.is_dir():
             folders += 1
+        elif path.suffix.lower() in NOT_READ:
+            unread += 1
         elif is_photo(path) and path.is_file():
             if _is_earlier_output(path, naming):
                 outputs += 1
@@ -190,7 +195,7 @@ def _look_into(folder: Path, naming: Naming) -> Contents:
     if not photos:
         hint = f"hfpie looks for {' '.join(SUFFIXES)}" + ("" if naming.recursive else "; --recursive looks deeper")
         raise HfpieError(f"{folder}: no photographs in this folder", hint)
-    return Contents(photos, outputs, folders)
+    return Contents(photos, outputs, folders, unread)
 
 
 def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
@@ -229,7 +234,8 @@ def _check_targets(jobs: Sequence[Job], naming: Naming) -> None:
         place = job.target.resolve()
         if place in seen:
             if job.source and job.source.resolve() == Path(seen[place].name).resolve():
-                raise UsageError(f"{job.name}: is named twice", "name it once")
+                same = "is named twice" if job.name == seen[place].name else f"is the same file as {seen[place].name}"
+                raise UsageError(f"{job.name}: {same}", "name it once, without links to it")
             raise UsageError(f"{job.name} and {seen[place].name} would both become {job.target}", "rename one of them")
         seen[place] = job
         if place in sources and not naming.in_place:

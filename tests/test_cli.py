@@ -159,10 +159,10 @@ def test_two_inputs_of_one_name_are_refused(hfpie, tmp_path):
 
 def test_a_file_named_twice_is_told_as_such(hfpie, tmp_path):
     save(tmp_path / "in/a.png")
-    for other in ("in/a.png", "in/../in/a.png", "in"):
+    for other, word in (("in/a.png", "is named twice"), ("in/../in/a.png", "is the same file"), ("in", "named twice")):
         result = hfpie("denoise", "in/a.png", other, "-o", "out/")
         assert result.exit_code == 2
-        assert "is named twice" in result.stderr
+        assert word in result.stderr
 
 
 def test_an_ending_and_a_format_that_differ_are_refused(hfpie, tmp_path):
@@ -392,6 +392,21 @@ def test_folders_that_are_links_or_locked_are_counted(hfpie, tmp_path, monkeypat
     result = hfpie("denoise", "in", "-r", "-o", "again/")
     assert result.exit_code == 1
     assert "Permission denied: 'in'" in result.stderr
+
+
+def test_pictures_that_are_not_read_are_counted(hfpie, tmp_path):
+    for name in ("photo.png", "moving.gif", "notes.txt", "IMG_1.HEIC"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(b"") if name != "photo.png" else save(tmp_path / "in" / name)
+    assert "not read: 2; convert them" in hfpie("denoise", "in", "-o", "out/").stderr
+
+
+def test_a_link_to_a_picture_beside_it_is_told_as_such(hfpie, tmp_path):
+    save(tmp_path / "in/a.png")
+    (tmp_path / "in/z.png").symlink_to("a.png")
+    result = hfpie("denoise", "in", "--in-place")
+    assert result.exit_code == 2
+    assert "in/z.png: is the same file as in/a.png" in result.stderr
 
 
 def test_what_is_no_ordinary_file_is_not_replaced(hfpie, tmp_path):

@@ -360,6 +360,13 @@ def test_the_previews_of_a_tiff_are_noticed(rng, dtype):
     assert read_photo(buffer.getvalue()).others == 1
 
 
+def test_a_tiff_of_more_channels_than_come_out_again_is_refused(rng):
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, samples(rng, np.uint8, 4), photometric="rgb", extrasamples=["unspecified"])
+    with pytest.raises(HfpieError, match="channels beside its colours"):
+        read_photo(buffer.getvalue())
+
+
 @pytest.mark.parametrize("kind", ["exif", "APP1"])
 def test_profiles_of_a_png_as_imagemagick_writes_them_are_read(rng, kind):
     profile = exif.PREFIX + exif_block()

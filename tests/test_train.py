@@ -317,6 +317,9 @@ def test_pairs_take_the_place_of_degradations_that_do_not_name_them(photos, tmp_
     done = invoke(*pairs, "--out", tmp_path / "run", "--recipe", tmp_path / "tiny.toml")
     assert done.exit_code == 0, done.stderr
     assert "the data are pairs: they take the place of awgn-25" in done.stderr
+    both = invoke("--data", photos, *pairs, "--out", tmp_path / "both", "--recipe", tmp_path / "tiny.toml")
+    assert both.exit_code == 2
+    assert "one of the two would not be trained on" in both.stderr
     assert invoke(*pairs[:2]).exit_code == 2
     needs_pairs = invoke("--data", photos, "--out", tmp_path / "other", "--set", "degradation.pairs=1")
     assert needs_pairs.exit_code == 2

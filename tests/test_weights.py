@@ -165,7 +165,7 @@ def test_a_pickle_is_refused_with_the_way_out(server):
     assert not server.requests
 
 
-def test_list_and_info_tell_where_files_are(server):
+def test_list_and_info_tell_where_files_are(server, monkeypatch):
     hfpie("weights", "pull", "theirs")
     records = [json.loads(line) for line in hfpie("weights", "list", "--json").stdout.splitlines()]
     assert {r["name"]: r["where"] for r in records} == {"pinned": "on the Hub", "theirs": "cached"}
@@ -174,6 +174,8 @@ def test_list_and_info_tell_where_files_are(server):
     assert (record["commit"], record["source"]) == (COMMIT, "https://example.org")
     assert COMMIT in hfpie("weights", "info", "theirs").stdout
     assert "no weights named" in hfpie("weights", "info", "nothing", code=4).stderr
+    monkeypatch.setattr("hfpie_cli.commands.weights.default_weights", lambda task: "theirs")
+    assert COMMIT in hfpie("weights", "info", "denoise").stdout
 
 
 def test_pull_of_what_ships_says_so():

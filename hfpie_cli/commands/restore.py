@@ -161,6 +161,8 @@ def _tell_left_out(plan: Plan, skipped: int, options: RestoreOptions, console: C
     if plan.folders:
         hint = "they are links, or locked" if options.recursive else "--recursive enters them"
         console.say(f"folders inside that were not entered: {plan.folders}; {hint}")
+    if plan.unread:
+        console.say(f"pictures of formats that are not read: {plan.unread}; convert them to PNG or TIFF first")
     if plan.outputs:
         console.say(f"files left out, with names of hfpie's outputs: {plan.outputs}; name such a file to restore it")
 

@@ -160,7 +160,7 @@ def _train(options: TrainOptions, ranks: Ranks) -> int:
         opener = Opener(config.task, config.scale, cache_folder() / "decoded", console.say)
         data = opener.training_set(options.data, options.degraded, options.clean)
     training, held_out = data.split()  # too few pictures are told before a run is begun
-    config = replace(_for_data(config, data, console), precision=device.precision)
+    config = replace(_for_data(config, data, options, console), precision=device.precision)
     console.say(
         f"training {options.purpose} by the recipe {recipe} on {data}, {device.name}, run folder {options.folder}"
     )
@@ -213,13 +213,16 @@ def _recipe(options: TrainOptions, ranks: Ranks) -> tuple[str, TrainConfig]:
     return path.stem if options.resume is None else "of the run", replace(config, finish=finish)
 
 
-def _for_data(config: TrainConfig, data: TrainingSet, console: Console) -> TrainConfig:
+def _for_data(config: TrainConfig, data: TrainingSet, options: TrainOptions, console: Console) -> TrainConfig:
     """The configuration for this data: pairs that a recipe does not speak of take the place of its degradations.
 
     Raises UsageError if the recipe needs pairs or photographs that are not there.
     """
     from ..data.pairs import PAIRS
 
+    if options.data and options.degraded and PAIRS not in config.degradation:
+        message = "the recipe gives pairs no share beside photographs, so one of the two would not be trained on"
+        raise UsageError(message, "leave --data or the pairs out, or say --set degradation.pairs=0.3")
     if len(data.paired) and PAIRS not in config.degradation:
         console.say(f"the data are pairs: they take the place of {', '.join(config.degradation)}")
         config = replace(config, degradation={PAIRS: 1.0}, validation=(PAIRS,))

@@ -14,7 +14,8 @@ from ..console import Console
 from ..errors import ExitCode, UnavailableError
 from ..hub.client import SCHEME, Hub, HubFile, fetch
 from ..hub.lock import locked
-from ..weights.table import TEST_WEIGHTS, Entry, locate, table, whereabouts
+from ..tasks import TASKS
+from ..weights.table import TEST_WEIGHTS, Entry, default_weights, locate, table, whereabouts
 from . import publish
 from .options import HubOptions, add_command
 
@@ -175,7 +176,7 @@ def verify(options: VerifyOptions) -> int:
 
 
 def _entry(name: str) -> Entry:
-    entry = table().get(name)
+    entry = table().get(default_weights(name) if name in TASKS else name)
     if entry is None:
         known = ", ".join(entry.name for entry in _public())
         raise UnavailableError(f"no weights named {name!r}", f"there are {known}")

@@ -15,6 +15,10 @@ FORMATS = {  # Pillow's name: the endings it goes by, the first is used for new 
     "PPM": (".ppm", ".pgm", ".pnm"),
 }
 SUFFIXES = {suffix: name for name, suffixes in FORMATS.items() for suffix in suffixes}
+NOT_READ = {  # endings of pictures that have to be converted first
+    *(".gif", ".heic", ".heif", ".jp2", ".jxl", ".tga", ".psd", ".exr", ".hdr", ".svg"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef"),
+}
 DEEP_FORMATS = {"PNG": {"uint16"}, "TIFF": {"uint16", "float32"}, "PPM": {"uint16"}}  # samples of more than 8 bits
 ALPHA_FORMATS = {"PNG", "TIFF", "WEBP", "AVIF"}
 MAX_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 65536}  # pixels; the others end far above what hfpie opens

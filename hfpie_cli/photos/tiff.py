@@ -23,7 +23,7 @@ from .photo import FULL_SCALE, Photo, SeveralPicturesError
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # errors come as exceptions
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
-WHITE_IS_ZERO, PLANAR, PREMULTIPLIED = 0, 2, 1  # values of the tags PhotometricInterpretation and so on
+WHITE_IS_ZERO, PLANAR, PREMULTIPLIED, UNSPECIFIED = 0, 2, 1, 0  # values of the tags PhotometricInterpretation and so on
 COLOURS = {WHITE_IS_ZERO: 1, 1: 1, 2: 3}  # samples of each photometric interpretation that is read
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -39,6 +39,8 @@ def probe(data: bytes) -> tuple[int, int, int] | None:
         if len(file.pages) > 1 and not all(p.is_reduced for p in file.pages[1:]):  # type: ignore[union-attr]
             raise SeveralPicturesError
         if page.dtype is None or page.dtype in (np.uint8, bool):
+            if len(page.extrasamples) > 1 or UNSPECIFIED in page.extrasamples:
+                raise ValueError("it has channels beside its colours and its alpha")
             return None
         if page.dtype not in (np.uint16, np.float32) or page.bitspersample not in (16, 32):
             raise ValueError(f"TIFF samples of {page.bitspersample} bits ({page.dtype}) are not read")

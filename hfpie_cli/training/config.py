@@ -153,6 +153,7 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
         raise UsageError(f"{path}: no such recipe") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not valid TOML ({error})") from None
+    where = f"{path.name} with {', '.join(changes)}" if changes else str(path)
     try:
         for change in changes:
             _override(table, change)
@@ -164,9 +165,9 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
         table["validation"] = tuple(table["validation"])
         return _read(TrainConfig, table)
     except KeyError as error:
-        raise UsageError(f"{path}: the key {error} is missing") from None
+        raise UsageError(f"{where}: the key {error} is missing") from None
     except (TypeError, ValueError) as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise UsageError(f"{where}: {error}") from None
 
 
 def _override(table: dict[str, Any], change: str) -> None:

@@ -61,6 +61,7 @@ class RunLog:
                 self._board.add_scalar(name, value, step)
         shown = "  ".join(f"{name} {score:.2f}" for name, score in scores.items())
         self._bar.update(self._task, score=f"{mean:.2f} dB")
+        self._console.result(row)
         self._console.say(f"step {step}  {hours * 60:.1f} min  loss {loss:.5f}  {shown}")
 
     def _write(self, row: dict[str, Any]) -> None:
