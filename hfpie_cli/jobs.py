@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,14 +37,12 @@ class Job:
 class Plan:
     """The jobs in order, also those whose outputs exist and may be skipped, and how much of the folders is left out.
 
-    outputs: photographs with the names of earlier outputs. folders: those within that are not entered. unread: pictures
-    of other formats.
+    left_out: how many `outputs` (photographs with the names of earlier ones), `folders` within that are not entered,
+    and `unread` pictures of other formats.
     """
 
     jobs: list[Job]
-    outputs: int = 0
-    folders: int = 0
-    unread: int = 0
+    left_out: Counter[str]
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
 
 def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
     jobs: list[Job] = []
-    outputs = folders = unread = 0
+    left_out: Counter[str] = Counter()
     to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output)
     if len(inputs) == 1 and inputs[0] != STREAM and not Path(inputs[0]).exists():
         raise HfpieError(f"{inputs[0]}: no such file or folder", "check its name, and the folder that you are in")
@@ -99,13 +98,12 @@ def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
             jobs.append(_stream_job(naming, to_folder=to_folder))
             continue
         root = Path(name)
-        found = _look_into(root, naming) if root.is_dir() else Contents([root])
+        sources = _photos_in(root, naming, left_out) if root.is_dir() else [root]
         base = root if root.is_dir() else root.parent
-        jobs += [_file_job(source, source.relative_to(base), naming, to_folder=to_folder) for source in found.photos]
-        outputs, folders, unread = outputs + found.outputs, folders + found.folders, unread + found.unread
+        jobs += [_file_job(source, source.relative_to(base), naming, to_folder=to_folder) for source in sources]
     if sum(job.target is None for job in jobs) and len(jobs) > 1:
         raise UsageError("standard output takes one photograph", "name a folder with --output")
-    return Plan(jobs, outputs, folders, unread)
+    return Plan(jobs, left_out)
 
 
 def make_folders(jobs: Sequence[Job]) -> None:
@@ -164,38 +162,31 @@ def _format_of(target: Path, naming: Naming) -> str:
     return form
 
 
-@dataclass(frozen=True)
-class Contents:
-    """What is visible in a folder: photographs to restore; the others are counted as in a Plan."""
+def _photos_in(folder: Path, naming: Naming, left_out: Counter[str]) -> list[Path]:
+    """The photographs of a folder, without what is hidden and what lies in the output folder.
 
-    photos: list[Path]
-    outputs: int = 0
-    folders: int = 0
-    unread: int = 0
-
-
-def _look_into(folder: Path, naming: Naming) -> Contents:
-    """What a folder holds, without what is hidden and what lies in the output folder. Raises HfpieError for nothing."""
+    Adds to `left_out` what is passed over, as Plan has it. Raises HfpieError if there are none.
+    """
     output = Path(naming.output).resolve() if naming.output not in (None, STREAM) else None
     if output is not None and (output == folder.resolve() or not output.is_relative_to(folder.resolve())):
         output = None  # not a folder within this one
-    photos, outputs, folders, unread = [], 0, 0, 0
+    photos = []
     for path in sorted(_walk(folder, naming.recursive)):
         if is_hidden(path) or (output and path.resolve().is_relative_to(output)):
             continue
         if path.is_dir():
-            folders += 1
+            left_out["folders"] += 1
         elif path.suffix.lower() in NOT_READ:
-            unread += 1
+            left_out["unread"] += 1
         elif is_photo(path) and path.is_file():
             if _is_earlier_output(path, naming):
-                outputs += 1
+                left_out["outputs"] += 1
             else:
                 photos.append(path)
     if not photos:
         hint = f"hfpie looks for {' '.join(SUFFIXES)}" + ("" if naming.recursive else "; --recursive looks deeper")
         raise HfpieError(f"{folder}: no photographs in this folder", hint)
-    return Contents(photos, outputs, folders, unread)
+    return photos
 
 
 def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
@@ -205,7 +196,7 @@ def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
         return
     locked: list[OSError] = []
     for parent, folders, files in os.walk(folder, onerror=locked.append):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not is_hidden(Path(name))]
         links = [name for name in folders if Path(parent, name).is_symlink()]
         yield from (Path(parent, name) for name in (*files, *links))
     for error in locked:

@@ -24,6 +24,11 @@ class Task:
     degradation: str
     gan_weights: str = ""
 
+    @property
+    def scale(self) -> int:
+        """The network's own."""
+        return self.scales[0]
+
     def output_suffix(self, scale: int) -> str:
         """What is added to the name of an output of this scale."""
         return self.suffix.format(scale=scale)

@@ -158,13 +158,13 @@ def _tell_left_out(plan: Plan, skipped: int, options: RestoreOptions, console: C
     """Nothing that a user may have meant is passed over without a word."""
     if skipped:
         console.say(f"{skipped} of {len(plan.jobs)} left as they are: their outputs exist")
-    if plan.folders:
+    if count := plan.left_out["folders"]:
         hint = "they are links, or locked" if options.recursive else "--recursive enters them"
-        console.say(f"folders inside that were not entered: {plan.folders}; {hint}")
-    if plan.unread:
-        console.say(f"pictures of formats that are not read: {plan.unread}; convert them to PNG or TIFF first")
-    if plan.outputs:
-        console.say(f"files left out, with names of hfpie's outputs: {plan.outputs}; name such a file to restore it")
+        console.say(f"folders inside that were not entered: {count}; {hint}")
+    if count := plan.left_out["unread"]:
+        console.say(f"pictures of formats that are not read: {count}; convert them to PNG or TIFF first")
+    if count := plan.left_out["outputs"]:
+        console.say(f"files left out, with names of hfpie's outputs: {count}; name such a file to restore it")
 
 
 def _load(options: RestoreOptions, default: str, scale: int) -> Restorer:

@@ -154,7 +154,7 @@ def _degraded_here(entry: DataSet, folder: Path, task: str, degradation: str | N
     if degradation not in DEGRADATIONS:
         names = [track.name for track in entry.tracks] + list(DEGRADATIONS)
         raise UsageError(f"no degradation {degradation!r}", f"there are {', '.join(names)}")
-    if scale_of(degradation) != (SR_SCALE if task == "sr" else 1):
+    if scale_of(degradation) != TASKS[task].scale:
         raise UsageError(f"{degradation} makes nothing to {task}", "choose another --degradation, or another --task")
     if not entry.clean:
         raise UsageError(f"{entry.name} has no clean pictures to degrade", entry.about)
@@ -179,7 +179,8 @@ def _name(path: Path, folder: Path, pattern: str) -> str:
 
 def _degrade(path: Path, task: str, degradation: str, seed: int) -> Pair:
     pixels = _rgb(read_photo(path))
-    height, width = (n // SR_SCALE * SR_SCALE if task == "sr" else n for n in pixels.shape[:2])
+    scale = TASKS[task].scale
+    height, width = (n // scale * scale for n in pixels.shape[:2])
     clean = _scorable(pixels[:height, :width], path, task)
     picture = clean.astype(np.float32) / np.float32(255)
     return Pair(Photo(DEGRADATIONS[degradation](picture, np.random.default_rng(seed))), clean)
@@ -199,7 +200,7 @@ def _border(task: str) -> int:
 
 def _read_pair(degraded: Path, clean: Path, task: str) -> Pair:
     """Both pictures in colour; a clean one that is up to three pixels larger than its reduced one is cut."""
-    scale = SR_SCALE if task == "sr" else 1
+    scale = TASKS[task].scale
     photo, pixels = read_photo(degraded), _rgb(read_photo(clean))
     height, width = photo.height * scale, photo.width * scale
     if not (0 <= pixels.shape[0] - height < scale and 0 <= pixels.shape[1] - width < scale):

@@ -48,7 +48,7 @@ class Network:
 
 def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hub: Hub) -> list[Network]:
     """The networks of named weights or files, or the task's own. Raises UsageError for one of another scale."""
-    scale = TASKS[task].scales[0]
+    scale = TASKS[task].scale
     networks = []
     for name in names or [default_weights(task)]:
         weights = resolve(name, hub)

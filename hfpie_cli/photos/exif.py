@@ -66,11 +66,12 @@ def orientation(block: bytes) -> int:
 def upright(block: bytes) -> bytes:
     """The same block with orientation 1; without its thumbnail if that was another, for it would lie on its side."""
     first = _directory(block)
-    if first is None or _number(block, first, ORIENTATION) in (None, 1):
+    turn = _number(block, first, ORIENTATION) if first else None
+    if first is None or turn in (None, 1):
         return block
     changed = bytearray(block)
     struct.pack_into(first.order + "HIHH", changed, first.entries[ORIENTATION] + 2, SHORT, 1, 1, 0)
-    if orientation(block) != 1 and first.link + 4 <= len(block):
+    if turn in range(2, 9) and first.link + 4 <= len(block):
         struct.pack_into("I", changed, first.link, 0)  # the second directory is the thumbnail's
     return bytes(changed)
 

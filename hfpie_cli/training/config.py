@@ -121,9 +121,8 @@ class TrainConfig:
         for name, value in crops:
             if value < CROP_MULTIPLE or value % CROP_MULTIPLE:
                 raise ValueError(f"{name} must be positive, crops multiples of {CROP_MULTIPLE}")
-        if (self.losses.is_adversarial or self.losses.perceptual > 0) and min(
-            side for _, side in crops
-        ) < 2 * CROP_MULTIPLE:
+        small = min(side for _, side in crops) < 2 * CROP_MULTIPLE
+        if small and (self.losses.is_adversarial or self.losses.perceptual > 0):
             raise ValueError(f"adversarial and perceptual losses need crops of {2 * CROP_MULTIPLE} pixels at least")
 
     @property
