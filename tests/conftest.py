@@ -21,7 +21,7 @@ torch.set_num_threads(1)  # the networks here are tiny: threads would only wait 
 def make_checkpoint(path: Path, *, identity: bool = False, seed: int = 0, **config) -> Path:
     """A tiny seeded network as a file; `identity` zeroes its output, so that it gives back what it gets."""
     torch.manual_seed(seed)
-    network = Network(NetworkConfig(**{"width": 8, "blocks": (1, 1, 1), **config}))
+    network = Network(NetworkConfig(**{"widths": (8, 8, 8), "bodies": (1, 1, 1), **config}))
     if identity:
         torch.nn.init.zeros_(network.output[0].weight)
         torch.nn.init.zeros_(network.output[0].bias)

@@ -29,7 +29,7 @@ def convert(tmp_path, monkeypatch):
 
 
 def test_a_network_of_ours_is_known_by_its_weights(convert):
-    network = Network(NetworkConfig(width=8, blocks=(2, 1, 3), scale=2, unshuffle=2, edges=False)).eval()
+    network = Network(NetworkConfig((8, 12, 16), (2, 1, 3), (1, 0, 2), scale=2, unshuffle=2, edges=False)).eval()
     torch.save(
         {"epoch": 3, "state_dict": {f"module.{k}": v.double() for k, v in network.state_dict().items()}}, "net.pth"
     )
@@ -46,10 +46,10 @@ def test_a_network_of_ours_is_known_by_its_weights(convert):
 @pytest.mark.parametrize(
     "config",
     [
-        NetworkConfig(8, (1, 1, 1), 4),
-        NetworkConfig(8, (1, 2, 1), 1, 2, feature_attention=False),
-        NetworkConfig(8, (1, 1, 1), 4, tail=8),
-        NetworkConfig(8, (1, 1, 1), 2, 2, tail=4),
+        NetworkConfig((8, 8, 8), (1, 1, 1), (0, 0, 0), 4),
+        NetworkConfig((8, 8, 12), (1, 2, 1), (1, 0, 0), 1, 2, feature_attention=False),
+        NetworkConfig((8, 8, 8), (1, 1, 1), (1, 1, 1), 4, reconstruction=8),
+        NetworkConfig((8, 8, 8), (0, 0, 1), (1, 1, 1), 2, 2, reconstruction=4),
     ],
 )
 def test_a_shape_is_inferred(config):

@@ -184,7 +184,7 @@ def test_a_gan_run_resumes_with_its_discriminator(data, tmp_path, monkeypatch):
     monkeypatch.setattr("hfpie_cli.training.objectives.HIGHPASS_WEIGHTS", str(loss_network))
     config = TrainConfig(
         task="sr",
-        network=NetworkConfig(width=8, blocks=(1, 1, 1), scale=4),
+        network=NetworkConfig(widths=(8, 8, 8), bodies=(1, 1, 1), scale=4),
         degradation={"small-photo-x4": 1.0},
         validation=("bicubic-x4",),
         crop=32,

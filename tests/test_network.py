@@ -9,14 +9,14 @@ from hfpie_cli.models.network import Network, NetworkConfig, reconstruction
 from hfpie_cli.models.pooling import MeasuringPool, RecalledPool, pool_each
 
 SIZES = [  # configuration, million parameters, MFLOP per input pixel
-    (NetworkConfig(), 6.76, 2.004),
-    (NetworkConfig(unshuffle=2), 6.78, 0.507),
-    (NetworkConfig(scale=4), 6.79, 2.056),
-    (NetworkConfig(blocks=(8, 8, 6), unshuffle=2), 2.16, 0.447),
-    (NetworkConfig(width=48, blocks=(8, 8, 8), scale=4), 1.32, 1.049),
-    (NetworkConfig(blocks=(4, 4, 3), scale=4, tail=24), 1.34, 1.200),
-    (NetworkConfig(edges=False), 6.74, 1.975),
-    (NetworkConfig(feature_attention=False), 6.75, 2.004),
+    (NetworkConfig(), 6.8, 2.092),
+    (NetworkConfig(unshuffle=2), 6.82, 0.529),
+    (NetworkConfig(scale=4), 6.82, 2.144),
+    (NetworkConfig((64, 96, 128), (2, 2, 3), (6, 3, 0), unshuffle=2), 3.21, 0.491),
+    (NetworkConfig((48, 64, 96), (1, 1, 2), (7, 2, 0), scale=4), 1.35, 0.979),
+    (NetworkConfig(scale=4, reconstruction=24), 6.81, 2.292),
+    (NetworkConfig(edges=False), 6.78, 2.077),
+    (NetworkConfig(feature_attention=False), 6.8, 2.092),
 ]
 
 
@@ -32,11 +32,11 @@ def test_parameters_and_cost_of_each_shape(config, parameters, flop):
 
 
 @pytest.mark.parametrize(
-    "config", [{"unshuffle": 2}, {"scale": 4}, {"scale": 2}, {"edges": False}, {"scale": 4, "tail": 8}]
+    "config", [{"unshuffle": 2}, {"scale": 4}, {"scale": 2}, {"edges": False}, {"scale": 4, "reconstruction": 8}]
 )
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (17, 30), (64, 33)])
 def test_any_size_comes_out_exactly_scaled(config, size):
-    network = Network(NetworkConfig(width=8, blocks=(1, 1, 1), **config))
+    network = Network(NetworkConfig(widths=(8, 12, 16), bodies=(1, 1, 1), **config))
     restored = network(torch.rand(2, 3, *size))
     assert restored.shape == (2, 3, size[0] * network.config.scale, size[1] * network.config.scale)
 
@@ -67,6 +67,19 @@ def test_feature_attention_starts_as_a_plain_sum():
     assert torch.allclose(FeatureAttention(3)(maps, pool_each), sum(maps), atol=1e-6)
 
 
+def test_feature_attention_does_not_depend_on_the_scale_of_the_maps():
+    torch.manual_seed(0)
+    attention, maps = FeatureAttention(3), list(torch.randn(3, 2, 8, 5, 6))
+    torch.nn.init.normal_(attention.conv2.weight)
+    weights = attention.weigh(maps, pool_each)
+    assert weights.std() > 0.1
+    assert torch.allclose(attention.weigh([m * 1e6 for m in maps], pool_each), weights, atol=1e-3)
+    grown = [maps[0] * 1e12, *maps[1:]]
+    grown[0].requires_grad_()
+    attention.weigh(grown, pool_each).square().sum().backward()
+    assert all(p.grad.isfinite().all() and p.grad.abs().sum() > 0 for p in attention.parameters())
+
+
 def test_feature_attention_tells_maps_apart_but_not_channels():
     torch.manual_seed(0)
     attention, maps = FeatureAttention(2), list(torch.randn(2, 4, 8, 5, 6))
@@ -84,14 +97,14 @@ def test_feature_attention_tells_maps_apart_but_not_channels():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"width": 0},
-        {"blocks": (1, 2)},
+        {"widths": (0, 8, 8)},
+        {"bodies": (1, 2)},
         {"scale": 3},
         {"unshuffle": 4},
-        {"blocks": (1, 1, 1000)},
+        {"tails": (1, 1, 1000)},
         {"edges": 1},
-        {"tail": 8},
-        {"tail": 6, "scale": 4},
+        {"reconstruction": 8},
+        {"reconstruction": 6, "scale": 4},
     ],
 )
 def test_senseless_shapes_are_refused(wrong):
@@ -101,7 +114,7 @@ def test_senseless_shapes_are_refused(wrong):
 
 def test_recalled_averages_make_a_part_independent_of_the_rest():
     torch.manual_seed(0)
-    network = Network(NetworkConfig(width=8, blocks=(1, 1, 1))).eval()
+    network = Network(NetworkConfig(widths=(8, 12, 16), bodies=(1, 1, 1))).eval()
     picture, pool = torch.rand(1, 3, 32, 32), MeasuringPool()
     whole = network(picture, pool)
     assert torch.equal(whole, network(picture))
@@ -109,4 +122,4 @@ def test_recalled_averages_make_a_part_independent_of_the_rest():
     halves = MeasuringPool()
     network(torch.cat([picture[..., :16], picture[..., 16:]]), halves)
     assert len(halves.averages) == len(pool.averages)
-    assert all(average.shape == (1, 8, 1, 1) for average in halves.averages)
+    assert all(average.shape[0] == 1 and average.shape[2:] == (1, 1) for average in halves.averages)

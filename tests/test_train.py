@@ -31,7 +31,7 @@ from .conftest import run_twice
 CPU = Device(torch.device("cpu"), "fp32")
 CONFIG = TrainConfig(
     task="denoise",
-    network=NetworkConfig(width=8, blocks=(1, 1, 1), unshuffle=2),
+    network=NetworkConfig(widths=(8, 8, 8), bodies=(1, 1, 1), unshuffle=2),
     degradation={"awgn-25": 1.0},
     validation=("awgn-25",),
     crop=32,
@@ -132,7 +132,7 @@ def test_a_run_killed_before_its_first_step_keeps_the_weights_it_was_given(data,
     assert again.step == 0
     assert same_weights(begun.network, again.network)
     with pytest.raises(HfpieError, match="not the state of a run like this one"):
-        setup(changed(network=NetworkConfig(width=16, blocks=(1, 1, 1))), tmp_path / "second", CPU)
+        setup(changed(network=NetworkConfig(widths=(16, 16, 16), bodies=(1, 1, 1))), tmp_path / "second", CPU)
 
 
 def test_another_rate_holds_from_the_first_step_of_a_run_that_goes_on(data, tmp_path):
@@ -157,7 +157,7 @@ def test_another_validation_begins_another_log_and_another_best(data, tmp_path):
 def test_weights_that_fit_in_part_are_said_and_those_of_another_network_refused(data, tmp_path):
     train(changed(steps=1), tmp_path / "first", data)
     said = []
-    wider = changed(network=NetworkConfig(width=8, blocks=(1, 1, 2), unshuffle=2))
+    wider = changed(network=NetworkConfig(widths=(8, 8, 8), bodies=(1, 1, 2), unshuffle=2))
     setup(wider, tmp_path / "second", CPU, init=tmp_path / "first/best.safetensors", say=said.append)
     assert "the others start from random numbers" in said[0]
     for config, match in (
@@ -203,8 +203,8 @@ def test_a_loss_that_is_not_finite_stops_with_advice_and_keeps_the_good_state(da
 @pytest.mark.parametrize(
     "changes",
     [
-        {"network": NetworkConfig(width=8, blocks=(1, 1, 1), edges=False)},
-        {"network": NetworkConfig(width=8, blocks=(1, 1, 1), feature_attention=False)},
+        {"network": NetworkConfig(widths=(8, 8, 8), bodies=(1, 1, 1), edges=False)},
+        {"network": NetworkConfig(widths=(8, 8, 8), bodies=(1, 1, 1), feature_attention=False)},
         {"losses": LossConfig(gms=True)},
         {"losses": LossConfig(highpass=1.0)},
         {"optimizer": "adam", "rate": 1e-3},

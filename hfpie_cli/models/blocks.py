@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from .pooling import Pool
 
 ATTENTION_REDUCTION = 16  # RCAN's: the channel attention squeezes the width by this
+TINY = 1e-6  # mean square of channel averages below which they count as zero
 FEATURE_ATTENTION_HIDDEN = 8  # hidden maps of the convolution along the feature axis
 RESIDUAL_INIT = 0.1  # scale of each residual branch's last convolution at the start
 EDGE_KERNEL = 7  # side of the edge filters, pixels
@@ -41,12 +42,26 @@ class ResidualChannelAttentionBlock(nn.Module):
         return torch.addcmul(x, residual, attention)
 
 
+class Blocks(nn.ModuleList):
+    """`count` RCABs in a row; none leave the maps as they are."""
+
+    def __init__(self, width: int, count: int) -> None:
+        super().__init__(ResidualChannelAttentionBlock(width) for _ in range(count))
+
+    def forward(self, x: Tensor, pool: Pool) -> Tensor:
+        for block in self:
+            x = block(x, pool)
+        return x
+
+
 class FeatureAttention(nn.Module):
     """Weighted sum of k maps; each map's channels are weighed against the other maps' (paper 3.2, fig. 4).
 
     The maps' channel averages are stacked along a feature axis, padded and convolved along that axis, with one
     kernel for all channels. The kernel spans 2k - 1, so that every feature is weighed against every other. The
-    last convolution starts at zero: the module starts as a plain sum.
+    averages are first divided by their root mean square over maps and channels: the weights must not depend on the
+    maps' scale, or the softmax saturates as the maps grow and shuts out all but one of them. The last convolution
+    starts at zero: the module starts as a plain sum.
     """
 
     def __init__(self, features: int) -> None:
@@ -58,14 +73,22 @@ class FeatureAttention(nn.Module):
         nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
 
     def forward(self, maps: list[Tensor], pool: Pool) -> Tensor:
-        pooled = torch.stack([pool(m)[..., 0, 0] for m in maps], -1)  # (n, c, k)
-        n, c, k = pooled.shape
-        scores = self.conv2(self.conv1(pooled.reshape(n * c, 1, k)).relu_())
-        weights = (k * scores.softmax(-1)).reshape(n, c, 1, 1, k).to(maps[0].dtype)
+        weights = self.weigh(maps, pool)
         total = maps[0] * weights[..., 0]
-        for i in range(1, k):
+        for i in range(1, len(maps)):
             total = torch.addcmul(total, maps[i], weights[..., i])
         return total
+
+    def weigh(self, maps: list[Tensor], pool: Pool) -> Tensor:
+        """The weights of k maps (n, c, h, w): (n, c, 1, 1, k), k in sum, in the maps' type."""
+        pooled = torch.stack([pool(m)[..., 0, 0] for m in maps], -1)  # (n, c, k)
+        n, c, k = pooled.shape
+        scores = self.conv2(self.conv1(self._normalised(pooled).reshape(n * c, 1, k)).relu_())
+        return (k * scores.softmax(-1)).reshape(n, c, 1, 1, k).to(maps[0].dtype)
+
+    def _normalised(self, pooled: Tensor) -> Tensor:
+        pooled = pooled.float()
+        return pooled / (pooled.square().mean((1, 2), keepdim=True) + TINY).sqrt()
 
 
 class PlainSum(nn.Module):
@@ -120,7 +143,7 @@ class MultiScaleEdgeFilter(nn.Module):
 
 
 class Upsample(nn.Sequential):
-    """Pixel-shuffle to twice the size, as many maps as before."""
+    """Pixel-shuffle to twice the size."""
 
-    def __init__(self, width: int) -> None:
-        super().__init__(conv3x3(width, 4 * width), nn.PixelShuffle(2))
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(conv3x3(inputs, 4 * outputs), nn.PixelShuffle(2))

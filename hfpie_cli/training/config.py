@@ -28,6 +28,7 @@ RANGES = {  # of the plain numbers
     "batch": (1, MANY),
     "steps": (1, MANY),
     "rate": (1e-9, 10),
+    "weight_decay": (0, 100),
     "warmup": (0, MANY),
     "clip": (1e-9, MANY),
     "ema": (0, 0.999999),
@@ -61,8 +62,9 @@ class TrainConfig:
     degradation: names of DEGRADATIONS, or `pairs` for those of a paired data set, and their shares. validation: those
     scored on held-out pictures. crop: side of the clean crops, pixels. batch: crops a step, over all processes.
     rate: of the optimiser, reached after `warmup` steps, multiplied by `decay_per_1000` every 1,000 steps, and falling
-    linearly to zero over the last `decay_share` of the steps. clip: largest norm of the gradient. ema: decay of the
-    weight average. precision: fp32, bf16, or auto for what the device does fast. compile: by torch.compile.
+    linearly to zero over the last `decay_share` of the steps. weight_decay: of Muon's kernels. clip: largest norm of
+    the gradient. ema: decay of the weight average. precision: fp32, bf16, or auto for what the device does fast.
+    compile: by torch.compile.
     """
 
     task: str
@@ -74,6 +76,7 @@ class TrainConfig:
     steps: int
     optimizer: str = "muon"
     rate: float = 4e-3
+    weight_decay: float = 0.1
     warmup: int = 100
     clip: float = 0.5
     ema: float = 0.999

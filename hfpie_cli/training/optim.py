@@ -2,6 +2,9 @@
 
 After Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). Convolution kernels
 (outputs, inputs, 3, 3) are taken as matrices (outputs, 9 inputs); kernels of one shape are orthogonalised together.
+
+An orthogonalised update has the same size however small the gradient is, so that a kernel of little use would grow
+without end. Weight decay bounds it: its singular values stay below 1 / decay.
 """
 
 from __future__ import annotations
@@ -32,10 +35,13 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised; for parameters of 4 dimensions (convolution kernels)."""
+    """Nesterov momentum, orthogonalised; for parameters of 4 dimensions (convolution kernels).
 
-    def __init__(self, params: ParamsT, lr: float) -> None:
-        super().__init__(params, {"lr": lr})
+    decay: decoupled weight decay, times the rate a step.
+    """
+
+    def __init__(self, params: ParamsT, lr: float, *, decay: float = 0.0) -> None:
+        super().__init__(params, {"lr": lr, "decay": decay})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -46,9 +52,9 @@ class Muon(torch.optim.Optimizer):
                 if parameter.grad is not None:
                     by_shape[parameter.shape].append(parameter)
             for parameters in by_shape.values():
-                self._step_alike(parameters, group["lr"])
+                self._step_alike(parameters, group["lr"], group["decay"])
 
-    def _step_alike(self, parameters: list[nn.Parameter], lr: float) -> None:
+    def _step_alike(self, parameters: list[nn.Parameter], lr: float, decay: float) -> None:
         gradients = [p.grad for p in parameters if p.grad is not None]
         momenta = [self.state[p].setdefault("momentum", torch.zeros_like(p)) for p in parameters]
         torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
@@ -57,14 +63,16 @@ class Muon(torch.optim.Optimizer):
         tall = matrices.shape[1] > matrices.shape[2]
         updates = orthogonalise(matrices.mT).mT if tall else orthogonalise(matrices)
         scale = max(1.0, matrices.shape[1] / matrices.shape[2]) ** 0.5
+        torch._foreach_mul_(list[Tensor](parameters), 1 - lr * decay)
         for parameter, update in zip(parameters, updates, strict=True):
             parameter.add_(update.reshape(parameter.shape), alpha=-lr * scale)
 
 
-def make_optimizers(model: nn.Module, name: str, rate: float) -> list[torch.optim.Optimizer]:
+def make_optimizers(model: nn.Module, name: str, rate: float, decay: float) -> list[torch.optim.Optimizer]:
     """`adam`: Adam on everything. `muon`: Muon on 3x3 kernels behind the heads, Adam at half its rate on the rest.
 
-    Each group of parameters has a `share`, the part of the run's rate that it is trained at.
+    decay: weight decay of the kernels that Muon trains. Each group of parameters has a `share`, the part of the run's
+    rate that it is trained at.
     """
     inner = [p for n, p in model.named_parameters() if p.shape[2:] == (3, 3) and not n.startswith("heads.")]
     if name == "adam" or not inner:
@@ -72,4 +80,4 @@ def make_optimizers(model: nn.Module, name: str, rate: float) -> list[torch.opti
     chosen = {id(p) for p in inner}
     rest = [p for p in model.parameters() if id(p) not in chosen]
     adam = torch.optim.Adam([{"params": rest, "share": ADAM_SHARE}], lr=rate * ADAM_SHARE, betas=ADAM_BETAS)
-    return [Muon([{"params": inner, "share": 1.0}], lr=rate), adam]
+    return [Muon([{"params": inner, "share": 1.0}], lr=rate, decay=decay), adam]

@@ -19,13 +19,18 @@ from torch import Tensor, nn
 from ..errors import UnavailableError
 from ..files import atomic_path
 from ..models.highpass import HighpassConfig, HighpassNetwork
+from ..models.legacy import LegacyConfig, LegacyNetwork
 from ..models.network import Network, NetworkConfig
 
 FORMAT = "hfpie-1"  # the metadata key `format` of our files
 MAX_PARAMETERS = 200_000_000
 
-Config = NetworkConfig | HighpassConfig
-ARCHITECTURES: dict[str, type[Config]] = {"restoration": NetworkConfig, "highpass": HighpassConfig}
+Config = NetworkConfig | HighpassConfig | LegacyConfig
+ARCHITECTURES: dict[str, type[Config]] = {  # by the metadata key `architecture`
+    "restoration-2": NetworkConfig,
+    "restoration": LegacyConfig,
+    "highpass": HighpassConfig,
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,9 @@ class Checkpoint:
 
 def build(config: Config) -> Network | HighpassNetwork:
     """A network of this shape, freshly initialised."""
-    return HighpassNetwork(config) if isinstance(config, HighpassConfig) else Network(config)
+    if isinstance(config, HighpassConfig):
+        return HighpassNetwork(config)
+    return LegacyNetwork(config) if isinstance(config, LegacyConfig) else Network(config)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..errors import HfpieError, UnavailableError
 from ..files import atomic_path
-from ..models.network import NetworkConfig
+from ..models.network import LEVELS, NetworkConfig
 from .checkpoint import Checkpoint, expected_shapes, load_weights, save_checkpoint
 
 SAFE_TORCH = (2, 10)  # before it a pickle could break out of weights_only (CVE-2026-24747)
@@ -54,16 +54,17 @@ def convert(source: Path, target: Path, *, overwrite: bool) -> NetworkConfig | N
 def infer_config(weights: Mapping[str, Tensor]) -> NetworkConfig | None:
     """The configuration of ours that asks for just these weights; None if there is none."""
     try:
-        width, inputs = weights["heads.0.weight"].shape[:2]  # (width, 3 unshuffle**2, 3, 3)
-        unshuffle = isqrt(inputs // 3)
+        heads = [weights[f"heads.{level}.weight"].shape for level in range(LEVELS)]  # (width, 3 unshuffle**2, 3, 3)
+        unshuffle = isqrt(heads[0][1] // 3)
         stages = _count(weights, r"output\.(\d+)\.") - 1
         drawn = weights["output.1.weight" if stages else "output.0.weight"].shape[0]  # maps, or pixels of every place
         config = NetworkConfig(
-            width=width,
-            blocks=tuple(_count(weights, rf"bodies\.{level}\.(\d+)\.") for level in range(3)),  # type: ignore[arg-type]
+            widths=tuple(shape[0] for shape in heads),  # type: ignore[arg-type]
+            bodies=_blocks(weights, "bodies"),
+            tails=_blocks(weights, "tails"),
             scale=(2**stages if stages else isqrt(drawn // 3)) // unshuffle,
             unshuffle=unshuffle,
-            tail=drawn if stages else 0,
+            reconstruction=drawn if stages else 0,
             edges=_count(weights, r"edges\.(\d+)\.") > 0,
             feature_attention=_count(weights, r"leaves\.(\d+)\.") > 0,
         )
@@ -71,6 +72,11 @@ def infer_config(weights: Mapping[str, Tensor]) -> NetworkConfig | None:
         return None
     fits = expected_shapes(config) == {name: tuple(weight.shape) for name, weight in weights.items()}
     return config if fits else None
+
+
+def _blocks(weights: Mapping[str, Tensor], where: str) -> tuple[int, int, int]:
+    """How many blocks each scale has in the bodies or in the tails."""
+    return tuple(_count(weights, rf"{where}\.{level}\.(\d+)\.") for level in range(LEVELS))  # type: ignore[return-value]
 
 
 def _count(weights: Mapping[str, Tensor], pattern: str) -> int:

@@ -1,0 +1,172 @@
+"""What each part of a network does: how large its maps grow, its share in the join behind it, what is lost without it.
+
+A part that dies in training, by a saturated attention or by blocks whose output nothing uses, shows nowhere else: the
+others go on, and the score only ends lower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..data.degradations import DEGRADATIONS
+from ..data.degrade import Picture
+from ..errors import UnavailableError
+from ..models.blocks import Blocks, FeatureAttention
+from ..models.network import Network
+from ..models.pooling import pool_each
+from ..weights.checkpoint import load_checkpoint
+from ..weights.table import Weights
+from .metrics import psnr, to_8bit_range
+
+PEAK_LIMIT = 1e3  # larger values in a map mean that nothing bounds it; fp16 ends at 65,504
+WORTH_LIMIT = 0.01  # dB: a part that is worth less does nothing
+HARD = {"denoise": "awgn-50", "deblur": "motion-jpeg", "sr": "bicubic-x4"}  # by task: what needs every scale
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a network.
+
+    peak: the largest absolute value of its maps. share: of what the join that it goes into adds up, by root mean
+    square; None where it goes into none. worth: dB that the score loses without it; None where it was not measured.
+    """
+
+    name: str
+    peak: float
+    share: float | None = None
+    worth: float | None = None
+
+    def faults(self) -> list[str]:
+        """What is wrong with it, a line each."""
+        lines = []
+        if not self.peak <= PEAK_LIMIT:
+            lines.append(f"{self.name}: its maps are not bounded, they reach {self.peak:.3g} (limit {PEAK_LIMIT:g})")
+        if self.worth is not None and self.worth < WORTH_LIMIT:
+            lines.append(f"{self.name}: does nothing, without it the score changes by {-self.worth:+.3f} dB")
+        return lines
+
+
+def examine(network: Network, score: Callable[[], float], *, worth: bool = True) -> list[Part]:
+    """Every body, every tail that has blocks, and what comes up from the smaller scales.
+
+    score: runs the network on some pictures and gives their mean score in dB; called once, and with `worth` once more
+    for every part. A body or a tail is left out by passing its input on, what comes up by zeros.
+    """
+    parts = _parts(network)
+    seen = {name: Seen() for name in parts}
+    with torch.inference_mode(), ExitStack() as stack:
+        for name, module in parts.items():
+            for block in module if isinstance(module, Blocks) else [module]:
+                stack.enter_context(_hooked(block, seen[name].look))
+        for level, join in enumerate(network.leaves):
+            stack.enter_context(_hooked(join, _Shares(seen, level, len(network.leaves)).look))
+        whole = score()
+    found = []
+    for name, module in parts.items():
+        lost = None
+        if worth:
+            with torch.inference_mode(), _hooked(module, _passed_on if isinstance(module, Blocks) else _nothing):
+                lost = whole - score()
+        found.append(Part(name, seen[name].peak, seen[name].share, lost))
+    return found
+
+
+def examine_weights(
+    weights: Weights, task: str, pictures: Sequence[Picture], degradation: str | None = None
+) -> list[Part]:
+    """The parts of a checkpoint of ours, by RGB PSNR over clean pictures (h, w, 3) that are degraded here.
+
+    degradation: a name of DEGRADATIONS; None for the task's hardest. Raises UnavailableError for what is no network
+    that restores pictures.
+    """
+    network = load_checkpoint(weights.path).network()
+    if not isinstance(network, Network):
+        raise UnavailableError(f"{weights.name}: not a network that restores photographs")
+    degrade = DEGRADATIONS[degradation or HARD[task]]
+    pairs = [(degrade(clean, np.random.default_rng(number)), clean) for number, clean in enumerate(pictures)]
+
+    def score() -> float:
+        return sum(_score(network, *pair) for pair in pairs) / len(pairs)
+
+    return examine(network, score)
+
+
+def _score(network: Network, degraded: Picture, clean: Picture) -> float:
+    restored = network(torch.from_numpy(degraded).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+    clean = clean[: restored.shape[0], : restored.shape[1]]
+    return psnr(to_8bit_range(restored), to_8bit_range(clean))
+
+
+def _parts(network: Network) -> dict[str, nn.Module]:
+    """The parts by name; scales are those of the picture."""
+    parts: dict[str, nn.Module] = {}
+    for kind, modules in (("body", network.bodies), ("tail", network.tails)):
+        for level, module in enumerate(modules):
+            if isinstance(module, Blocks) and len(module):
+                parts[f"{kind} {_scale(level)}"] = module
+    return parts | {f"up from {_scale(level + 1)}": module for level, module in enumerate(network.ups)}
+
+
+def _scale(level: int) -> str:
+    return f"1/{2**level}" if level else "1"
+
+
+@dataclass
+class Seen:
+    """What passed through a part. shares: in its join, a number each picture."""
+
+    peak: float = 0.0
+    shares: list[float] = field(default_factory=list)
+
+    @property
+    def share(self) -> float | None:
+        return sum(self.shares) / len(self.shares) if self.shares else None
+
+    def look(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        """A forward hook."""
+        self.peak = max(self.peak, float(output.abs().max()))
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """Looks at a join: maps of the body, of the head, of the edges, and what comes up, in this order."""
+
+    seen: dict[str, Seen]
+    level: int
+    levels: int
+
+    def look(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        maps = inputs[0]
+        weights = module.weigh(maps, pool_each) if isinstance(module, FeatureAttention) else torch.ones(len(maps))
+        sizes = [float((m * weights[..., k]).float().square().mean().sqrt()) for k, m in enumerate(maps)]
+        total = sum(sizes) or 1.0
+        body, up = f"body {_scale(self.level)}", f"up from {_scale(self.level + 1)}"
+        if body in self.seen:
+            self.seen[body].shares.append(sizes[0] / total)
+        if self.level + 1 < self.levels:
+            self.seen[up].shares.append(sizes[-1] / total)
+
+
+def _passed_on(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    passed: Tensor = inputs[0]
+    return passed
+
+
+def _nothing(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    return torch.zeros_like(output)
+
+
+@contextmanager
+def _hooked(module: nn.Module, look: Callable[..., Any]) -> Iterator[None]:
+    handle = module.register_forward_hook(look)
+    try:
+        yield
+    finally:
+        handle.remove()
