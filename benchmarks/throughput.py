@@ -37,7 +37,7 @@ class Stopwatch(RunLog):
 
     speed = 0.0
 
-    def step(self, step: int, progress: float, loss: float, pixels_per_second: float) -> None:
+    def step(self, step: int, progress: float, loss: float, pixels_per_second: float, waiting: float) -> None:
         self.speed = pixels_per_second
 
 

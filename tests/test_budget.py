@@ -124,8 +124,8 @@ def test_a_run_stopped_at_half_time_trains_the_other_half(data, tmp_path, monkey
     run = train(config, folder, data)
     assert run.is_done
     assert 1.2 * half.step < run.step
-    assert 4.4 < run.seconds < 6
-    assert max(group["lr"] for optimizer in run.optimizers for group in optimizer.param_groups) < 0.05 * config.rate
+    assert 4.4 < run.seconds < 7
+    assert max(group["lr"] for optimizer in run.optimizers for group in optimizer.param_groups) < 0.2 * config.rate
     assert log_of(folder)[-1]["step"] == run.step
     assert (folder / "best.safetensors").exists()
     assert setup(config, folder, CPU).is_done

@@ -149,7 +149,7 @@ class Minutes:
             self._duration = duration
             return
         self._durations.append(duration)
-        self._duration = max(fmean(self._durations), duration)
+        self._duration = fmean(self._durations)
 
     def _look(self, step: int, seconds: float) -> None:
         """Take over what the leader's clock says."""

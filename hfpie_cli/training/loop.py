@@ -9,45 +9,23 @@ A sample depends on (seed, step, index) alone, so that resuming needs only the s
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
-from ..data.pairs import CropSampler
 from ..data.training_set import HELD_OUT, TrainingSet
 from ..errors import HfpieError
 from ..interruption import Interruption
 from .budget import CHECK_EVERY, LAST_REPORT, Budget, Minutes, Steps
+from .loading import batches
 from .log import RunLog
 from .run import Run, keep_best, save_state
 from .validation import samples, seconds_a_picture, thinned, validate
 
-MAX_LOADERS = 8  # processes that make batches for one GPU
-
-
-@dataclass(frozen=True)
-class Request:
-    """This process's share of a step's batch: crops of `crop` pixels, by their numbers."""
-
-    step: int
-    crop: int
-    indices: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Batches(Dataset[tuple[Tensor, Tensor]]):
-    """The batches that are asked for."""
-
-    sampler: CropSampler
-
-    def __getitem__(self, request: Request) -> tuple[Tensor, Tensor]:
-        return self.sampler.batch(request.step, request.indices, request.crop)
+Item = TypeVar("Item")
 
 
 def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> None:
@@ -59,12 +37,12 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
     pace = Pace(run)
     budget, held_out = _begin(run, held_out, pace)
     with Interruption() as interruption:
-        for degraded, clean in _batches(run, training, budget):
+        for degraded, clean in pace.waiting_for(batches(run, training, budget)):
             rate = run.config.rate_at(budget.middle(run.step), run.step)
             pace.count(*train_step(run, degraded, clean, rate), clean)
             run.step += 1
             if run.step % CHECK_EVERY == 0:
-                log.step(run.step, budget.progress(run.step), pace.loss(), pace.pixels_per_second())
+                log.step(run.step, budget.progress(run.step), pace.loss(), pace.pixels_per_second(), pace.waiting())
             elif budget.ends_soon(run.step):
                 run.device.wait()
             budget.stepped(run.step, pace.seconds())
@@ -142,62 +120,46 @@ class Pace:
 
     def restart(self) -> None:
         """Count anew."""
-        self._losses: list[Tensor] = []
-        self._norms: list[Tensor] = []
-        self._pixels, self._since = 0, time.monotonic()
+        self._sums: Tensor | None = None  # of the losses and of the gradients' norms, where they were computed
+        self._steps, self._pixels, self._waited, self._since = 0, 0, 0.0, time.monotonic()
+
+    def waiting_for(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, and the time noted that they take to come."""
+        iterator, asked = iter(items), time.monotonic()
+        for item in iterator:
+            self._waited += time.monotonic() - asked
+            yield item
+            asked = time.monotonic()
 
     def count(self, loss: Tensor, norm: Tensor, clean: Tensor) -> None:
         """A step is done."""
-        self._losses.append(loss)
-        self._norms.append(norm)
+        both = torch.stack([loss, norm])
+        self._sums = both if self._sums is None else self._sums + both
+        self._steps += 1
         self._pixels += clean.shape[0] * clean.shape[2] * clean.shape[3] * self._run.ranks.count
 
     def loss(self) -> float:
         """The mean loss of all processes, which must all ask at the same step. Raises HfpieError as `check` does."""
         self.check()
-        ranks = self._run.ranks
-        return float(ranks.total(torch.stack(self._losses).mean()) / ranks.count)
+        assert self._sums is not None
+        return float(self._run.ranks.total(self._sums[0] / self._steps) / self._run.ranks.count)
 
     def check(self) -> None:
         """Raises HfpieError if a loss or a gradient was not finite: the weights are not either, then."""
-        if self._losses and not bool(torch.stack(self._losses + self._norms).isfinite().all()):
+        if self._sums is not None and not bool(self._sums.isfinite().all()):
             raise HfpieError(
                 f"{self._run.folder}: the loss or its gradient is no longer finite (step {self._run.step})",
                 f"go on from the last saved state with --resume {self._run.folder} and a lower --rate, "
                 "--precision fp32, or a stronger --set clip=0.1",
             )
 
+    def waiting(self) -> float:
+        """The share of the time that steps have waited for their batches: 0 to 1."""
+        return self._waited / max(time.monotonic() - self._since, 1e-6)
+
     def pixels_per_second(self) -> float:
         """Of clean pixels trained on, by all processes."""
         return self._pixels / max(time.monotonic() - self._since, 1e-6)
-
-
-def _batches(run: Run, training: TrainingSet, budget: Budget) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches from the run's step on, on its device, without end."""
-    config, on_gpu = run.config, run.device.torch_device.type == "cuda"
-    loader = DataLoader(
-        Batches(CropSampler(training, config.degradation, config.scale, config.seed)),
-        batch_size=None,
-        sampler=Requests(run, budget),
-        num_workers=min((os.cpu_count() or 1) - 1, MAX_LOADERS) if on_gpu else 0,
-        pin_memory=on_gpu,
-    )
-    for sides in loader:
-        degraded, clean = (side.to(run.device.torch_device, non_blocking=True) for side in sides)
-        yield degraded, clean
-
-
-@dataclass(frozen=True)
-class Requests:
-    """What the steps from the run's on train on; loaders ask some steps ahead."""
-
-    run: Run
-    budget: Budget
-
-    def __iter__(self) -> Iterator[Request]:
-        for step in count(self.run.step):
-            crop, batch = self.run.config.crops_at(self.budget.progress(step))
-            yield Request(step, crop, tuple(self.run.ranks.share(range(batch))))
 
 
 def _agreed(interruption: Interruption, run: Run) -> bool:
@@ -210,9 +172,9 @@ def _agreed(interruption: Interruption, run: Run) -> bool:
 
 
 def _report(run: Run, held_out: TrainingSet, pace: Pace, log: RunLog) -> None:
-    loss, scores = pace.loss(), validate(run, held_out)
+    loss, waiting, scores = pace.loss(), pace.waiting(), validate(run, held_out)
     if run.ranks.leads:
-        log.report(run.step, pace.seconds() / 3600, loss, scores)
+        log.report(run.step, pace.seconds() / 3600, loss, scores, waiting)
         log.sample(run.step, samples(run, held_out))
         keep_best(run, sum(scores.values()) / len(scores))
     pace.restart()
