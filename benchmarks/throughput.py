@@ -37,14 +37,14 @@ class Stopwatch(RunLog):
 
     speed = 0.0
 
-    def step(self, step: int, loss: float, pixels_per_second: float) -> None:
+    def step(self, step: int, progress: float, loss: float, pixels_per_second: float, waiting: float) -> None:
         self.speed = pixels_per_second
 
 
 def of_training(config: TrainConfig, device: Device, data: TrainingSet) -> float:
     with tempfile.TemporaryDirectory() as folder:
         run = setup(config, Path(folder), device)
-        with Stopwatch(Path(folder), Console(quiet=True), steps=config.steps, done=0) as log:
+        with Stopwatch(Path(folder), Console(quiet=True)) as log:
             fit(run, *data.split(), log)
             return log.speed
 

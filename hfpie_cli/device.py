@@ -37,6 +37,11 @@ class Device:
         """Memory free on a CUDA device; None where it is not known."""
         return torch.cuda.mem_get_info(self.torch_device)[0] if self.torch_device.type == "cuda" else None
 
+    def wait(self) -> None:
+        """Until what was started on a CUDA device is done; elsewhere it is."""
+        if self.torch_device.type == "cuda":
+            torch.cuda.synchronize(self.torch_device)
+
     def release(self) -> None:
         """Give back memory that is cached but not used."""
         if self.torch_device.type == "cuda":

@@ -19,11 +19,12 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process's number, from 0, and how many there are. local: its number on this machine."""
+    """This process's number, from 0, and how many there are; local and local_count: the same on this machine."""
 
     rank: int = 0
     count: int = 1
     local: int = 0
+    local_count: int = 1
 
     def device(self, name: str, kind: str) -> str:
         """The device for this process, where `name` was asked for and is of a `kind`: to each its own GPU."""
@@ -101,6 +102,7 @@ def joined_ranks(
         prepare(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group(backend, timeout=patience)
     try:
-        yield Ranks(int(os.environ["RANK"]), count, int(os.environ["LOCAL_RANK"]))
+        local = (int(os.environ[name]) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
+        yield Ranks(int(os.environ["RANK"]), count, *local)
     finally:
         distributed.destroy_process_group()

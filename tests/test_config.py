@@ -9,16 +9,17 @@ from tests.test_train import CONFIG, changed
 
 
 def test_the_rate_warms_up_stays_and_falls():
-    config = changed(steps=1000, warmup=10, rate=1.0)
-    assert [round(config.rate_at(step), 3) for step in (0, 9, 500, 800, 900, 999)] == [0.1, 1, 1, 1, 0.5, 0.005]
+    config = changed(warmup_share=0.01, decay_share=0.2, rate=1.0)
+    rates = {0: 0, 0.001: 0.1, 0.01: 1, 0.5: 1, 0.8: 1, 0.9: 0.5, 0.999: 0.005, 1: 0}
+    assert {progress: round(config.rate_at(progress, 0), 3) for progress in rates} == rates
 
 
 def test_the_paper_s_rate_falls_by_a_hundredth_every_1000_steps():
     config = load_config(recipe_path("paper", "sr"))
-    assert config.rate_at(0) == config.rate_at(999) == 1e-4
-    assert config.rate_at(55_999) == pytest.approx(1e-4 * 0.99**55)
-    assert config.crops_at(39_999) == (192, 16)
-    assert config.crops_at(40_001) == (960, 1)
+    assert config.rate_at(0, 0) == config.rate_at(999 / 56_000, 999) == 1e-4
+    assert config.rate_at(1, 55_999) == pytest.approx(1e-4 * 0.99**55)
+    assert config.crops_at(39_999 / 56_000) == (192, 16)
+    assert config.crops_at(40_001 / 56_000) == (960, 1)
 
 
 def test_a_configuration_survives_its_file(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 DATA_FILE = "data.json"  # in the run: its task, its folders, and a hash of its pictures' names
 DATA_SETS = {**{task.name: task.data_set for task in TASKS.values()}, "highpass": "DIV2K"}  # by what is trained
 RUN_FILES = ("config.toml", "state.pt", "best.safetensors", "log.csv", DATA_FILE)
-SHORT = ("steps", "batch", "crop", "rate", "seed", "precision")  # options that are keys of the recipe
+SHORT = ("steps", "minutes", "batch", "crop", "rate", "seed", "precision")  # options that are keys of the recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,10 @@ class TrainOptions(HubOptions):
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The run's folder; default runs/TASK.")] = None
     init: Annotated[str | None, typer.Option(help="Weights that a new run starts from: a name or a file.")] = None
     resume: Annotated[Path | None, typer.Option(help="The folder of a run to go on with.")] = None
-    steps: Annotated[int | None, typer.Option(min=1)] = None
+    steps: Annotated[int | None, typer.Option(min=1, help="Length of the run; or say --minutes.")] = None
+    minutes: Annotated[
+        float | None, typer.Option(help="Length of the run by the clock, validations and saving included.")
+    ] = None
     batch: Annotated[int | None, typer.Option(min=1, help="Crops a step, over all processes.")] = None
     crop: Annotated[int | None, typer.Option(min=8, help="Side of the training crops, pixels.")] = None
     rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None
@@ -88,6 +92,7 @@ def register(app: typer.Typer) -> None:
 
 def train(options: TrainOptions) -> int:
     """Resolve the recipe and the data, then train; the run's folder keeps everything."""
+    started = time.monotonic()
     _check(options)
     options = _as_begun(options) if options.resume else replace(options, data=_data_folder(options))
     if options.resume is None and any((options.folder / name).exists() for name in RUN_FILES):
@@ -97,7 +102,7 @@ def train(options: TrainOptions) -> int:
 
     kind = choose_device(options.device).torch_device.type
     with joined_ranks("nccl" if kind == "cuda" else "gloo", patience=PATIENCE, prepare=use_cuda_device) as ranks:
-        return _train(replace(options, device=ranks.device(options.device, kind)), ranks)
+        return _train(replace(options, device=ranks.device(options.device, kind)), ranks, started)
 
 
 def _check(options: TrainOptions) -> None:
@@ -146,7 +151,7 @@ def _begun_with(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: not as hfpie wrote it", "delete it, and say --task and --data") from None
 
 
-def _train(options: TrainOptions, ranks: Ranks) -> int:
+def _train(options: TrainOptions, ranks: Ranks, started: float) -> int:
     from ..data.sources import Opener
     from ..device import choose_training_device
     from ..training.log import RunLog
@@ -156,9 +161,11 @@ def _train(options: TrainOptions, ranks: Ranks) -> int:
     console = options.console() if ranks.leads else Console(quiet=True)
     recipe, config = _recipe(options, ranks)
     device = choose_training_device(options.device, config.precision)
+    decoding = time.monotonic()
     with ranks.one_first():
         opener = Opener(config.task, config.scale, cache_folder() / "decoded", console.say)
         data = opener.training_set(options.data, options.degraded, options.clean)
+    started += time.monotonic() - decoding  # is no training
     training, held_out = data.split()  # too few pictures are told before a run is begun
     config = replace(_for_data(config, data, options, console), precision=device.precision)
     console.say(
@@ -169,10 +176,16 @@ def _train(options: TrainOptions, ranks: Ranks) -> int:
     run = setup(config, folder, device, init=init, ranks=ranks, say=console.say)
     if ranks.leads:
         _keep_data(options, folder, data, console)
-    if run.step >= config.steps:
-        console.say(f"{folder}: all its {config.steps} steps are done; --steps N goes further")
+    if run.is_done:
+        more = "--minutes M" if config.minutes else "--steps N"
+        console.say(f"{folder}: all its {config.length} are done; {more} goes further")
         return ExitCode.OK
-    with RunLog(folder, console, steps=config.steps, done=run.step) as log:
+    if config.minutes:
+        console.say(
+            "a run by the clock is not the same twice: resumed, it goes on with the minutes left, not bit for bit"
+        )
+    run.seconds += time.monotonic() - started
+    with RunLog(folder, console) as log:
         fit(run, training, held_out, log)
     console.say(f"done: {folder / 'best.safetensors'}")
     return ExitCode.OK

@@ -23,13 +23,15 @@ from .losses import GmsMask, LossConfig
 
 OPTIMIZERS = ("adam", "muon")
 PRECISIONS = ("auto", "fp32", "bf16")
+LENGTHS = ("steps", "minutes")  # of a run, by the key: one is set
 MANY = 10**9
 RANGES = {  # of the plain numbers
     "batch": (1, MANY),
-    "steps": (1, MANY),
+    "steps": (0, MANY),
+    "minutes": (0, MANY),
     "rate": (1e-9, 10),
     "weight_decay": (0, 100),
-    "warmup": (0, MANY),
+    "warmup_share": (0, 1),
     "clip": (1e-9, MANY),
     "ema": (0, 0.999999),
     "decay_per_1000": (1e-9, 1),
@@ -47,7 +49,7 @@ Section = TypeVar("Section")
 class Finish:
     """Large crops at the end of a run, so that the network's averages over whole pictures see more of them (4.1).
 
-    share: of the steps. crop: side of the clean crops, pixels. batch: crops a step.
+    share: of the run. crop: side of the clean crops, pixels. batch: crops a step.
     """
 
     share: float = 0.0
@@ -61,10 +63,12 @@ class TrainConfig:
 
     degradation: names of DEGRADATIONS, or `pairs` for those of a paired data set, and their shares. validation: those
     scored on held-out pictures. crop: side of the clean crops, pixels. batch: crops a step, over all processes.
-    rate: of the optimiser, reached after `warmup` steps, multiplied by `decay_per_1000` every 1,000 steps, and falling
-    linearly to zero over the last `decay_share` of the steps. weight_decay: of Muon's kernels. clip: largest norm of
-    the gradient. ema: decay of the weight average. precision: fp32, bf16, or auto for what the device does fast.
-    compile: by torch.compile.
+    steps or minutes: the length of the run, one of the two; a share is one of that. rate: of the optimiser, reached
+    after `warmup_share`, multiplied by `decay_per_1000` every 1,000 steps, and falling linearly to zero over the last
+    `decay_share`. weight_decay: of Muon's kernels. clip: largest norm of the gradient. ema: decay of the weight
+    average. precision: fp32, bf16, or auto for what the device does fast. compile: by torch.compile. validate_every:
+    steps; by the clock, validations take a twentieth of the time at most. save_seconds: the longest time between two
+    saved states.
     """
 
     task: str
@@ -73,11 +77,12 @@ class TrainConfig:
     validation: tuple[str, ...]
     crop: int
     batch: int
-    steps: int
+    steps: int = 0
+    minutes: float = 0.0
     optimizer: str = "muon"
     rate: float = 4e-3
     weight_decay: float = 0.1
-    warmup: int = 100
+    warmup_share: float = 0.02
     clip: float = 0.5
     ema: float = 0.999
     decay_per_1000: float = 1.0
@@ -100,6 +105,8 @@ class TrainConfig:
         for name, (low, high) in RANGES.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be {low:g} to {high:g}, not {getattr(self, name)}")
+        if (self.steps > 0) == (self.minutes > 0):
+            raise ValueError("a run has either steps or minutes, and needs one of them")
 
     def _check_degradations(self) -> None:
         for name in (*self.degradation, *self.validation):
@@ -133,21 +140,28 @@ class TrainConfig:
         """Of the network's enlargement."""
         return self.network.scale if isinstance(self.network, NetworkConfig) else 1
 
-    def rate_at(self, step: int) -> float:
-        """The learning rate of a step, counted from 0."""
-        left = (self.steps - step) / max(self.decay_share * self.steps, 1)
-        return self.rate * self.decay_per_1000 ** (step // 1000) * min(1.0, (step + 1) / max(self.warmup, 1), left)
+    @property
+    def length(self) -> str:
+        """Of the run, in words."""
+        return f"{self.minutes:g} minutes" if self.minutes else f"{self.steps:,} steps"
 
-    def crops_at(self, step: int) -> tuple[int, int]:
-        """(side of the crops in pixels, crops of the batch) of a step, counted from 0."""
-        finishing = step >= self.steps * (1 - self.finish.share)
+    def rate_at(self, progress: float, step: int) -> float:
+        """The learning rate at a part of the run (0 to 1), in a step counted from 0."""
+        rising = progress / self.warmup_share if self.warmup_share else 1.0
+        falling = (1 - progress) / self.decay_share if self.decay_share else 1.0
+        return self.rate * self.decay_per_1000 ** (step // 1000) * min(1.0, rising, falling)
+
+    def crops_at(self, progress: float) -> tuple[int, int]:
+        """(side of the crops in pixels, crops of the batch) at a part of the run (0 to 1)."""
+        finishing = self.finish.share > 0 and progress >= 1 - self.finish.share
         return (self.finish.crop, self.finish.batch) if finishing else (self.crop, self.batch)
 
 
 def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
     """Read a recipe; `changes` such as "steps=500" or "losses.gms=true" override its keys, the values as in TOML.
 
-    Raises UsageError for what it does not know.
+    Steps take the place of a recipe's minutes, and minutes that of its steps. Raises UsageError for what it does not
+    know.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -157,6 +171,7 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
         raise UsageError(f"{path}: not valid TOML ({error})") from None
     where = f"{path.name} with {', '.join(changes)}" if changes else str(path)
     try:
+        _choose_length(table, changes)
         for change in changes:
             _override(table, change)
         kind = HighpassConfig if table["task"] == "highpass" else NetworkConfig
@@ -170,6 +185,13 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
         raise UsageError(f"{where}: the key {error} is missing") from None
     except (TypeError, ValueError) as error:
         raise UsageError(f"{where}: {error}") from None
+
+
+def _choose_length(table: dict[str, Any], changes: Sequence[str]) -> None:
+    """Drop the recipe's own length if the changes have one."""
+    if {change.partition("=")[0].strip() for change in changes} & set(LENGTHS):
+        for name in LENGTHS:
+            table.pop(name, None)
 
 
 def _override(table: dict[str, Any], change: str) -> None:
@@ -226,7 +248,7 @@ def write_config(config: TrainConfig, path: Path) -> None:
     table = dataclasses.asdict(config)
     sections = {name: table.pop(name) for name in ("network", "degradation", "losses", "finish")}
     sections["losses.gms_mask"] = sections["losses"].pop("gms_mask")
-    lines = [f"{key} = {_toml(value)}" for key, value in table.items()]
+    lines = [f"{key} = {_toml(value)}" for key, value in table.items() if value or key not in LENGTHS]
     for name, section in sections.items():
         lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in section.items())]
     with atomic_path(path) as temporary:

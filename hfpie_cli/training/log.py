@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..console import Console
 from ..files import atomic_path
@@ -22,19 +22,21 @@ SAMPLE_HEIGHT = 256  # pixels of a row of samples: degraded, restored, clean
 class RunLog:
     """A context manager around `fit`, for the one process that speaks. folder: the run's."""
 
-    def __init__(self, folder: Path, console: Console, *, steps: int, done: int) -> None:
+    def __init__(self, folder: Path, console: Console) -> None:
         self.folder = folder
         self._console = console
         self._board = _tensorboard(folder)
         columns = (
-            TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("step {task.fields[step]}"),
             BarColumn(),
-            TextColumn("loss {task.fields[loss]:.5f}  {task.fields[score]}  {task.fields[rate]:.2f} MP/s"),
+            TaskProgressColumn(),
+            TextColumn("loss {task.fields[loss]:.5f}  {task.fields[score]}"),
+            TextColumn("{task.fields[rate]:.2f} MP/s  waits {task.fields[waiting]:.0%}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
         self._bar = console.bar(*columns)
-        self._task = self._bar.add_task("", total=steps, completed=done, loss=0.0, score="", rate=0.0)
+        self._task = self._bar.add_task("", total=1.0, step=0, loss=0.0, score="", rate=0.0, waiting=0.0)
 
     def __enter__(self) -> RunLog:
         self._bar.start()
@@ -47,14 +49,18 @@ class RunLog:
         if self._board:
             self._board.close()
 
-    def step(self, step: int, loss: float, pixels_per_second: float) -> None:
-        """Move the progress line."""
-        self._bar.update(self._task, completed=step, loss=loss, rate=pixels_per_second / 1e6)
+    def step(self, step: int, progress: float, loss: float, pixels_per_second: float, waiting: float) -> None:
+        """Move the progress line; progress and waiting (the share of the time that steps wait for batches): 0 to 1."""
+        rate = pixels_per_second / 1e6
+        self._bar.update(self._task, step=step, completed=progress, loss=loss, rate=rate, waiting=waiting)
 
-    def report(self, step: int, hours: float, loss: float, scores: Mapping[str, float]) -> None:
-        """A validation: scores in dB by degradation; a row of log.csv, a point in TensorBoard, a line for people."""
+    def report(self, step: int, hours: float, loss: float, scores: Mapping[str, float], waiting: float) -> None:
+        """A validation: scores in dB by degradation; a row of log.csv, a point in TensorBoard, a line for people.
+
+        waiting: as in `step`.
+        """
         mean = sum(scores.values()) / len(scores)
-        row: dict[str, Any] = {"step": step, "hours": hours, "loss": loss, "mean": mean, **scores}
+        row: dict[str, Any] = {"step": step, "hours": hours, "loss": loss, "waiting": waiting, "mean": mean, **scores}
         self._write(row)
         if self._board:
             for name, value in {"loss": loss, **{f"psnr/{name}": score for name, score in scores.items()}}.items():
@@ -62,7 +68,7 @@ class RunLog:
         shown = "  ".join(f"{name} {score:.2f}" for name, score in scores.items())
         self._bar.update(self._task, score=f"{mean:.2f} dB")
         self._console.result(row)
-        self._console.say(f"step {step}  {hours * 60:.1f} min  loss {loss:.5f}  {shown}")
+        self._console.say(f"step {step}  {hours * 60:.1f} min  loss {loss:.5f}  waits {waiting:.0%}  {shown}")
 
     def _write(self, row: dict[str, Any]) -> None:
         """Append to log.csv; one with other columns, from before the validation changed, is kept under another name."""

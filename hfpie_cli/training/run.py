@@ -39,7 +39,16 @@ class Run:
     objective: Objective
     step: int = 0
     best: float = float("-inf")
-    seconds: float = 0.0
+    seconds: float = 0.0  # that it has taken
+    minutes_done: float = 0.0  # of the last budget of time that was used up
+    pictures: int = 0  # held out that a validation scores at most, 0 before the first
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing left to train."""
+        if self.config.minutes:
+            return self.minutes_done == self.config.minutes
+        return self.step == self.config.steps
 
     @property
     def adversaries(self) -> dict[str, Adversary]:
@@ -76,9 +85,7 @@ def setup(
     run = Run(folder, config, device, ranks, network, trained, average, optimizers, objective)
     if (folder / STATE).exists():
         _load_state(run, say)
-    if run.step > config.steps:
-        message = f"{folder}: has done {run.step} steps already, more than {config.steps}"
-        raise UsageError(message, "name more of them: --steps")
+    _check_length(run)
     steps = ranks.gather(run.step)
     if min(steps) != max(steps):
         raise HfpieError(f"{folder}: not every process sees the same state", "keep the run where all machines see it")
@@ -87,6 +94,17 @@ def setup(
         save_state(run)  # so that a run that is killed at once starts again from the same weights
         write_config(config, folder / CONFIG)
     return run
+
+
+def _check_length(run: Run) -> None:
+    """Raises UsageError if the run has gone further than its configuration now says."""
+    config, minutes = run.config, max(run.minutes_done, run.seconds / 60)
+    if config.minutes and minutes > config.minutes and not run.is_done:
+        message = f"{run.folder}: has trained for {minutes:.1f} minutes already, more than {config.minutes:g}"
+        raise UsageError(message, "name more of them: --minutes")
+    if config.steps and run.step > config.steps:
+        message = f"{run.folder}: has done {run.step} steps already, more than {config.steps}"
+        raise UsageError(message, "name more of them: --steps")
 
 
 def _objective(config: TrainConfig, device: Device, ranks: Ranks) -> Objective:
@@ -130,7 +148,9 @@ def save_state(run: Run) -> None:
         "step": run.step,
         "best": run.best,
         "validation": list(run.config.validation),
+        "pictures": run.pictures,
         "seconds": run.seconds,
+        "minutes_done": run.minutes_done,
     }
     with atomic_path(run.folder / STATE) as temporary, temporary.open("wb") as file:
         torch.save(state, file)  # to an open file: a full disk is told as such
@@ -146,6 +166,7 @@ def _load_state(run: Run, say: Callable[[str], None]) -> None:
         for view, adversary in run.adversaries.items():
             adversary.load(state["adversaries"][view])
         run.step, run.seconds = state["step"], state["seconds"]
+        run.pictures, run.minutes_done = state.get("pictures", 0), state.get("minutes_done", 0.0)
         validated_by = tuple(state.get("validation", run.config.validation))
     except (RuntimeError, ValueError, TypeError, KeyError, EOFError, pickle.UnpicklingError):
         hint = "network, optimizer and discriminator cannot change within a run; start another with --init"

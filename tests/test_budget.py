@@ -1,0 +1,158 @@
+"""A run's length, in steps or by the clock: rates, crops, validations and the end follow from it."""
+
+import os
+import signal
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+from typer.testing import CliRunner
+
+from hfpie_cli.cli import app
+from hfpie_cli.errors import UsageError
+from hfpie_cli.ranks import Ranks
+from hfpie_cli.training import loop
+from hfpie_cli.training.budget import Minutes, Steps
+from hfpie_cli.training.config import Finish, load_config, write_config
+from hfpie_cli.training.run import setup
+
+from .conftest import run_twice
+from .test_train import CONFIG, CPU, changed, command, environment, log_of, train
+
+
+def by_the_clock(minutes, **changes):
+    return changed(steps=0, minutes=minutes, **changes)
+
+
+def played(minutes, step_seconds, *, report=2.0, save=0.1, seconds=0.0, ranks=None):
+    """A run on a clock of its own: (seconds at its end, seconds of upkeep, rates of its steps, crops of its steps)."""
+    config = by_the_clock(minutes, rate=1.0, warmup_share=0.1, decay_share=0.2, finish=Finish(0.1, 64, 2))
+    budget = Minutes(config, ranks or Ranks(), 0, seconds, report_cost=report, save_cost=save)
+    upkeep, rates, crops, step = 0.0, [], [], 0
+    while True:
+        rates.append(config.rate_at(budget.middle(step), step))
+        crops.append(config.crops_at(budget.progress(step))[0])
+        seconds += step_seconds(step)
+        step += 1
+        budget.stepped(step, seconds)
+        last = budget.is_over(step)
+        reported, saved = last or budget.report_is_due(step), budget.save_is_due()
+        spent = report if reported else save if saved else 0.0
+        seconds, upkeep = seconds + spent, upkeep + spent
+        budget.rested(seconds, reported=reported, saved=reported or saved)
+        if last:
+            return seconds, upkeep, rates, crops
+
+
+PACES = {
+    "quick": lambda step: 0.02,
+    "slow": lambda step: 0.9,
+    "compiled": lambda step: 20.0 if step == 0 else 0.1,
+    "uneven": lambda step: 0.2 + 0.1 * (step % 3),
+    "slower at the end": lambda step: 0.1 if step < 1500 else 0.3,
+}
+
+
+@pytest.mark.parametrize("pace", PACES.values(), ids=PACES)
+def test_a_run_by_the_clock_rises_stays_falls_to_zero_and_ends_in_time(pace):
+    seconds, upkeep, rates, crops = played(4, pace)
+    assert 0.96 * 240 < seconds < 240
+    assert upkeep <= 0.05 * 240
+    assert max(rates) == 1.0
+    assert rates[-1] < 0.03
+    assert sum(rate == 1.0 for rate in rates) == pytest.approx(0.7 * len(rates), rel=0.35)
+    falling = rates[-len(rates) // 20 :]
+    assert all(after < before + 0.02 for before, after in pairwise(falling))
+    assert (crops[0], crops[-1]) == (32, 64)
+
+
+def test_a_run_that_goes_on_has_the_minutes_that_are_left():
+    seconds, _, rates, _ = played(4, PACES["slow"], seconds=120.0)
+    assert 230 < seconds < 240
+    assert 100 < len(rates) < 120 / 0.9
+    assert rates[0] == 1.0  # warm already
+
+
+def test_processes_follow_the_leader_and_seldom_ask(monkeypatch):
+    asked = []
+    monkeypatch.setattr(Ranks, "gather", lambda self, mine: asked.append(mine) or [mine, None])
+    seconds, _, rates, _ = played(4, PACES["quick"], ranks=Ranks(0, 2, 0))
+    assert seconds < 240
+    assert rates[-1] < 0.03
+    assert len(asked) < len(rates) / 10
+
+
+def test_steps_are_counted():
+    config = changed(steps=10, validate_every=4)
+    budget = Steps(config)
+    assert [budget.progress(step) for step in (0, 5, 10)] == [0, 0.5, 1]
+    assert [step for step in range(11) if budget.report_is_due(step)] == [0, 4, 8]
+    assert not budget.is_over(9)
+    assert budget.is_over(10)
+
+
+def test_a_run_has_steps_or_minutes(tmp_path):
+    write_config(CONFIG, tmp_path / "steps.toml")
+    config = load_config(tmp_path / "steps.toml", ["minutes=2.5"])
+    assert (config.steps, config.minutes) == (0, 2.5)
+    write_config(config, tmp_path / "minutes.toml")
+    assert "steps" not in (tmp_path / "minutes.toml").read_text()
+    assert load_config(tmp_path / "minutes.toml") == config
+    assert load_config(tmp_path / "minutes.toml", ["steps=7"]).minutes == 0
+    for changes in (["steps=7", "minutes=1"], ["steps=0"], ["minutes=0"]):
+        with pytest.raises(UsageError, match="either steps or minutes"):
+            load_config(tmp_path / "steps.toml", changes)
+
+
+def test_a_run_stopped_at_half_time_trains_the_other_half(data, tmp_path, monkeypatch):
+    config, folder = by_the_clock(0.1, decay_share=0.3), tmp_path / "run"
+    steps = loop.train_step
+
+    def stopped_at_half_time(run, *arguments):
+        if run.seconds > 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return steps(run, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "train_step", stopped_at_half_time)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, folder, data)
+    half = setup(config, folder, CPU)
+    assert not half.is_done
+    assert 3 < half.seconds < 4
+    run = train(config, folder, data)
+    assert run.is_done
+    assert 1.2 * half.step < run.step
+    assert 4.4 < run.seconds < 7
+    assert max(group["lr"] for optimizer in run.optimizers for group in optimizer.param_groups) < 0.2 * config.rate
+    assert log_of(folder)[-1]["step"] == run.step
+    assert (folder / "best.safetensors").exists()
+    assert setup(config, folder, CPU).is_done
+    assert not setup(by_the_clock(0.2), folder, CPU).is_done
+    with pytest.raises(UsageError, match=r"has trained for 0\.1 minutes already, more than 0\.05"):
+        setup(by_the_clock(0.05), folder, CPU)
+
+
+def test_the_command_ends_within_its_minutes(photos, tmp_path):
+    write_config(CONFIG, tmp_path / "tiny.toml")
+    arguments = command(
+        photos, tmp_path / "tiny.toml", "--out", tmp_path / "run", "--device", "cpu", "--minutes", "0.2"
+    )
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)], env=environment(tmp_path), capture_output=True, text=True, check=True
+    )
+    assert "goes on with the minutes left, not bit for bit" in done.stderr
+    again = CliRunner().invoke(app, ["train", "--resume", str(tmp_path / "run")])
+    assert "all its 0.2 minutes are done; --minutes M goes further" in again.stderr
+
+
+def test_two_processes_end_together(photos, tmp_path):
+    write_config(CONFIG, tmp_path / "tiny.toml")
+    arguments = command(
+        photos, tmp_path / "tiny.toml", "--out", tmp_path / "run", "--device", "cpu", "--minutes", "0.2"
+    )
+    done = run_twice(*arguments, XDG_CACHE_HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    run = setup(load_config(tmp_path / "run/config.toml"), tmp_path / "run", CPU)
+    assert run.is_done

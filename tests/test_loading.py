@@ -1,0 +1,74 @@
+"""The batches of a run: as many loaders as cores, what is 8 bits as such, and the time that steps wait for them."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from hfpie_cli.data.degradations import DEGRADATIONS
+from hfpie_cli.data.pairs import CropSampler
+from hfpie_cli.training.budget import Steps
+from hfpie_cli.training.config import Finish
+from hfpie_cli.training.loading import Batches, Request, Requests, batches, loaders, packed, unpacked
+from hfpie_cli.training.loop import Pace
+from hfpie_cli.training.run import setup
+
+from .test_train import CPU, changed, log_of, train
+
+
+def as_side(pictures):
+    return torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_8_bits"),
+    [("clean", True), ("awgn-8bit", True), ("awgn-jpeg", True), ("gaussian-blur-any", True), ("awgn", False)],
+)
+def test_what_is_8_bits_travels_as_such_and_comes_out_the_same(name, is_8_bits, rng):
+    clean = rng.integers(0, 256, (48, 48, 3), dtype=np.uint8).astype(np.float32) / np.float32(255)
+    side = as_side([DEGRADATIONS[name](clean, rng), DEGRADATIONS[name](clean, rng)])
+    assert (packed(side).dtype == torch.uint8) == is_8_bits
+    assert torch.equal(unpacked(packed(side)), side)
+
+
+def test_8_bits_in_the_corner_alone_are_not_taken_for_the_whole():
+    side = torch.zeros(1, 3, 16, 16)
+    side[..., 9, 9] = 0.3
+    assert packed(side).dtype == torch.float32
+
+
+def test_loaders_give_the_batches_that_the_process_makes_itself(data):
+    sampler = CropSampler(data, {"awgn-25": 0.5, "clean": 0.5}, 1, 0)
+    request = Request(3, 32, (0, 1))
+    for small, plain in zip(Batches(sampler, True)[request], Batches(sampler, False)[request], strict=True):
+        assert torch.equal(unpacked(small), plain)
+
+
+def test_all_cores_but_one_load():
+    assert loaders(16, 1) == 15
+    assert loaders(128, 8) == 15
+    assert loaders(1, 1) == loaders(4, 8) == 1
+
+
+def test_processes_ask_for_their_shares_and_for_large_crops_at_the_end(data, tmp_path):
+    run = setup(changed(steps=10, finish=Finish(0.5, 64, 2)), tmp_path / "run", CPU)
+    asked = iter(Requests(run, Steps(run.config)))
+    assert [next(asked) for _ in range(6)][4:] == [Request(4, 32, (0, 1, 2, 3)), Request(5, 64, (0, 1))]
+    degraded, clean = next(iter(batches(run, data, Steps(run.config))))
+    assert degraded.shape == clean.shape == (4, 3, 32, 32)
+
+
+def test_waiting_is_told(data, tmp_path):
+    run = train(changed(steps=2), tmp_path / "run", data)
+    assert 0 < log_of(tmp_path / "run")[0]["waiting"] < 1
+
+    def slow():
+        for _ in range(2):
+            time.sleep(0.2)
+            yield
+
+    pace = Pace(run)
+    for _ in pace.waiting_for(slow()):
+        time.sleep(0.2)
+    assert pace.waiting() == pytest.approx(0.5, abs=0.2)
