@@ -18,6 +18,8 @@ from .training_set import TrainingSet
 PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of a paired data set
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
 MARGIN = 16  # degraded around a training crop and cut off, so that blur and JPEG see real surroundings
+DARKEST = 3.0  # stops of exposure that a darkened picture loses at most
+GAMMA = 2.2  # of the pictures' values
 
 Pixels = NDArray[Any]  # (h, w, 3), of the store or a Picture
 
@@ -25,6 +27,9 @@ Pixels = NDArray[Any]  # (h, w, 3), of the store or a Picture
 @dataclass(frozen=True)
 class CropSampler:
     """Random crops, turned and mirrored, degraded by one of `mix` (names of DEGRADATIONS or PAIRS, and their shares).
+
+    dark: share of the crops that lose up to 3 stops of light before they are degraded. The darkened picture is then the
+    clean one: a night is to stay dark.
 
     Sample `index` of step `step` comes from a generator seeded by (seed, step, index): resuming needs only the step,
     and several processes only their indices.
@@ -34,6 +39,7 @@ class CropSampler:
     mix: Mapping[str, float]
     scale: int
     seed: int
+    dark: float = 0.0
 
     def batch(self, step: int, indices: Sequence[int], crop: int) -> tuple[Tensor, Tensor]:
         """(degraded (n, 3, crop / scale, crop / scale), clean (n, 3, crop, crop)), float32 around [0, 1].
@@ -57,6 +63,8 @@ class CropSampler:
         picture = _padded(self.data.photos[self.data.photos.draw(rng)], side)
         top, left = (int(rng.integers(n - side + 1)) for n in picture.shape[:2])
         clean = as_floats(turned(rectangle(picture, (top, left), (side, side)), int(rng.integers(8))))
+        if rng.random() < self.dark:
+            clean = darkened(clean, rng.uniform(0, DARKEST))
         degraded = DEGRADATIONS[name](clean, rng)
         at, small = MARGIN + int(rng.integers(-8, 9)), crop // self.scale  # moves the JPEG grid
         square = ((at, at), (small, small))
@@ -102,6 +110,11 @@ def turned(picture: Pixels, turn: int) -> Pixels:
     """In one of the 8 ways to turn and mirror a square."""
     rotated = np.rot90(picture, turn % 4)
     return rotated[:, ::-1] if turn >= 4 else rotated
+
+
+def darkened(picture: Picture, stops: float) -> Picture:
+    """With 2^-stops of its light; a factor in linear light is a factor of the values too, behind a gamma."""
+    return picture * np.float32(2 ** (-stops / GAMMA))
 
 
 def as_floats(picture: NDArray[np.uint8]) -> Picture:

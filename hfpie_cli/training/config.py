@@ -33,6 +33,7 @@ RANGES = {  # of the plain numbers
     "ema": (0, 0.999999),
     "decay_per_1000": (1e-9, 1),
     "decay_share": (0, 1),
+    "dark": (0, 1),
     "seed": (0, MANY),
     "validate_every": (1, MANY),
     "save_seconds": (0, MANY),
@@ -62,7 +63,8 @@ class TrainConfig:
     scored on held-out pictures. crop: side of the clean crops, pixels. batch: crops a step, over all processes.
     rate: of the optimiser, reached after `warmup` steps, multiplied by `decay_per_1000` every 1,000 steps, and falling
     linearly to zero over the last `decay_share` of the steps. clip: largest norm of the gradient. ema: decay of the
-    weight average. precision: fp32, bf16, or auto for what the device does fast. compile: by torch.compile.
+    weight average. precision: fp32, bf16, or auto for what the device does fast. compile: by torch.compile. dark: share
+    of the clean crops that first lose up to 3 stops of light.
     """
 
     task: str
@@ -84,6 +86,7 @@ class TrainConfig:
     seed: int = 0
     validate_every: int = 500
     save_seconds: int = 240
+    dark: float = 0.0
     losses: LossConfig = field(default_factory=LossConfig)
     finish: Finish = field(default_factory=Finish)
 
