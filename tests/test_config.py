@@ -56,6 +56,7 @@ def test_settings_override_a_recipe(tmp_path):
         ("rate=-1", "rate must be"),
         ("ema=1", "ema must be"),
         ("dark=1.5", "dark must be 0 to 1"),
+        ("drawn=-0.1", "drawn must be 0 to 1"),
         ("losses.pixel=0", "nor all of them zero"),
         ("losses.gms_mask.opening=2", "an odd opening"),
         ("losses.gms_mask.sigma=0", "sigma > 0"),

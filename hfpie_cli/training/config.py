@@ -34,6 +34,7 @@ RANGES = {  # of the plain numbers
     "decay_per_1000": (1e-9, 1),
     "decay_share": (0, 1),
     "dark": (0, 1),
+    "drawn": (0, 1),
     "seed": (0, MANY),
     "validate_every": (1, MANY),
     "save_seconds": (0, MANY),
@@ -64,7 +65,8 @@ class TrainConfig:
     rate: of the optimiser, reached after `warmup` steps, multiplied by `decay_per_1000` every 1,000 steps, and falling
     linearly to zero over the last `decay_share` of the steps. clip: largest norm of the gradient. ema: decay of the
     weight average. precision: fp32, bf16, or auto for what the device does fast. compile: by torch.compile. dark: share
-    of the clean crops that first lose up to 3 stops of light.
+    of the clean crops that first lose up to 3 stops of light. drawn: share of them that are drawn (text, lines, flat
+    shapes, skies) instead of cut from photographs.
     """
 
     task: str
@@ -87,6 +89,7 @@ class TrainConfig:
     validate_every: int = 500
     save_seconds: int = 240
     dark: float = 0.0
+    drawn: float = 0.0
     losses: LossConfig = field(default_factory=LossConfig)
     finish: Finish = field(default_factory=Finish)
 

@@ -174,7 +174,7 @@ class Pace:
 def _batches(run: Run, training: TrainingSet) -> Iterable[tuple[Tensor, Tensor]]:
     """The batches of the steps that are left, on the run's device."""
     config, on_gpu = run.config, run.device.torch_device.type == "cuda"
-    sampler = CropSampler(training, config.degradation, config.scale, config.seed, config.dark)
+    sampler = CropSampler(training, config.degradation, config.scale, config.seed, config.dark, config.drawn)
     loader = DataLoader(
         Batches(sampler, config, run.ranks),
         batch_size=None,
