@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from scipy.io import savemat
 from scipy.ndimage import correlate
@@ -12,6 +13,7 @@ from hfpie_cli.data.degradations import DEGRADATIONS
 from hfpie_cli.data.degrade import motion_kernel
 from hfpie_cli.errors import HfpieError, UnavailableError, UsageError
 from hfpie_cli.evaluation.paper import columns
+from hfpie_cli.evaluation.score import input_method, score
 
 from .conftest import save_picture, smooth_picture
 
@@ -215,3 +217,13 @@ def test_a_grey_file_and_its_colour_twin_are_two_pictures(tmp_path):
         Image.fromarray(smooth_picture(0)).save(tmp_path / name)
     names = [case.name for case in open_benchmark(str(tmp_path), tmp_path, "denoise").cases]
     assert names == ["a.jpg", "a.png"]
+
+
+def test_16_bits_are_scored_as_16_bits(tmp_path):
+    """A difference of 40 of 65,535 is far below one step of 8 bits."""
+    for side, level in (("degraded", 20040), ("clean", 20000)):
+        (tmp_path / side).mkdir()
+        tifffile.imwrite(tmp_path / side / "a.tif", np.full((20, 20, 3), level, np.uint16), photometric="rgb")
+    benchmark = open_folders(tmp_path / "degraded", tmp_path / "clean", "denoise")
+    assert benchmark.cases[0].open().clean.dtype == np.uint16
+    assert score(benchmark, [input_method()])[0].means()["psnr"] == pytest.approx(20 * np.log10(65535 / 40), abs=1e-6)

@@ -30,9 +30,9 @@ def test_a_configuration_survives_its_file(tmp_path):
 
 def test_settings_override_a_recipe(tmp_path):
     write_config(CONFIG, tmp_path / "config.toml")
-    changes = ["steps=99", "network.edges=false", "losses.gms_mask.sigma=2", "optimizer=adam", 'validation=["camera"]']
+    changes = ["steps=99", "network.edges=false", "losses.gms_mask.sigma=2", "optimizer=adam", 'validation=["sensor"]']
     config = load_config(tmp_path / "config.toml", changes)
-    assert (config.steps, config.optimizer, config.validation) == (99, "adam", ("camera",))
+    assert (config.steps, config.optimizer, config.validation) == (99, "adam", ("sensor",))
     assert not config.network.edges
     assert config.losses.gms_mask.sigma == 2
 
@@ -56,6 +56,8 @@ def test_settings_override_a_recipe(tmp_path):
         ("seed=-1", "seed must be 0 to"),
         ("rate=-1", "rate must be"),
         ("ema=1", "ema must be"),
+        ("dark=1.5", "dark must be 0 to 1"),
+        ("drawn=-0.1", "drawn must be 0 to 1"),
         ("losses.pixel=0", "nor all of them zero"),
         ("losses.gms_mask.opening=2", "an odd opening"),
         ("losses.gms_mask.sigma=0", "sigma > 0"),

@@ -8,7 +8,6 @@ import pytest
 import torch
 from PIL import Image
 
-from hfpie_cli.data.camera import CameraNoise, bayer_masks, demosaic_bilinear
 from hfpie_cli.data.degradations import DEGRADATIONS
 from hfpie_cli.data.degrade import add_gaussian_noise, blur, gaussian_kernel, jpeg, motion_kernel, reduce_bicubic
 from hfpie_cli.data.pairs import PAIRS, CropSampler, validation_pairs
@@ -91,20 +90,6 @@ def test_reduction_is_antialiased():
     assert np.abs(reduce_bicubic(stripes)[:, 2:-2] - 0.5).max() < 0.02
 
 
-def test_bilinear_demosaicing_restores_a_flat_mosaic():
-    colour = np.array([0.2, 0.5, 0.7], np.float32)
-    for phase in ((0, 0), (1, 0), (1, 1)):
-        mosaic = bayer_masks(20, 20, phase) * colour
-        assert np.allclose(demosaic_bilinear(mosaic)[2:-2, 2:-2], colour, atol=1e-6)
-
-
-def test_camera_noise_grows_with_the_light_in_linear_space(rng):
-    noise = CameraNoise()
-    dark, bright = (noise.sensor_noise(grey(level=level), 0.01, 1e-6, rng).std() for level in (0.01, 0.81))
-    assert bright > 3 * dark
-    assert noise(grey(64), rng).shape == (64, 64, 3)
-
-
 @pytest.mark.parametrize("name", DEGRADATIONS)
 def test_every_degradation_gives_a_finite_picture_of_the_right_size(name, rng):
     clean = rng.random((64, 48, 3), dtype=np.float32)
@@ -135,7 +120,7 @@ def test_a_store_passes_over_what_is_no_picture(photos, tmp_path):
         opener_in(tmp_path).training_set(tmp_path / "cache", None, None)
 
 
-@pytest.mark.parametrize(("mix", "scale"), [({"awgn": 1, "camera": 1}, 1), ({"bicubic-x4": 1}, 4)])
+@pytest.mark.parametrize(("mix", "scale"), [({"awgn": 1, "sensor": 1}, 1), ({"bicubic-x4": 1}, 4)])
 def test_a_sample_depends_on_its_numbers_alone(photos, tmp_path, mix, scale):
     sampler = CropSampler(opener_in(tmp_path).training_set(photos, None, None), mix, scale, seed=1)
     degraded, clean = sampler.batch(7, range(4), 32)

@@ -9,7 +9,7 @@ from scipy.signal import convolve2d
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from hfpie_cli.errors import UnavailableError
-from hfpie_cli.evaluation.metrics import gmsd, luma, psnr, ssim, to_8bit_range
+from hfpie_cli.evaluation.metrics import gmsd, luma, psnr, ssim, to_8bit_range, to_16bit_range
 from hfpie_cli.evaluation.perceptual import load_lpips
 
 from .conftest import smooth_picture
@@ -42,6 +42,9 @@ def test_noise_in_luma_is_the_papers_first_row(sigma, expected, rng):
 def test_values_are_rounded_as_a_file_would():
     assert to_8bit_range(np.array([-0.1, 0.5, 2.0], np.float32)).tolist() == [0, 128, 255]
     assert to_8bit_range(np.array([0, 257, 65535], np.uint16)).tolist() == [0, 1, 255]
+    assert to_16bit_range(np.array([-0.1, 0.5, 2.0], np.float32)).tolist() == pytest.approx([0, 32768 / 257, 255])
+    assert to_16bit_range(np.array([0, 100, 65535], np.uint16)).tolist() == pytest.approx([0, 100 / 257, 255])
+    assert to_16bit_range(np.array([0, 1, 255], np.uint8)).tolist() == [0, 1, 255]
 
 
 def test_equal_pictures_and_unequal_shapes():

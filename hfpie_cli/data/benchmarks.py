@@ -1,4 +1,4 @@
-"""Benchmarks: named sets of degraded and clean pictures in their published layouts, and any folder of photographs."""
+"""Benchmarks: named sets of degraded and clean pictures in their published layouts, any folder, and drawn pictures."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HfpieError, UnavailableError, UsageError
-from ..photos.photo import Photo, to_8bit
+from ..photos.photo import FULL_SCALE, Photo, Pixels, to_16bit
 from ..photos.reader import read_photo
 from ..tasks import TASKS
 from .datasets import DataSet, Track, find, find_pairs, find_photos, pair_folders, table
 from .degradations import DEGRADATIONS, scale_of
 from .degrade import SR_SCALE
+from .drawn import BENCHMARK_COUNT, DRAWN_SETS
 
 
 @dataclass(frozen=True)
 class Pair:
-    """degraded: a photo as the network gets it (float32 where noise is not clipped). clean: (h, w, 3) uint8."""
+    """degraded: a photo as the network gets it (float32 where noise is not clipped). clean: (h, w, 3), 8 or 16 bits."""
 
     degraded: Photo
-    clean: NDArray[np.uint8]
+    clean: Pixels
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,13 @@ class Benchmark:
 
 
 def open_benchmark(name: str, root: Path, task: str | None = None, degradation: str | None = None) -> Benchmark:
-    """The benchmark of a name in datasets.toml under the data root, or any folder of clean photographs.
+    """The benchmark of a name in datasets.toml under the data root, a drawn one, or any folder of clean photographs.
 
     degradation: a published track of the set, or a key of DEGRADATIONS that is applied to its clean pictures.
     Raises UnavailableError with what to fetch and where to put it; UsageError for a task or degradation it lacks.
     """
+    if name in DRAWN_SETS:
+        return _drawn(name, task or "denoise", degradation)
     entry, folder = _locate(name, root)
     task = task or _task_of(entry, degradation)
     track = _choose_track(entry, folder, task, degradation)
@@ -104,7 +107,7 @@ def _locate(name: str, root: Path) -> tuple[DataSet, Path]:
     if entry is None:
         if not Path(name).is_dir():
             message = f"{name}: neither a data set that hfpie knows nor a folder"
-            raise UnavailableError(message, f"the data sets are {', '.join(table())}")
+            raise UnavailableError(message, f"the data sets are {', '.join((*table(), *DRAWN_SETS))}")
         return DataSet(Path(name).resolve().name, "photographs of your own", "", "", "", clean="*"), Path(name)
     folder = root / entry.name
     if not folder.is_dir():
@@ -151,11 +154,7 @@ def _published(entry: DataSet, folder: Path, track: Track) -> Benchmark:
 
 def _degraded_here(entry: DataSet, folder: Path, task: str, degradation: str | None) -> Benchmark:
     degradation = degradation or TASKS[task].degradation
-    if degradation not in DEGRADATIONS:
-        names = [track.name for track in entry.tracks] + list(DEGRADATIONS)
-        raise UsageError(f"no degradation {degradation!r}", f"there are {', '.join(names)}")
-    if scale_of(degradation) != TASKS[task].scale:
-        raise UsageError(f"{degradation} makes nothing to {task}", "choose another --degradation, or another --task")
+    _check_degradation(degradation, task, [track.name for track in entry.tracks])
     if not entry.clean:
         raise UsageError(f"{entry.name} has no clean pictures to degrade", entry.about)
     try:
@@ -164,11 +163,33 @@ def _degraded_here(entry: DataSet, folder: Path, task: str, degradation: str | N
         raise UnavailableError(error.message, entry.advice(folder, entry.clean)) from None
     last = f"the last {entry.held_out} pictures, " if entry.held_out else ""
     cases = [
-        Case(_name(path, folder, entry.clean), number, (path,), partial(_degrade, path, task, degradation, number))
+        Case(_name(path, folder, entry.clean), number, (path,), partial(_degrade_file, path, task, degradation, number))
         for number, path in enumerate(paths)
     ]
-    protocol = f"{last}{degradation}, random generator seeded by the picture's number"
-    return Benchmark(entry.name, task, degradation, protocol, tuple(cases))
+    return Benchmark(entry.name, task, degradation, last + _seeded(degradation), tuple(cases))
+
+
+def _drawn(name: str, task: str, degradation: str | None) -> Benchmark:
+    """Drawn pictures, left alone unless they are to be degraded or reduced."""
+    degradation = degradation or ("clean" if TASKS[task].scale == 1 else TASKS[task].degradation)
+    _check_degradation(degradation, task, [])
+    cases = [
+        Case(f"{number:02}", number, (), partial(_degrade_drawing, name, task, degradation, number))
+        for number in range(BENCHMARK_COUNT)
+    ]
+    return Benchmark(name, task, degradation, f"drawn pictures, {_seeded(degradation)}", tuple(cases))
+
+
+def _check_degradation(degradation: str, task: str, tracks: list[str]) -> None:
+    """Raises UsageError for what is not made here, or not for this task; `tracks` are what else is on offer."""
+    if degradation not in DEGRADATIONS:
+        raise UsageError(f"no degradation {degradation!r}", f"there are {', '.join([*tracks, *DEGRADATIONS])}")
+    if scale_of(degradation) != TASKS[task].scale:
+        raise UsageError(f"{degradation} makes nothing to {task}", "choose another --degradation, or another --task")
+
+
+def _seeded(degradation: str) -> str:
+    return f"{degradation}, random generator seeded by the picture's number"
 
 
 def _name(path: Path, folder: Path, pattern: str) -> str:
@@ -177,16 +198,27 @@ def _name(path: Path, folder: Path, pattern: str) -> str:
     return path.relative_to(folder / fixed).as_posix()
 
 
-def _degrade(path: Path, task: str, degradation: str, seed: int) -> Pair:
-    pixels = _rgb(read_photo(path))
-    scale = TASKS[task].scale
-    height, width = (n // scale * scale for n in pixels.shape[:2])
-    clean = _scorable(pixels[:height, :width], path, task)
-    picture = clean.astype(np.float32) / np.float32(255)
-    return Pair(Photo(DEGRADATIONS[degradation](picture, np.random.default_rng(seed))), clean)
+def _degrade_file(path: Path, task: str, degradation: str, seed: int) -> Pair:
+    return _degrade(_scorable(_whole_pixels(_rgb(read_photo(path)), task), path, task), degradation, seed)
 
 
-def _scorable(clean: NDArray[np.uint8], path: Path, task: str) -> NDArray[np.uint8]:
+def _degrade_drawing(name: str, task: str, degradation: str, seed: int) -> Pair:
+    return _degrade(_whole_pixels(DRAWN_SETS[name].picture(seed), task), degradation, seed)
+
+
+def _whole_pixels(clean: Pixels, task: str) -> Pixels:
+    """Cut to a multiple of the scale."""
+    height, width = (n // TASKS[task].scale * TASKS[task].scale for n in clean.shape[:2])
+    return clean[:height, :width]
+
+
+def _degrade(clean: Pixels, degradation: str, seed: int) -> Pair:
+    picture = clean.astype(np.float32) / np.float32(FULL_SCALE[clean.dtype.name])
+    degraded = DEGRADATIONS[degradation](picture, np.random.default_rng(seed))
+    return Pair(Photo(clean if degraded is picture else degraded), clean)  # unchanged: as the file has it
+
+
+def _scorable(clean: Pixels, path: Path, task: str) -> Pixels:
     """The clean pixels, if any are left without the border."""
     if min(clean.shape[:2]) <= 2 * _border(task):
         message = f"{path}: {clean.shape[1]} x {clean.shape[0]} pixels to be scored, less than there is border"
@@ -242,6 +274,7 @@ def _load_mat(path: Path) -> NDArray[np.uint8]:
     return np.asarray(loadmat(path)[path.stem], np.uint8)
 
 
-def _rgb(photo: Photo) -> NDArray[np.uint8]:
-    pixels = to_8bit(photo.pixels)
+def _rgb(photo: Photo) -> Pixels:
+    """(h, w, 3) of 8 bits, or of 16 where the file has more."""
+    pixels = to_16bit(photo.pixels) if photo.pixels.dtype == np.float32 else photo.pixels
     return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels

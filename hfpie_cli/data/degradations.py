@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .camera import CameraNoise
 from .degrade import (
     SR_SCALE,
     Picture,
@@ -19,10 +18,12 @@ from .degrade import (
     blur,
     gaussian_kernel,
     jpeg,
+    jpeg_on_another_grid,
     motion_kernel,
     quantise,
     reduce_bicubic,
 )
+from .sensor import Sensor
 
 Degradation = Callable[[Picture, np.random.Generator], Picture]
 
@@ -63,6 +64,45 @@ class Grey:
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         grey = np.repeat(picture.mean(2, keepdims=True), 3, 2)
         return quantise(picture + (self.noise(grey, rng) - grey)[..., :1])
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """JPEG of a quality uniform in `quality`, and as often as `twice` says once more, the blocks elsewhere.
+
+    chroma: whether it is halved; None for either.
+    """
+
+    quality: tuple[int, int]
+    twice: float = 0.0
+    chroma: bool | None = None
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        for shift in [(0, 0)] if rng.random() >= self.twice else [tuple(rng.integers(0, 8, 2)), (0, 0)]:
+            quality = int(rng.integers(self.quality[0], self.quality[1] + 1))
+            halved = bool(rng.integers(2)) if self.chroma is None else self.chroma
+            picture = jpeg_on_another_grid(picture, quality, (int(shift[0]), int(shift[1])), subsample=halved)
+        return picture
+
+
+@dataclass(frozen=True)
+class Impulses:
+    """Dead pixels, salt and pepper: a share of the samples, log-uniform in `share`, is black, white or any value.
+
+    Of whole pixels or of single channels; then 8 bits, a third of it as JPEG of a quality in `quality`.
+    """
+
+    share: tuple[float, float] = (1e-4, 0.05)
+    quality: tuple[int, int] = (70, 100)
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        share = np.exp(rng.uniform(*np.log(self.share)))
+        struck = rng.random((*picture.shape[:2], 1 if rng.random() < 0.5 else 3), np.float32) < share
+        values = rng.random(struck.shape, np.float32)
+        if rng.random() < 0.6:
+            values = np.rint(values)
+        degraded = np.where(struck, values, picture)
+        return finish(degraded, (0, 0), self.quality if rng.random() < 1 / 3 else None, rng)
 
 
 @dataclass(frozen=True)
@@ -146,8 +186,12 @@ DEGRADATIONS: dict[str, Degradation] = {
     "awgn-25-grey": Grey(GaussianNoise(25, 25)),
     "awgn-jpeg": NoisyJpeg((0, 40), (50, 100)),
     "awgn-25-jpeg": NoisyJpeg((25, 25), (90, 90)),
-    "camera": CameraNoise(),
-    "camera-grey": Grey(CameraNoise()),
+    "sensor": Sensor(),
+    "sensor-grey": Grey(Sensor()),
+    **{f"night-{level}": Sensor(psnr=(level, level), quality=(80, 95), exact=True) for level in (16, 20, 24)},
+    "jpeg": Jpeg((15, 95), twice=0.3),
+    **{f"jpeg-{quality}": Jpeg((quality, quality), chroma=True) for quality in (20, 40)},
+    "impulse": Impulses(),
     "gaussian-blur": GaussianBlur(),
     "gaussian-blur-any": GaussianBlur(noise=(0, 4), quality=(70, 100)),
     "gaussian-blur-jpeg": GaussianBlur(noise=(2, 2), quality=(90, 90)),

@@ -15,11 +15,19 @@ Picture = NDArray[np.float32]
 
 BLUR_KERNEL = 21  # side of the Gaussian kernels, pixels
 SR_SCALE = 4
+LUMA = np.array([0.299, 0.587, 0.114])  # JPEG's, of red, green and blue
 
 
 def quantise(picture: Picture) -> Picture:
     """Clip to [0, 1] and round to 8 bits, as a file does."""
     return (np.rint(picture.clip(0, 1) * 255) / 255).astype(np.float32)
+
+
+def resized(picture: Picture, height: int, width: int) -> Picture:
+    """Averaged over areas where it gets smaller, by cubics where it gets larger; the picture is not moved."""
+    smaller = height * width < picture.shape[0] * picture.shape[1]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=method), np.float32)
 
 
 def add_gaussian_noise(picture: Picture, sigma: float, rng: np.random.Generator) -> Picture:
@@ -68,6 +76,13 @@ def jpeg(picture: Picture, quality: int, *, subsample: bool = True) -> Picture:
     pixels = np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
     _, encoded = cv2.imencode(".jpg", pixels[..., ::-1], settings)
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB), np.float32) / np.float32(255)
+
+
+def jpeg_on_another_grid(picture: Picture, quality: int, shift: tuple[int, int], *, subsample: bool = True) -> Picture:
+    """As `jpeg`, the blocks beginning `shift` rows and columns (0 to 7) outside the picture."""
+    above, left = shift
+    padded = cv2.copyMakeBorder(picture, above, 0, left, 0, cv2.BORDER_REPLICATE)
+    return jpeg(np.asarray(padded), quality, subsample=subsample)[above:, left:]
 
 
 def reduce_bicubic(picture: Picture, scale: int = SR_SCALE) -> Picture:

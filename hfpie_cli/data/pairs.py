@@ -13,11 +13,14 @@ from torch import Tensor
 
 from .degradations import DEGRADATIONS
 from .degrade import Picture
+from .drawn import draw_any
 from .training_set import TrainingSet
 
 PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of a paired data set
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
 MARGIN = 16  # degraded around a training crop and cut off, so that blur and JPEG see real surroundings
+DARKEST = 3.0  # stops of exposure that a darkened picture loses at most
+GAMMA = 2.2  # of the pictures' values
 
 Pixels = NDArray[Any]  # (h, w, 3), of the store or a Picture
 
@@ -25,6 +28,9 @@ Pixels = NDArray[Any]  # (h, w, 3), of the store or a Picture
 @dataclass(frozen=True)
 class CropSampler:
     """Random crops, turned and mirrored, degraded by one of `mix` (names of DEGRADATIONS or PAIRS, and their shares).
+
+    drawn: share of the crops that are drawn by `draw_any` instead of cut from photographs. dark: share of all that lose
+    up to 3 stops of light before they are degraded. The darkened crop is then the clean one: a night is to stay dark.
 
     Sample `index` of step `step` comes from a generator seeded by (seed, step, index): resuming needs only the step,
     and several processes only their indices.
@@ -34,6 +40,8 @@ class CropSampler:
     mix: Mapping[str, float]
     scale: int
     seed: int
+    dark: float = 0.0
+    drawn: float = 0.0
 
     def batch(self, step: int, indices: Sequence[int], crop: int) -> tuple[Tensor, Tensor]:
         """(degraded (n, 3, crop / scale, crop / scale), clean (n, 3, crop, crop)), float32 around [0, 1].
@@ -54,13 +62,18 @@ class CropSampler:
 
     def _synthetic(self, name: str, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
         side = crop + 2 * MARGIN * self.scale
-        picture = _padded(self.data.photos[self.data.photos.draw(rng)], side)
-        top, left = (int(rng.integers(n - side + 1)) for n in picture.shape[:2])
-        clean = as_floats(turned(rectangle(picture, (top, left), (side, side)), int(rng.integers(8))))
+        clean = draw_any(rng, side, side) if rng.random() < self.drawn else self._photographed(rng, side)
+        if rng.random() < self.dark:
+            clean = darkened(clean, rng.uniform(0, DARKEST))
         degraded = DEGRADATIONS[name](clean, rng)
         at, small = MARGIN + int(rng.integers(-8, 9)), crop // self.scale  # moves the JPEG grid
         square = ((at, at), (small, small))
         return rectangle(degraded, *square), rectangle(clean, *square, self.scale)
+
+    def _photographed(self, rng: np.random.Generator, side: int) -> Picture:
+        picture = _padded(self.data.photos[self.data.photos.draw(rng)], side)
+        top, left = (int(rng.integers(n - side + 1)) for n in picture.shape[:2])
+        return as_floats(turned(rectangle(picture, (top, left), (side, side)), int(rng.integers(8))))
 
     def _published(self, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
         index, side = self.data.paired.draw(rng), crop // self.scale
@@ -102,6 +115,11 @@ def turned(picture: Pixels, turn: int) -> Pixels:
     """In one of the 8 ways to turn and mirror a square."""
     rotated = np.rot90(picture, turn % 4)
     return rotated[:, ::-1] if turn >= 4 else rotated
+
+
+def darkened(picture: Picture, stops: float) -> Picture:
+    """With 2^-stops of its light; a factor in linear light is a factor of the values too, behind a gamma."""
+    return picture * np.float32(2 ** (-stops / GAMMA))
 
 
 def as_floats(picture: NDArray[np.uint8]) -> Picture:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..photos.photo import Pixels, to_8bit
+from ..photos.photo import FULL_SCALE, Pixels, to_8bit, to_16bit
 
 Samples = NDArray[np.float64]
 
@@ -25,6 +25,12 @@ LUMA = np.array([65.481, 128.553, 24.966]) / 255  # Matlab's rgb2ycbcr (BT.601):
 def to_8bit_range(pixels: Pixels) -> Samples:
     """What an 8-bit file would hold of uint8, uint16 or float32 pixels: clipped and rounded, as float64."""
     return to_8bit(pixels).astype(np.float64)
+
+
+def to_16bit_range(pixels: Pixels) -> Samples:
+    """What a 16-bit file would hold of them, in units of 0 to 255 as well: 257 steps of 16 bits are one."""
+    held = to_16bit(pixels) if pixels.dtype == np.float32 else pixels
+    return held.astype(np.float64) * (PEAK / FULL_SCALE[held.dtype.name])
 
 
 def luma(rgb: Samples) -> Samples:

@@ -44,11 +44,12 @@ def make_crop(pair: Pair, method: Method) -> Crop:
     same_size = pair.degraded.pixels.shape == pair.clean.shape
     before = to_8bit((pair.degraded if same_size else enlarge_bicubic(pair.degraded)).pixels)
     after = to_8bit(method.restore(pair.degraded, unwatched).pixels)
-    before_error, after_error = difference(before, pair.clean), difference(after, pair.clean)
+    clean = to_8bit(pair.clean)
+    before_error, after_error = difference(before, clean), difference(after, clean)
     top, left = worst_window(before_error, CROP_HEIGHT, CROP_WIDTH)
     window = (slice(top, top + CROP_HEIGHT), slice(left, left + CROP_WIDTH))
     height, width = before_error[window].shape
-    pictures = (before, after, pair.clean, colour_map(before_error), colour_map(after_error))
+    pictures = (before, after, clean, colour_map(before_error), colour_map(after_error))
     return Crop(left, top, width, height, *(embed(picture[window]) for picture in pictures))
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import __version__
 from ..console import FileProgress
@@ -19,7 +18,7 @@ from ..photos.photo import FULL_SCALE, Photo, Pixels, to_8bit
 from ..photos.writer import write_photo
 from ..ranks import Ranks
 from ..restore import Progress
-from .metrics import PEAK, Samples, gmsd, luma, psnr, shave, ssim, to_8bit_range
+from .metrics import PEAK, Samples, gmsd, luma, psnr, shave, ssim, to_8bit_range, to_16bit_range
 from .score_log import Row, ScoreLog, key_of
 
 METRICS = ("psnr", "ssim", "psnr_y", "ssim_y", "gmsd")  # RGB, then Matlab's Y channel, then the gradients
@@ -29,17 +28,34 @@ Distance = Callable[[Samples, Samples], float]
 Restore = Callable[[Photo, Progress], Photo]
 
 
+def as_file_name(label: str) -> str:
+    """A label with what is unusual in names of files made `_`."""
+    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in label).strip("_")
+
+
+def _save(path: Path | None, pixels: Pixels) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_photo(Photo(to_8bit(pixels)), path, OutputStyle("PNG"))
+
+
+def as_file(pixels: Pixels, clean: Pixels) -> Samples:
+    """What a file of the clean picture's depth would hold, from 0 to 255."""
+    return to_16bit_range(pixels) if clean.dtype == np.uint16 else to_8bit_range(pixels)
+
+
 @dataclass(frozen=True)
 class Method:
     """A row of the table. restore: degraded photo to restored photo, telling how far it is.
 
-    made_of: text that changes when its results may. samples: how its pixels become numbers from 0 to 255.
+    made_of: text that changes when its results may. samples: of its pixels and the clean ones, how the former become
+    numbers from 0 to 255.
     """
 
     name: str
     restore: Restore
     made_of: str = ""
-    samples: Callable[[Pixels], Samples] = to_8bit_range
+    samples: Callable[[Pixels, Pixels], Samples] = as_file
 
     @property
     def folder(self) -> str:
@@ -144,7 +160,7 @@ def _score_case(
                 bar.start(f"{case.name} {method.name}", pair.degraded.height * pair.degraded.width / 1e6)
             restored = method.restore(pair.degraded, bar.tiles if bar else unwatched).pixels
             _check_size(restored, pair, f"{case.name}, {method.name}")
-            row = measure(method.samples(restored), pair.clean, benchmark.border, scoring.lpips)
+            row = measure(method.samples(restored, pair.clean), pair.clean, benchmark.border, scoring.lpips)
             _save(image, restored)
             if scoring.log:
                 scoring.log.add(key, row)
@@ -153,9 +169,9 @@ def _score_case(
         yield method, row
 
 
-def measure(restored: Samples, clean: NDArray[np.uint8], border: int = 0, lpips: Distance | None = None) -> Row:
+def measure(restored: Samples, clean: Pixels, border: int = 0, lpips: Distance | None = None) -> Row:
     """Every metric of a restored picture (h, w, 3) against the clean one, `border` pixels shaved from each side."""
-    x, y = shave(restored, border), shave(clean.astype(np.float64), border)
+    x, y = shave(restored, border), shave(_in_range(clean), border)
     grey_x, grey_y = luma(x), luma(y)
     values = (psnr(x, y), ssim(x, y), psnr(grey_x, grey_y), ssim(grey_x, grey_y), gmsd(x, y))
     row = dict(zip(METRICS, values, strict=True))
@@ -173,18 +189,11 @@ def _image_path(folder: Path, method: Method, case: str) -> Path:
     return folder / method.folder / (case if case.endswith(".png") else f"{case}.png")
 
 
-def as_file_name(label: str) -> str:
-    """A label with what is unusual in names of files made `_`."""
-    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in label).strip("_")
+def _as_given(pixels: Pixels, clean: Pixels) -> Samples:
+    return _in_range(pixels)
 
 
-def _save(path: Path | None, pixels: Pixels) -> None:
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_photo(Photo(to_8bit(pixels)), path, OutputStyle("PNG"))
-
-
-def _as_given(pixels: Pixels) -> Samples:
+def _in_range(pixels: Pixels) -> Samples:
     return pixels.astype(np.float64) * (PEAK / FULL_SCALE[pixels.dtype.name])
 
 

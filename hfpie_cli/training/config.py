@@ -36,6 +36,8 @@ RANGES = {  # of the plain numbers
     "ema": (0, 0.999999),
     "decay_per_1000": (1e-9, 1),
     "decay_share": (0, 1),
+    "dark": (0, 1),
+    "drawn": (0, 1),
     "seed": (0, MANY),
     "validate_every": (1, MANY),
     "save_seconds": (0, MANY),
@@ -68,7 +70,8 @@ class TrainConfig:
     `decay_share`. weight_decay: of Muon's kernels. clip: largest norm of the gradient. ema: decay of the weight
     average. precision: fp32, bf16, or auto for what the device does fast. compile: by torch.compile. validate_every:
     steps; by the clock, validations take a twentieth of the time at most. save_seconds: the longest time between two
-    saved states.
+    saved states. dark: share of the clean crops that first lose up to 3 stops of light. drawn: share of them that are
+    drawn (text, lines, flat shapes, skies) instead of cut from photographs.
     """
 
     task: str
@@ -92,6 +95,8 @@ class TrainConfig:
     seed: int = 0
     validate_every: int = 500
     save_seconds: int = 240
+    dark: float = 0.0
+    drawn: float = 0.0
     losses: LossConfig = field(default_factory=LossConfig)
     finish: Finish = field(default_factory=Finish)
 

@@ -57,8 +57,9 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
 def batches(run: Run, training: TrainingSet, budget: Budget) -> Iterator[tuple[Tensor, Tensor]]:
     """(degraded, clean) of the steps from the run's on, float32 on its device, without end."""
     config, on_gpu = run.config, run.device.torch_device.type == "cuda"
+    sampler = CropSampler(training, config.degradation, config.scale, config.seed, config.dark, config.drawn)
     loader = DataLoader(
-        Batches(CropSampler(training, config.degradation, config.scale, config.seed), packed=on_gpu),
+        Batches(sampler, packed=on_gpu),
         batch_size=None,
         sampler=Requests(run, budget),
         num_workers=loaders(os.cpu_count() or 1, run.ranks.local_count) if on_gpu else 0,

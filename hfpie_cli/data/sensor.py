@@ -1,0 +1,236 @@
+"""Noise as cameras and phones make it: in the raw data of the sensor, then through everything that a camera does to it.
+
+Shot and read noise, black level and mosaic are as in Brooks et al., "Unprocessing Images for Learned Raw Denoising"
+(CVPR 2019), with one change: only the noise is demosaiced, smoothed, sharpened and resized, the picture is not. That
+way a network learns to remove noise, and not to undo what else a camera does. JPEG alone acts on both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .degrade import LUMA, Picture, jpeg, quantise, resized
+
+GAMMA = 2.2
+TONES = 4096  # entries of a tone curve's table
+BILINEAR_GREEN = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4
+BILINEAR_RED_BLUE = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 4
+THIN_SIDE = 48  # about the side of the thinned picture on which a strength is found, pixels
+THIN_ROUNDS, EXACT_ROUNDS = 4, 24
+TOLERANCE = 0.02  # dB, at which a search for a strength ends
+STRONGEST = 0.6  # noise of training; more would leave nothing of a dark picture
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera in one moment: all that is random about a noisy photograph but the noise itself."""
+
+    knee: float  # linear light at which read noise equals shot noise
+    rows: float  # deviation of the noise of whole rows, of that of the read noise
+    hot: float  # share of the sensor's sites that shine
+    gains: tuple[float, float]  # white balance of red and blue
+    saturation: float  # by the colour matrix
+    phase: tuple[int, int] | None  # row and column of red in the mosaic; None: white noise in each channel
+    pedestal: bool  # what the noise takes below black stays until after demosaicing, else the raw data clip it
+    contrast: float  # of the tone curve: 0 a plain gamma, 1 an S
+    median: int  # side of a median filter over the luma, pixels; 1: none
+    luma: float  # sigma of smoothing, pixels; 0: none
+    chroma: float  # the same; the chroma is smoothed as much as the luma at least
+    blotches: float  # how far smoothed chroma noise is brought back to its strength, 0 to 1
+    sharpening: float  # amount of an unsharp mask over the luma
+    size: float  # of the sensor's picture, of the file's: above 1 it is reduced, below 1 the grain is coarse
+    first_quality: int  # of a JPEG of the sensor's size; 0: none
+    quality: int  # of the file as JPEG; 0: none
+    subsample: bool  # JPEG halves the chroma
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, quality: tuple[int, int]) -> Camera:
+        """A random one, its JPEG of a quality in this range; phones, still cameras and web pictures alike."""
+
+        def sometimes(chance: float, low: float, high: float) -> float:
+            return float(rng.uniform(low, high)) if rng.random() < chance else 0.0
+
+        def drawn_quality(chance: float) -> int:
+            return int(rng.integers(quality[0], quality[1] + 1)) if rng.random() < chance else 0
+
+        return cls(
+            knee=float(np.exp(rng.uniform(np.log(1e-3), np.log(0.2)))),
+            rows=sometimes(0.3, 0.05, 0.3),
+            hot=10 ** rng.uniform(-5, -3) if rng.random() < 0.2 else 0.0,
+            gains=(float(rng.uniform(1.2, 2.4)), float(rng.uniform(1.2, 2.4))),
+            saturation=float(rng.uniform(1.0, 1.8)),
+            phase=(int(rng.integers(2)), int(rng.integers(2))) if rng.random() < 0.7 else None,
+            pedestal=bool(rng.random() < 0.4),
+            contrast=sometimes(0.6, 0.0, 1.0),
+            median=int(rng.choice([1, 3, 5], p=[0.85, 0.1, 0.05])),
+            luma=sometimes(0.45, 0.3, 1.2),
+            chroma=sometimes(0.6, 0.5, 4.0),
+            blotches=float(rng.uniform(0, 0.8)),
+            sharpening=sometimes(0.4, 0.2, 1.5),
+            size=float(np.exp(rng.uniform(np.log(0.5), np.log(2)))) if rng.random() < 0.45 else 1.0,
+            first_quality=drawn_quality(0.25),
+            quality=drawn_quality(0.75),
+            subsample=bool(rng.integers(2)),
+        )
+
+    def photograph(self, picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
+        """The file that this camera makes of a scene (h, w, 3) as the picture shows it: 8 bits of the same size.
+
+        strength: of the noise; that of a white pixel has a deviation of about this in linear light.
+        """
+        height, width = picture.shape[:2]
+        taken = (
+            picture
+            if self.size == 1
+            else resized(picture, round(height * self.size), round(width * self.size)).clip(0, 1)
+        )
+        noise = self._processed(self._developed(taken, strength, rng))
+        if self.first_quality:
+            noise = jpeg(taken + noise, self.first_quality, subsample=self.subsample) - taken
+        noisy = picture + (noise if self.size == 1 else resized(noise, height, width))
+        return jpeg(noisy, self.quality, subsample=self.subsample) if self.quality else quantise(noisy)
+
+    def without_jpeg(self) -> Camera:
+        """The same camera with a file that nothing is lost in."""
+        return replace(self, first_quality=0, quality=0)
+
+    def _developed(self, picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
+        """What the sensor's noise adds to the picture behind the tone curve, where black and white are clipped."""
+        curve, inverse = tone_tables(self.contrast)
+        linear = inverse[np.rint(picture * (TONES - 1)).astype(np.uint16)]
+        to_sensor = self._sensor_matrix()
+        signal = cv2.transform(linear, to_sensor)
+        noise = self._sensor_noise(np.asarray(signal, np.float32), strength, rng)
+        seen = np.sqrt((linear + cv2.transform(noise, np.linalg.inv(to_sensor))).clip(0, 1))
+        return curve[np.rint(seen * np.float32(TONES - 1)).astype(np.uint16)] - picture
+
+    def _sensor_matrix(self) -> NDArray[np.float64]:
+        """From linear colours of the picture to those of the sensor: paler, and red and blue darker."""
+        paler = np.eye(3) / self.saturation + (1 - 1 / self.saturation) * np.tile(LUMA, (3, 1))
+        return np.asarray(np.diag([1 / self.gains[0], 1, 1 / self.gains[1]]) @ paler)
+
+    def _sensor_noise(self, signal: Picture, strength: float, rng: np.random.Generator) -> Picture:
+        """Noise of the sensor's colours (h, w, 3), demosaiced if it has a mosaic."""
+        if self.phase is None:
+            return self._raw_noise(signal, strength, rng)
+        raw = self._raw_noise(mosaic(signal, self.phase)[..., None], strength, rng)
+        return demosaic_bilinear(raw[..., 0], self.phase)
+
+    def _raw_noise(self, signal: Picture, strength: float, rng: np.random.Generator) -> Picture:
+        """Noise at the sites of the sensor, (h, w, c) as the signal."""
+        deviation = np.sqrt(signal + np.float32(self.knee)) * np.float32(strength)
+        noise = rng.standard_normal(signal.shape, dtype=np.float32) * deviation
+        if self.rows:
+            rows = rng.standard_normal((signal.shape[0], 1, 1), dtype=np.float32)
+            noise += rows * np.float32(self.rows * strength * np.sqrt(self.knee))
+        if self.hot:
+            count = rng.poisson(self.hot * signal[..., 0].size)
+            sites = tuple(rng.integers(0, n, count) for n in signal.shape)
+            noise[sites] += rng.uniform(0.1, 1, count).astype(np.float32)
+        return noise if self.pedestal else np.maximum(noise, -signal)
+
+    def _processed(self, noise: Picture) -> Picture:
+        """Smoothed and sharpened as cameras do, luma and chroma by themselves."""
+        luma = np.asarray(cv2.transform(noise, LUMA[None]), np.float32)
+        chroma = noise - luma[..., None]
+        if self.median > 1:
+            luma = np.asarray(cv2.medianBlur(luma, self.median), np.float32)
+        if self.luma:
+            luma = smoothed(luma, self.luma)
+        if self.sharpening:
+            luma = luma + np.float32(self.sharpening) * (luma - smoothed(luma, 1.0))
+        if sigma := max(self.chroma, self.luma):
+            lost = 2 * np.sqrt(np.pi) * max(sigma, 0.3)  # of white noise's deviation, by that smoothing
+            chroma = smoothed(chroma, sigma) * np.float32(lost**self.blotches)
+        return np.asarray(luma[..., None] + chroma, np.float32)
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Photographs of random cameras, their noise as strong as a PSNR uniform in `psnr` (dB) asks for.
+
+    So the noise's deviation is log-uniform, and inputs are spread evenly from nearly clean to 14 dB. The PSNR is that
+    before JPEG, as estimated on a thinned picture; `exact`: that of the file, within 0.02 dB, unless JPEG alone takes
+    the picture below it.
+    """
+
+    psnr: tuple[float, float] = (14.0, 40.0)
+    quality: tuple[int, int] = (30, 100)
+    exact: bool = False
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        camera = Camera.draw(rng, self.quality)
+        target, seed = float(rng.uniform(*self.psnr)), int(rng.integers(2**62))
+        step = max(min(picture.shape[:2]) // THIN_SIDE, 1)
+        thin = np.ascontiguousarray(picture[::step, ::step])
+        strength, _ = search(camera.without_jpeg(), thin, target, seed=seed, rounds=THIN_ROUNDS)
+        if self.exact:
+            return search(camera, picture, target, seed=seed, rounds=EXACT_ROUNDS, strength=strength)[1]
+        return camera.photograph(picture, min(strength, STRONGEST), np.random.default_rng(seed))
+
+
+def search(
+    camera: Camera, picture: Picture, target: float, *, seed: int, rounds: int, strength: float = 0.0
+) -> tuple[float, Picture]:
+    """(strength, photograph) whose PSNR is nearest to `target` dB, after at most `rounds` trials with the same noise.
+
+    strength: where to begin. The deviation follows the strength but for clipping, so each trial is scaled by the last.
+    """
+    strength = strength or 10 ** (-target / 20)
+    tried: list[tuple[float, float, Picture]] = []
+    for _ in range(rounds):
+        degraded = camera.photograph(picture, strength, np.random.default_rng(seed))
+        error = psnr(degraded, picture) - target
+        tried.append((abs(error), strength, degraded))
+        if abs(error) < TOLERANCE:
+            break
+        strength *= 10 ** (error / 20)
+    _, strength, degraded = min(tried, key=lambda trial: trial[0])
+    return strength, degraded
+
+
+def psnr(degraded: Picture, picture: Picture) -> float:
+    """In dB, of arrays in [0, 1]; at most 100."""
+    return float(-10 * np.log10(max(float(np.square(degraded - picture).mean()), 1e-10)))
+
+
+def tone_tables(contrast: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(picture's values by the root of linear light, linear light by the picture's values), both 0 to 1 in TONES steps.
+
+    A gamma of 2.2, mixed with an S (3 x^2 - 2 x^3 of it) by `contrast`. The root makes the steps fine in the shadows.
+    """
+    at = np.linspace(0, 1, TONES)
+    plain = at ** (2 / GAMMA)
+    curve = (1 - contrast) * plain + contrast * (3 - 2 * plain) * plain**2
+    return curve.astype(np.float32), np.square(np.interp(at, curve, at)).astype(np.float32)
+
+
+def mosaic(picture: Picture, phase: tuple[int, int]) -> Picture:
+    """What a Bayer sensor sees of (h, w, 3): (h, w); phase: red's row and column, 0 or 1."""
+    row, column = phase
+    seen = picture[..., 1].copy()
+    seen[row::2, column::2] = picture[row::2, column::2, 0]
+    seen[1 - row :: 2, 1 - column :: 2] = picture[1 - row :: 2, 1 - column :: 2, 2]
+    return seen
+
+
+def demosaic_bilinear(seen: Picture, phase: tuple[int, int]) -> Picture:
+    """Fill the gaps of a Bayer mosaic (h, w) bilinearly: (h, w, 3), linear in its input."""
+    row, column = phase
+    planes = np.zeros((3, *seen.shape), np.float32)
+    planes[1] = seen
+    for plane, (y, x) in ((planes[0], (row, column)), (planes[2], (1 - row, 1 - column))):
+        plane[y::2, x::2] = seen[y::2, x::2]
+        planes[1, y::2, x::2] = 0
+    kernels = (BILINEAR_RED_BLUE, BILINEAR_GREEN, BILINEAR_RED_BLUE)
+    return np.asarray(cv2.merge([cv2.filter2D(p, -1, k) for p, k in zip(planes, kernels, strict=True)]))
+
+
+def smoothed(picture: Picture, sigma: float) -> Picture:
+    """Gaussian smoothing over 2.5 sigma, pixels."""
+    side = 2 * int(np.ceil(2.5 * sigma)) + 1
+    return np.asarray(cv2.GaussianBlur(picture, (side, side), sigma))

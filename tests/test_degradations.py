@@ -1,0 +1,199 @@
+"""Degradations as they happen: what each of them does, and that it reaches the strengths it promises."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hfpie_cli.data.degradations import DEGRADATIONS, Impulses, Jpeg
+from hfpie_cli.data.degrade import jpeg, jpeg_on_another_grid, resized
+from hfpie_cli.data.pairs import CropSampler, darkened
+from hfpie_cli.data.sensor import Camera, Sensor, demosaic_bilinear, mosaic, psnr, search, smoothed, tone_tables
+
+from .conftest import smooth_picture
+
+PLAIN = Camera(
+    knee=1e-3,
+    rows=0,
+    hot=0,
+    gains=(1.0, 1.0),
+    saturation=1.0,
+    phase=None,
+    pedestal=True,
+    contrast=0,
+    median=1,
+    luma=0,
+    chroma=0,
+    blotches=0,
+    sharpening=0,
+    size=1,
+    first_quality=0,
+    quality=0,
+    subsample=False,
+)
+
+
+def flat(level, side=96):
+    return np.full((side, side, 3), level, np.float32)
+
+
+def photo(seed=0, side=128):
+    return smooth_picture(seed, (side, side)).astype(np.float32) / np.float32(255)
+
+
+def noise_of(picture, strength=0.02, seed=0, **changes):
+    return replace(PLAIN, **changes).photograph(picture, strength, np.random.default_rng(seed)) - picture
+
+
+def correlation(noise, shift=1):
+    """Of horizontal neighbours, green."""
+    green = noise[..., 1] - noise[..., 1].mean()
+    return (green[:, shift:] * green[:, :-shift]).mean() / green.var()
+
+
+def test_a_flat_mosaic_is_restored():
+    colour = np.array([0.2, 0.5, 0.7], np.float32)
+    for phase in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        seen = mosaic(np.broadcast_to(colour, (20, 22, 3)), phase)
+        assert seen[phase] == colour[0]
+        assert np.allclose(demosaic_bilinear(seen, phase), colour, atol=1e-6)
+
+
+@pytest.mark.parametrize("contrast", [0, 0.5, 1])
+def test_a_tone_curve_is_undone_by_its_inverse(contrast):
+    curve, inverse = tone_tables(contrast)
+    values = np.linspace(0, 1, 256)
+    linear = inverse[np.rint(values * 4095).astype(int)]
+    back = curve[np.rint(np.sqrt(linear) * 4095).astype(int)]
+    assert np.abs(back - values).max() < 0.3 / 255
+    if contrast == 0:
+        assert np.abs(linear - values**2.2).max() < 1e-3
+
+
+def test_shot_noise_grows_with_the_light_in_linear_light():
+    strength = 0.02
+    for level in (0.3, 0.6):
+        light = level**2.2
+        slope = (level / light) / 2.2  # of the gamma
+        expected = slope * strength * np.sqrt(light + PLAIN.knee)
+        assert noise_of(flat(level), strength).std() == pytest.approx(expected, rel=0.04)
+
+
+def test_noise_that_is_clipped_at_black_lifts_it_unless_the_pedestal_is_kept():
+    dark = flat(0.05)
+    clipped, kept = (noise_of(dark, 0.3, phase=(0, 0), pedestal=pedestal) for pedestal in (False, True))
+    assert clipped.min() >= -0.051
+    assert clipped.mean() > 1.2 * kept.mean() > 0  # the file clips at black in either case
+
+
+def test_row_noise_and_hot_pixels_are_seen():
+    rows = noise_of(flat(0.5), knee=0.2, rows=1.0)[..., 1]
+    plain = noise_of(flat(0.5), knee=0.2)[..., 1]
+    assert rows.mean(1).std() > 3 * plain.mean(1).std()
+    assert (noise_of(flat(0.2), 1e-4, hot=1e-3) > 0.1).any()
+    assert not (noise_of(flat(0.2), 1e-4) > 0.1).any()
+
+
+def test_a_mosaic_smoothing_and_coarse_grain_correlate_the_noise():
+    white = correlation(noise_of(flat(0.5)))
+    assert abs(white) < 0.05
+    for change in ({"phase": (0, 0)}, {"luma": 1.0}, {"size": 0.5}):
+        assert correlation(noise_of(flat(0.5), **change)) > 0.2
+
+
+def test_smoothed_chroma_keeps_its_blotches_if_wanted():
+    def chroma(**changes):
+        noise = noise_of(flat(0.5), **changes)
+        return (noise[..., 0] - noise[..., 1]).std()
+
+    assert chroma(chroma=3.0) < 0.3 * chroma()
+    assert chroma(chroma=3.0, blotches=1.0) == pytest.approx(chroma(), rel=0.25)
+
+
+def test_sharpening_amplifies_the_noise_and_saturation_its_colours():
+    assert noise_of(flat(0.5), sharpening=1.0).std() > 1.2 * noise_of(flat(0.5)).std()
+    pale, bright = (noise_of(flat(0.5), saturation=saturation) for saturation in (1.0, 1.8))
+    assert np.ptp(bright, 2).mean() > 1.5 * np.ptp(pale, 2).mean()
+
+
+def test_a_camera_without_noise_changes_nothing_but_by_jpeg():
+    picture = photo()
+    for seed in range(12):
+        camera = replace(Camera.draw(np.random.default_rng(seed), (30, 100)), hot=0)
+        same = camera.without_jpeg().photograph(picture, 0.0, np.random.default_rng(0))
+        assert np.abs(same - picture).max() < 1.01 / 255
+
+
+def test_sensor_noise_is_spread_evenly_down_to_14_db():
+    picture = photo(3)
+    reached = [psnr(DEGRADATIONS["sensor"](picture, np.random.default_rng(seed)), picture) for seed in range(80)]
+    counts, _ = np.histogram(reached, [12, 18, 24, 30, 42])
+    assert min(reached) < 16
+    assert max(reached) > 36
+    assert counts.min() >= 10
+    assert counts.sum() >= 78
+
+
+@pytest.mark.parametrize("level", [16, 20, 24])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_night_has_exactly_its_psnr(level, seed):
+    picture = photo(seed)
+    night = DEGRADATIONS[f"night-{level}"](picture, np.random.default_rng(seed))
+    assert psnr(night, picture) == pytest.approx(level, abs=0.05)
+    assert np.array_equal(night, DEGRADATIONS[f"night-{level}"](picture, np.random.default_rng(seed)))
+
+
+def test_a_search_gives_the_nearest_of_what_it_tried():
+    strength, degraded = search(replace(PLAIN, quality=30), photo(), 60.0, seed=0, rounds=5)  # JPEG alone is worse
+    assert 0 < strength < 10**-2
+    assert 20 < psnr(degraded, photo()) < 60
+
+
+def test_jpeg_twice_is_worse_and_on_another_grid():
+    picture = photo(1)
+    once, twice = (Jpeg((30, 30), twice=chance, chroma=False)(picture, np.random.default_rng(0)) for chance in (0, 1))
+    assert np.array_equal(once, jpeg(picture, 30, subsample=False))
+    assert psnr(twice, picture) < psnr(once, picture)
+    moved = jpeg_on_another_grid(picture, 10, (3, 5), subsample=False)
+    steps = np.abs(np.diff(moved, axis=1)).mean((0, 2))  # between columns: large where blocks meet
+    assert steps.reshape(-1)[2::8].mean() > 1.5 * np.median(steps)  # 8 - 5 columns belong to the first block
+
+
+def test_impulses_strike_a_share_of_the_pixels():
+    picture = flat(0.5, 200)
+    struck = [(np.abs(Impulses(quality=(100, 100))(picture, np.random.default_rng(i)) - 0.5) > 0.02).any(2).mean()
+              for i in range(40)]  # fmt: skip
+    assert 0 < min(struck) < 2e-3
+    assert 0.01 < max(struck) < 0.16
+
+
+def test_darkening_halves_the_light_with_every_stop():
+    assert darkened(flat(0.8), 1.0)[0, 0, 0] ** 2.2 == pytest.approx(0.8**2.2 / 2, rel=1e-3)
+
+
+def test_a_darkened_crop_is_its_own_target(data):
+    bright, dark = (CropSampler(data, {"clean": 1}, 1, 0, dark=share).batch(0, range(16), 32) for share in (0, 1))
+    assert dark[1].mean() < 0.75 * bright[1].mean()
+    assert dark[0].equal(dark[1])
+
+
+def test_resizing_does_not_move_the_picture():
+    ramp = np.repeat(np.linspace(0, 1, 60, dtype=np.float32)[None, :, None], 60, 0).repeat(3, 2)
+    for side in (30, 45, 91, 120):
+        there = resized(ramp, side, side)[side // 2, :, 0]
+        at = (np.arange(side) + 0.5) * 60 / side - 0.5
+        assert np.abs(there - at / 59)[4:-4].max() < 0.1 / 59
+
+
+def test_smoothing_has_its_sigma():
+    point = np.zeros((31, 31), np.float32)
+    point[15, 15] = 1
+    weights = smoothed(point, 2.0).sum(0)
+    assert (weights * (np.arange(31) - 15) ** 2).sum() == pytest.approx(4, rel=0.15)
+
+
+def test_a_sensor_s_noise_has_limits_in_the_dark():
+    black = flat(0.02)
+    noisy = Sensor(psnr=(14, 14), quality=(100, 100))(black, np.random.default_rng(1))
+    assert np.isfinite(noisy).all()
+    assert psnr(noisy, black) > 10
