@@ -225,11 +225,32 @@ def as_if_compiled(network, *, dynamic):
     return torch.nn.Sequential(network)
 
 
+def test_validations_tell_what_each_part_does(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("hfpie_cli.training.loop.PICTURES_FOR_PARTS", 1)
+    monkeypatch.setattr("hfpie_cli.training.log.ALIVE_BY", 2)
+    run = setup(changed(steps=2, validate_every=1), tmp_path / "run", CPU)
+    torch.nn.init.zeros_(run.network.ups[1][0].weight)
+    run.network.ups[1][0].requires_grad_(False)
+    run.network.ups[1][0].bias.data.zero_()
+    run.average.load_state_dict(run.network.state_dict())
+    with RunLog(run.folder, Console()) as log:
+        fit(run, *data.split(), log)
+    header, *rows = (tmp_path / "run/parts.csv").read_text().splitlines()
+    assert header == "step,name,peak,share,worth"
+    names = ["body 1", "body 1/2", "body 1/4", "tail 1", "tail 1/2", "up from 1/2", "up from 1/4"]
+    assert [row.split(",")[:2] for row in rows] == [[step, name] for step in "12" for name in names]
+    warned = capsys.readouterr().err
+    assert "step 1, " not in warned
+    assert "warning: step 2, body 1/4: does nothing" in " ".join(warned.split())
+
+
 def test_tensorboard_gets_loss_and_scores(data, tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     train(changed(steps=2), tmp_path / "run", data)
     events = accumulator.EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
-    assert events.Tags()["scalars"] == ["loss", "psnr/awgn-25"]
+    assert {"loss", "psnr/awgn-25", "peak/body 1/2", "share/up from 1/4", "worth/tail 1"} <= set(
+        events.Tags()["scalars"]
+    )
     logged = log_of(tmp_path / "run")[0]["awgn-25"]
     assert events.Scalars("psnr/awgn-25")[0].value == pytest.approx(logged, abs=0.001)
 

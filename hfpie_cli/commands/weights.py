@@ -11,16 +11,19 @@ from typing import Annotated, Any
 import typer
 
 from ..console import Console
+from ..data.datasets import DEFAULT_ROOT
 from ..errors import ExitCode, UnavailableError
 from ..hub.client import SCHEME, Hub, HubFile, fetch
 from ..hub.lock import locked
 from ..tasks import TASKS
-from ..weights.table import TEST_WEIGHTS, Entry, default_weights, locate, table, whereabouts
+from ..weights.table import TEST_WEIGHTS, Entry, default_weights, locate, resolve, table, whereabouts
 from . import publish
 from .options import HubOptions, add_command
 
 HEADINGS = ("name", "task", "scale", "size", "where", "licence")
-NUMBERS = {"scale", "size"}  # columns that stand to the right
+PARTS_HEADINGS = ("part", "largest value", "share of its join", "worth")
+NUMBERS = {"scale", "size", *PARTS_HEADINGS[1:]}  # columns that stand to the right
+HARD = {"denoise": "awgn-50", "deblur": "motion-jpeg", "sr": "bicubic-x4"}  # by task: what needs every scale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,17 @@ class InfoOptions(HubOptions):
     """Options of `hfpie weights info`."""
 
     name: Annotated[str, typer.Argument(help="A name of `weights list`.")]
+    parts: Annotated[bool, typer.Option("--parts", help="Tell what each part of the network does.")] = False
+    dataset: Annotated[
+        str, typer.Option(help="Pictures for --parts: as of `hfpie eval`; the first of them are taken.")
+    ] = "screenshot"
+    degradation: Annotated[
+        str | None, typer.Option(help="Of them: a name of `hfpie eval`; default: one that needs every scale.")
+    ] = None
+    limit: Annotated[int, typer.Option(min=1, help="How many pictures.")] = 4
+    data_root: Annotated[
+        Path | None, typer.Option(envvar="HFPIE_DATA", help="Where data sets lie; default ~/.cache/hfpie/data.")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +115,7 @@ def show_list(options: ListOptions) -> int:
         for entry in entries:
             console.result(_record(entry, hub))
     else:
-        _print_table([_cells(entry, hub) for entry in entries])
+        _print_table([_cells(entry, hub) for entry in entries], HEADINGS)
     return ExitCode.OK
 
 
@@ -110,12 +124,12 @@ def _cells(entry: Entry, hub: Hub) -> tuple[str, ...]:
     return entry.name, entry.task, f"x{entry.scale}", size, whereabouts(entry, hub), entry.licence
 
 
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
+def _print_table(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
     from rich.console import Console as RichConsole
     from rich.table import Table
 
     view = Table(box=None)
-    for heading in HEADINGS:
+    for heading in headings:
         view.add_column(
             heading, justify="right" if heading in NUMBERS else "left", no_wrap=heading != "licence", overflow="fold"
         )
@@ -132,7 +146,9 @@ def _record(entry: Entry, hub: Hub) -> dict[str, Any]:
 
 
 def show_info(options: InfoOptions) -> int:
-    """Print what is known, one line each, or as one JSON object."""
+    """Print what is known, one line each, or as one JSON object; with --parts, a line for each part instead."""
+    if options.parts:
+        return _show_parts(options)
     record = _record(_entry(options.name), options.hub())
     if options.json:
         options.console().result(record)
@@ -141,6 +157,26 @@ def show_info(options: InfoOptions) -> int:
     for key, value in (record | scores).items():
         if value not in ("", 0):
             typer.echo(f"{key:>12}  {value}" if key in record else f"{'score':>12}  {key}: {value}")
+    return ExitCode.OK
+
+
+def _show_parts(options: InfoOptions) -> int:
+    from ..data.benchmarks import open_benchmark
+    from ..evaluation.parts import examine_weights
+
+    entry, console = _entry(options.name), options.console()
+    degradation = options.degradation or HARD.get(entry.task)
+    benchmark = open_benchmark(options.dataset, options.data_root or DEFAULT_ROOT, entry.task, degradation)
+    parts = examine_weights(resolve(entry.name, options.hub()), benchmark.first(options.limit).pairs())
+    if options.json:
+        for part in parts:
+            console.result(vars(part))
+        return ExitCode.OK
+    console.say(f"{entry.name} on {options.dataset}, {degradation}; worth: what PSNR loses without the part")
+    rows = [(p.name, f"{p.peak:.3g}", "" if p.share is None else f"{p.share:.3f}", f"{p.worth:.3f} dB") for p in parts]
+    _print_table(rows, PARTS_HEADINGS)
+    for fault in (fault for part in parts for fault in part.faults()):
+        console.say(f"warning: {fault}")
     return ExitCode.OK
 
 

@@ -6,28 +6,26 @@ others go on, and the score only ends lower.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..data.degradations import DEGRADATIONS
-from ..data.degrade import Picture
+from ..data.benchmarks import Pair
 from ..errors import UnavailableError
 from ..models.blocks import Blocks, FeatureAttention
 from ..models.network import Network
 from ..models.pooling import pool_each
+from ..tensors import as_hwc, to_tensor
 from ..weights.checkpoint import load_checkpoint
 from ..weights.table import Weights
 from .metrics import psnr, to_8bit_range
 
 PEAK_LIMIT = 1e3  # larger values in a map mean that nothing bounds it; fp16 ends at 65,504
 WORTH_LIMIT = 0.01  # dB: a part that is worth less does nothing
-HARD = {"denoise": "awgn-50", "deblur": "motion-jpeg", "sr": "bicubic-x4"}  # by task: what needs every scale
 
 
 @dataclass(frozen=True)
@@ -78,30 +76,21 @@ def examine(network: Network, score: Callable[[], float], *, worth: bool = True)
     return found
 
 
-def examine_weights(
-    weights: Weights, task: str, pictures: Sequence[Picture], degradation: str | None = None
-) -> list[Part]:
-    """The parts of a checkpoint of ours, by RGB PSNR over clean pictures (h, w, 3) that are degraded here.
+def examine_weights(weights: Weights, pairs: Iterable[Pair]) -> list[Part]:
+    """The parts of a checkpoint of ours, by RGB PSNR over the pairs of a benchmark.
 
-    degradation: a name of DEGRADATIONS; None for the task's hardest. Raises UnavailableError for what is no network
-    that restores pictures.
+    Raises UnavailableError for what is no network that restores pictures.
     """
     network = load_checkpoint(weights.path).network()
     if not isinstance(network, Network):
         raise UnavailableError(f"{weights.name}: not a network that restores photographs")
-    degrade = DEGRADATIONS[degradation or HARD[task]]
-    pairs = [(degrade(clean, np.random.default_rng(number)), clean) for number, clean in enumerate(pictures)]
+    sides = [(to_tensor(as_hwc(pair.degraded.pixels))[None], to_8bit_range(pair.clean)) for pair in pairs]
 
     def score() -> float:
-        return sum(_score(network, *pair) for pair in pairs) / len(pairs)
+        restored = (network(degraded)[0].permute(1, 2, 0).numpy() for degraded, _ in sides)
+        return sum(psnr(to_8bit_range(a), clean) for a, (_, clean) in zip(restored, sides, strict=True)) / len(sides)
 
     return examine(network, score)
-
-
-def _score(network: Network, degraded: Picture, clean: Picture) -> float:
-    restored = network(torch.from_numpy(degraded).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
-    clean = clean[: restored.shape[0], : restored.shape[1]]
-    return psnr(to_8bit_range(restored), to_8bit_range(clean))
 
 
 def _parts(network: Network) -> dict[str, nn.Module]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,9 +14,11 @@ from PIL import Image
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..console import Console
+from ..evaluation.parts import Part
 from ..files import atomic_path
 
 SAMPLE_HEIGHT = 256  # pixels of a row of samples: degraded, restored, clean
+ALIVE_BY = 1000  # steps by which every part of a network should be worth something
 
 
 class RunLog:
@@ -70,11 +72,22 @@ class RunLog:
         self._console.result(row)
         self._console.say(f"step {step}  {hours * 60:.1f} min  loss {loss:.5f}  waits {waiting:.0%}  {shown}")
 
-    def _write(self, row: dict[str, Any]) -> None:
-        """Append to log.csv; one with other columns, from before the validation changed, is kept under another name."""
-        path = self.folder / "log.csv"
+    def parts(self, step: int, parts: Sequence[Part]) -> None:
+        """What each part of the network does: rows of parts.csv, points in TensorBoard, a warning for each fault."""
+        for part in parts:
+            row: dict[str, Any] = {"step": step, **vars(part)}
+            self._write(row, "parts.csv")
+            for measure in ("peak", "share", "worth"):
+                if self._board and row[measure] is not None:
+                    self._board.add_scalar(f"{measure}/{part.name}", row[measure], step)
+            for fault in part.faults() if step >= ALIVE_BY else []:
+                self._console.say(f"warning: step {step}, {fault}")
+
+    def _write(self, row: dict[str, Any], name: str = "log.csv") -> None:
+        """Append to a table; one with other columns, from before the validation changed, is kept under another name."""
+        path = self.folder / name
         if path.exists() and path.read_text().splitlines()[:1] != [",".join(row)]:
-            path.rename(path.with_name(f"log-before-{row['step']}.csv"))
+            path.rename(path.with_name(f"{path.stem}-before-{row['step']}.csv"))
         fresh = not path.exists()
         with path.open("a", newline="") as file:
             writer = csv.DictWriter(file, row)

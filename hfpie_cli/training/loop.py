@@ -23,7 +23,9 @@ from .budget import CHECK_EVERY, LAST_REPORT, Budget, Minutes, Steps
 from .loading import batches
 from .log import RunLog
 from .run import Run, keep_best, save_state
-from .validation import samples, seconds_a_picture, thinned, validate
+from .validation import PARTS_PICTURES, PARTS_SCORES, parts, samples, seconds_a_picture, thinned, validate
+
+PICTURES_FOR_PARTS = 20  # scored at a validation that can also afford to tell what each part is worth
 
 Item = TypeVar("Item")
 
@@ -73,7 +75,7 @@ def _begin(run: Run, held_out: TrainingSet, pace: Pace) -> tuple[Budget, Trainin
             save_state(run)
             saving = time.monotonic() - started
         saving = run.ranks.gather(saving)[0]
-        affordable = (60 * LAST_REPORT * run.config.minutes - saving) / seconds / 2  # half of it for the samples
+        affordable = (60 * LAST_REPORT * run.config.minutes - saving) / seconds / 3  # the rest for samples and parts
         pictures = max(min(int(affordable), pictures), 1)
         if 0 < run.pictures <= 2 * pictures:
             pictures = run.pictures
@@ -82,7 +84,7 @@ def _begin(run: Run, held_out: TrainingSet, pace: Pace) -> tuple[Budget, Trainin
     run.pictures = pictures
     if not run.config.minutes:
         return Steps(run.config), held_out
-    report = 2 * pictures * seconds + saving
+    report = (2 * pictures + PARTS_PICTURES * PARTS_SCORES) * seconds + saving
     budget = Minutes(run.config, run.ranks, run.step, pace.seconds(), report_cost=report, save_cost=saving)
     return budget, thinned(held_out, pictures)
 
@@ -176,5 +178,6 @@ def _report(run: Run, held_out: TrainingSet, pace: Pace, log: RunLog) -> None:
     if run.ranks.leads:
         log.report(run.step, pace.seconds() / 3600, loss, scores, waiting)
         log.sample(run.step, samples(run, held_out))
+        log.parts(run.step, parts(run, held_out, worth=run.pictures >= PICTURES_FOR_PARTS))
         keep_best(run, sum(scores.values()) / len(scores))
     pace.restart()

@@ -14,10 +14,14 @@ from ..data.degrade import Picture
 from ..data.pairs import validation_pairs
 from ..data.store import PhotoStore
 from ..data.training_set import TrainingSet
+from ..evaluation.parts import Part, examine
+from ..models.network import Network
 from ..photos.photo import to_8bit
 from .run import Run
 
 SAMPLES = 4  # held-out pictures that every validation writes
+PARTS_PICTURES = 2  # held-out pictures that tell what each part of the network is worth
+PARTS_SCORES = 10  # how often each is scored for that, about: once, and once without each part
 
 
 def validate(run: Run, held_out: TrainingSet) -> dict[str, float]:
@@ -33,6 +37,22 @@ def validate(run: Run, held_out: TrainingSet) -> dict[str, float]:
         everyone = [value for part in run.ranks.gather(values) for value in part]
         scores[name] = sum(everyone) / len(everyone)
     return scores
+
+
+def parts(run: Run, held_out: TrainingSet, *, worth: bool) -> list[Part]:
+    """What each part of the averaged network does in all degradations of the configuration; one process's work.
+
+    worth: whether to measure what the score loses without it.
+    """
+    if not isinstance(run.average, Network):
+        return []
+    few = thinned(held_out, PARTS_PICTURES)
+    pairs = [pair for name in run.config.validation for pair in validation_pairs(few, name, run.config.scale)]
+
+    def score() -> float:
+        return sum(run.objective.score(restore(run, a), as_tensor(b)) for a, b in pairs) / len(pairs)
+
+    return examine(run.average, score, worth=worth)
 
 
 def samples(run: Run, held_out: TrainingSet) -> list[list[NDArray[np.uint8]]]:
