@@ -64,7 +64,7 @@ def test_settings_override_a_recipe(tmp_path):
         ("network=5", "must be a table"),
         ("losses=5", "must be a table"),
         ("steps.x=5", "must be a table"),
-        ("network.width=0", "width must be"),
+        ("network.widths=[0, 8, 8]", "widths must be"),
         ("finish.share=0.5", "finish.batch must be positive"),
         ("finish.share=-0.5", "finish.share must be 0 to 1"),
         ("degradation.awgn-25=nan", "must be a positive number"),
