@@ -5,10 +5,31 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hfpie_cli.data.degradations import DEGRADATIONS, Impulses, Jpeg
-from hfpie_cli.data.degrade import jpeg, jpeg_on_another_grid, resized
+from hfpie_cli.data.blurs import Lens, draw_kernel
+from hfpie_cli.data.degradations import DEGRADATIONS, Impulses, Jpeg, margin_of
+from hfpie_cli.data.degrade import (
+    blur,
+    disc_kernel,
+    gaussian_kernel,
+    jpeg,
+    jpeg_on_another_grid,
+    product,
+    resized,
+    webp,
+)
 from hfpie_cli.data.pairs import CropSampler, darkened
-from hfpie_cli.data.sensor import Camera, Sensor, demosaic_bilinear, mosaic, psnr, search, smoothed, tone_tables
+from hfpie_cli.data.sensor import (
+    Camera,
+    Sensor,
+    demosaic_bilinear,
+    mosaic,
+    psnr,
+    search,
+    smoothed,
+    to_linear,
+    to_values,
+)
+from hfpie_cli.data.small import FILTERS, Reduction, reduce_by
 
 from .conftest import smooth_picture
 
@@ -61,11 +82,9 @@ def test_a_flat_mosaic_is_restored():
 
 @pytest.mark.parametrize("contrast", [0, 0.5, 1])
 def test_a_tone_curve_is_undone_by_its_inverse(contrast):
-    curve, inverse = tone_tables(contrast)
-    values = np.linspace(0, 1, 256)
-    linear = inverse[np.rint(values * 4095).astype(int)]
-    back = curve[np.rint(np.sqrt(linear) * 4095).astype(int)]
-    assert np.abs(back - values).max() < 0.3 / 255
+    values = np.linspace(0, 1, 256, dtype=np.float32)
+    linear = to_linear(values, contrast)
+    assert np.abs(to_values(linear, contrast) - values).max() < 0.3 / 255
     if contrast == 0:
         assert np.abs(linear - values**2.2).max() < 1e-3
 
@@ -197,3 +216,131 @@ def test_a_sensor_s_noise_has_limits_in_the_dark():
     noisy = Sensor(psnr=(14, 14), quality=(100, 100))(black, np.random.default_rng(1))
     assert np.isfinite(noisy).all()
     assert psnr(noisy, black) > 10
+
+
+def test_a_disc_has_its_radius_and_its_soft_rim():
+    for radius, rim in ((0.5, 0.5), (2, 1), (4, 1), (6, 4)):
+        kernel = disc_kernel(radius, rim)
+        y, x = np.mgrid[: kernel.shape[0], : kernel.shape[0]] - kernel.shape[0] // 2
+        assert kernel.sum() == pytest.approx(1, abs=1e-5)
+        assert kernel[np.hypot(x, y) > radius + rim / 2 + 0.75].max(initial=0) == 0
+        assert np.allclose(kernel, kernel.T)
+    assert disc_kernel(4, 0.1).max() == pytest.approx(1 / (np.pi * 16), rel=0.02)  # even inside
+    y, x = np.mgrid[:11, :11] - 5
+    assert (disc_kernel(4, 0.1) * x**2).sum() == pytest.approx(4 + 1 / 12, rel=0.03)  # a disc's, and the pixels' own
+
+
+def test_a_product_blurs_as_one_after_the_other():
+    first, second = disc_kernel(2, 1), gaussian_kernel(1.0, 0.5, 0.3, 9)
+    point = np.zeros((41, 41, 3), np.float32)
+    point[20, 20] = 1
+    both = product(first, second)
+    assert both.shape == (15, 15)
+    assert np.allclose(blur(point, both), blur(blur(point, first), second), atol=1e-6)
+
+
+def test_every_kernel_fits_into_the_margin():
+    kernels = [draw_kernel(np.random.default_rng(seed)) for seed in range(400)]
+    assert all(kernel.sum() == pytest.approx(1, abs=1e-4) for kernel in kernels)
+    sides = np.array([kernel.shape[0] for kernel in kernels])
+    assert set(sides % 2) == {1}
+    assert 35 < sides.max() <= 2 * margin_of("blur-any")
+    centres = [kernel.sum(0) @ np.arange(len(kernel)) - len(kernel) // 2 for kernel in kernels]
+    assert np.abs(centres).max() < 0.05
+
+
+def test_defocus_blurs_by_its_disc_in_8_bits():
+    point = np.zeros((31, 31, 3), np.float32)
+    point[15, 15] = 1
+    blurred = DEGRADATIONS["defocus-4"](point, np.random.default_rng(0))
+    assert np.abs(blurred[10:21, 10:21, 0] - disc_kernel(4, 1.0)).max() < 0.51 / 255
+    assert psnr(DEGRADATIONS["defocus-4"](photo(), None), photo()) < psnr(
+        DEGRADATIONS["defocus-2"](photo(), None), photo()
+    )
+
+
+LENS = Lens(disc_kernel(4, 1.0), linear=False, highlights=1.0, noise=0, sensor=False, quality=0, subsample=False)
+
+
+def test_blur_in_linear_light_keeps_the_light():
+    picture = np.zeros((64, 64, 3), np.float32)
+    picture[:, 32:] = 1
+    values, linear = (replace(LENS, linear=chosen).blurred(picture)[32, 32, 0] for chosen in (False, True))
+    assert linear > values + 0.1
+    assert linear**2.2 == pytest.approx(values, abs=0.02)
+
+
+def test_highlights_bloom_and_colours_do_not():
+    picture = np.full((64, 64, 3), 0.1, np.float32)
+    picture[30:33, 30:33] = 1
+    plain, bright = (replace(LENS, linear=True, highlights=much).blurred(picture) for much in (1.0, 6.0))
+    assert bright.max() <= 1
+    assert bright[31, 34, 0] > plain[31, 34, 0] + 0.1
+    red = np.full((32, 32, 3), (1.0, 0.2, 0.1), np.float32)
+    assert np.abs(replace(LENS, linear=True, highlights=6.0).blurred(red) - red).max() < 0.01
+
+
+def test_blur_of_any_kind_spans_little_and_much():
+    picture = photo(2)
+    reached = np.array([psnr(DEGRADATIONS["blur-any"](picture, np.random.default_rng(i)), picture) for i in range(60)])
+    assert np.quantile(reached, 0.9) > np.quantile(reached, 0.1) + 5
+
+
+def test_a_crop_and_its_surroundings_are_as_large_as_the_degradation_needs(data):
+    assert margin_of("awgn-25") == 16
+    assert margin_of("blur-any") == 32
+    degraded, clean = CropSampler(data, {"blur-any": 1}, 1, 0).batch(0, range(3), 48)
+    assert degraded.shape == clean.shape == (3, 3, 48, 48)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_no_filter_moves_the_picture(name):
+    """By less than a tenth of a pixel of the small picture: on a ramp, and for a spot in the middle."""
+    ramp = np.repeat(np.linspace(0.1, 0.9, 128, dtype=np.float32)[None, :, None], 64, 0).repeat(3, 2)
+    small = reduce_by(name, ramp, 16, 32)[8, :, 0]
+    step = 0.8 / 127
+    expected = 0.1 + ((np.arange(32) + 0.5) * 4 - 0.5) * step
+    assert np.abs(small - expected)[4:-4].max() < 0.1 * 4 * step
+    spot = gaussian_kernel(6, 6, 0, 64 + 1)[:64, :64] / gaussian_kernel(6, 6, 0, 65).max()
+    rows = reduce_by(name, np.repeat(spot[..., None], 3, 2), 16, 16)[..., 0].sum(0)
+    centre = (rows @ np.arange(16)) / rows.sum()
+    assert centre == pytest.approx((32 + 0.5) / 4 - 0.5, abs=0.05)
+
+
+def test_a_reduction_in_two_odd_steps_does_not_move_the_picture():
+    ramp = np.repeat(np.linspace(0.1, 0.9, 128, dtype=np.float32)[:, None, None], 96, 1).repeat(3, 2)
+    expected = 0.1 + ((np.arange(32) + 0.5) * 4 - 0.5) * 0.8 / 127
+    for seed in range(60):
+        reduction = replace(Reduction.draw(np.random.default_rng(seed)), between=0)
+        small = reduction.reduced(ramp)
+        assert small.shape == (32, 24, 3)
+        assert np.abs(small[:, 12, 0] - expected)[6:-6].max() < 0.1 * 4 * 0.8 / 127 + 0.5 / 255
+
+
+def test_bicubic_is_among_what_reduces():
+    picture = photo(1)
+    assert np.array_equal(reduce_by("bicubic", picture, 32, 32), DEGRADATIONS["bicubic-x4"](picture, None))
+    assert len({reduce_by(name, picture, 32, 32).tobytes() for name in FILTERS}) == len(FILTERS)
+
+
+def test_every_file_loses_something():
+    reduction = replace(Reduction.draw(np.random.default_rng(0)), qualities=(50, 50), shift=(3, 5))
+    picture = DEGRADATIONS["bicubic-x4"](photo(3, 256), None)
+    errors = [psnr(replace(reduction, file=file).saved(picture), picture) for file in ("png", "jpeg", "twice", "webp")]
+    assert errors[0] == 100
+    assert max(errors[1:]) < 45
+    assert errors[2] < errors[1]
+
+
+@pytest.mark.parametrize("quality", [50, 80])
+def test_the_x4_protocols_are_bicubic_and_one_loss(quality):
+    picture, rng = photo(4), np.random.default_rng(0)
+    small = DEGRADATIONS["bicubic-x4"](picture, rng)
+    assert np.array_equal(DEGRADATIONS[f"jpeg-{quality}-x4"](picture, rng), jpeg(small, quality, subsample=True))
+    noisy = DEGRADATIONS["noise-10-x4"](flat(0.5, 256), rng)
+    assert 255 * (noisy - 0.5).std() == pytest.approx(10, rel=0.05)
+
+
+def test_webp_keeps_a_flat_picture():
+    assert np.abs(webp(flat(0.5), 50) - 0.5).max() < 0.01
+    assert psnr(webp(photo(5), 20), photo(5)) < psnr(webp(photo(5), 90), photo(5))

@@ -6,26 +6,25 @@ in [0, 1]; for super-resolution the degraded one is (h / 4, w / 4, 3).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from .blurs import BlurAny, Defocus, GaussianBlur, MotionBlur
 from .degrade import (
     SR_SCALE,
+    Degradation,
     Picture,
     add_gaussian_noise,
-    blur,
-    gaussian_kernel,
-    jpeg,
+    finish,
     jpeg_on_another_grid,
-    motion_kernel,
     quantise,
     reduce_bicubic,
 )
 from .sensor import Sensor
+from .small import SmallPhoto
 
-Degradation = Callable[[Picture, np.random.Generator], Picture]
+MARGIN = 16  # pixels around a training crop that most degradations need, so that it sees real surroundings
 
 
 @dataclass(frozen=True)
@@ -106,69 +105,20 @@ class Impulses:
 
 
 @dataclass(frozen=True)
-class GaussianBlur:
-    """Anisotropic Gaussian blur, sigmas uniform in 0.7 to 3.0 pixels, any angle (paper 4.2.2).
+class Chain:
+    """Degradations one after the other."""
 
-    Then noise of standard deviation up to `noise` (1/255) and, where `quality` is given, JPEG.
-    """
-
-    noise: tuple[float, float] = (0, 0)
-    quality: tuple[int, int] | None = None
+    links: tuple[Degradation, ...]
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
-        sigma_x, sigma_y = rng.uniform(0.7, 3.0, 2)
-        blurred = blur(picture, gaussian_kernel(sigma_x, sigma_y, rng.uniform(0, np.pi)))
-        return finish(blurred, self.noise, self.quality, rng)
+        for link in self.links:
+            picture = link(picture, rng)
+        return picture
 
 
-@dataclass(frozen=True)
-class MotionBlur:
-    """Blur along a random path of 5 to 25 pixels, then noise and JPEG (REDS-JPEG, paper table 4)."""
-
-    noise: tuple[float, float] = (0, 0)
-    quality: tuple[int, int] | None = None
-
-    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
-        blurred = blur(picture, motion_kernel(rng.uniform(5, 25), rng))
-        return finish(blurred, self.noise, self.quality, rng)
-
-
-@dataclass(frozen=True)
-class Reduced:
-    """Another degradation, then bicubic reduction x4 (REDS's low-resolution frames, paper table 6)."""
-
-    first: Degradation
-
-    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
-        return reduce_bicubic(self.first(picture, rng))
-
-
-@dataclass(frozen=True)
-class SmallPhoto:
-    """What small real pictures are: slightly blurred, reduced x4, slightly noisy, JPEG-compressed.
-
-    blur: range of the Gaussian's sigma before reduction, pixels. noise: range of sigma (1/255).
-    """
-
-    blur: tuple[float, float] = (0.2, 1.6)
-    noise: tuple[float, float] = (0, 4)
-    quality: tuple[int, int] = (60, 100)
-
-    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
-        sigma = rng.uniform(*self.blur)
-        small = reduce_bicubic(blur(picture, gaussian_kernel(sigma, sigma, 0.0)))
-        return finish(small, self.noise, self.quality, rng)
-
-
-def finish(
-    picture: Picture, noise: tuple[float, float], quality: tuple[int, int] | None, rng: np.random.Generator
-) -> Picture:
-    """What follows a blur in a camera: noise of a sigma in `noise` (1/255), JPEG of a quality in `quality`, 8 bits."""
-    if noise[1] > 0:
-        picture = add_gaussian_noise(picture, rng.uniform(*noise), rng)
-    if quality is None:
-        return quantise(picture)
-    return jpeg(picture, int(rng.integers(quality[0], quality[1] + 1)), subsample=bool(rng.integers(2)))
+def bicubic(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Reduced x4, as the field's benchmarks are."""
+    return reduce_bicubic(picture)
 
 
 def unchanged(picture: Picture, rng: np.random.Generator) -> Picture:
@@ -192,17 +142,25 @@ DEGRADATIONS: dict[str, Degradation] = {
     "jpeg": Jpeg((15, 95), twice=0.3),
     **{f"jpeg-{quality}": Jpeg((quality, quality), chroma=True) for quality in (20, 40)},
     "impulse": Impulses(),
+    "blur-any": BlurAny(),
     "gaussian-blur": GaussianBlur(),
-    "gaussian-blur-any": GaussianBlur(noise=(0, 4), quality=(70, 100)),
     "gaussian-blur-jpeg": GaussianBlur(noise=(2, 2), quality=(90, 90)),
+    **{f"defocus-{radius}": Defocus(radius) for radius in (2, 4)},
     "motion-jpeg": MotionBlur(quality=(25, 25)),
     "motion-any": MotionBlur(noise=(0, 4), quality=(20, 100)),
-    "bicubic-x4": lambda picture, rng: reduce_bicubic(picture),
-    "motion-bicubic-x4": Reduced(MotionBlur()),
+    "bicubic-x4": bicubic,
+    "motion-bicubic-x4": Chain((MotionBlur(), bicubic)),
     "small-photo-x4": SmallPhoto(),
+    **{f"jpeg-{quality}-x4": Chain((bicubic, Jpeg((quality, quality), chroma=True))) for quality in (50, 80)},
+    "noise-10-x4": Chain((bicubic, GaussianNoise(10, 10, rounded=True))),
 }
 
 
 def scale_of(name: str) -> int:
     """How many times smaller a degradation makes the picture."""
     return SR_SCALE if name.endswith(f"-x{SR_SCALE}") else 1
+
+
+def margin_of(name: str) -> int:
+    """Pixels of the degraded picture around a crop that a degradation needs to see, eight of them for JPEG grids."""
+    return int(getattr(DEGRADATIONS[name], "margin", MARGIN))

@@ -6,14 +6,19 @@ A picture is an RGB array (h, w, 3), float32 in [0, 1]; only unclipped noise lea
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 Picture = NDArray[np.float32]
+Kernel = NDArray[np.float32]
+Degradation = Callable[[Picture, np.random.Generator], Picture]
 
 BLUR_KERNEL = 21  # side of the Gaussian kernels, pixels
+DISC_STEPS = 4  # parts of a pixel's side that a disc is drawn with
 SR_SCALE = 4
 LUMA = np.array([0.299, 0.587, 0.114])  # JPEG's, of red, green and blue
 
@@ -35,7 +40,7 @@ def add_gaussian_noise(picture: Picture, sigma: float, rng: np.random.Generator)
     return picture + rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(sigma / 255)
 
 
-def gaussian_kernel(sigma_x: float, sigma_y: float, angle: float, size: int = BLUR_KERNEL) -> NDArray[np.float32]:
+def gaussian_kernel(sigma_x: float, sigma_y: float, angle: float, size: int = BLUR_KERNEL) -> Kernel:
     """Anisotropic Gaussian kernel, (size, size), sum 1; sigmas in pixels along axes turned by `angle` radians."""
     at = np.arange(size) - size // 2
     x, y = np.meshgrid(at, at)
@@ -44,7 +49,7 @@ def gaussian_kernel(sigma_x: float, sigma_y: float, angle: float, size: int = BL
     return (kernel / kernel.sum()).astype(np.float32)
 
 
-def motion_kernel(length: float, rng: np.random.Generator) -> NDArray[np.float32]:
+def motion_kernel(length: float, rng: np.random.Generator) -> Kernel:
     """Kernel of a hand's trembling: a smooth random path of `length` pixels, sum 1, centred on its mean.
 
     The heading does a random walk; the path is drawn with subpixel (bilinear) weights.
@@ -64,7 +69,23 @@ def motion_kernel(length: float, rng: np.random.Generator) -> NDArray[np.float32
     return kernel / kernel.sum()
 
 
-def blur(picture: Picture, kernel: NDArray[np.float32]) -> Picture:
+def disc_kernel(radius: float, rim: float) -> Kernel:
+    """Kernel of a defocused lens: a disc of `radius` whose rim falls to zero over `rim`, both pixels, sum 1."""
+    reach = int(np.ceil(radius + rim / 2))
+    fine = (np.arange((2 * reach + 1) * DISC_STEPS) + 0.5) / DISC_STEPS - reach - 0.5
+    inside = ((radius - np.hypot(fine[:, None], fine)) / rim + 0.5).clip(0, 1)
+    kernel = inside.reshape(2 * reach + 1, DISC_STEPS, 2 * reach + 1, DISC_STEPS).mean((1, 3))
+    return (kernel / kernel.sum()).astype(np.float32)
+
+
+def product(first: Kernel, second: Kernel) -> Kernel:
+    """The kernel that does what one after the other does."""
+    reach = second.shape[0] // 2
+    padded = cv2.copyMakeBorder(first, reach, reach, reach, reach, cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.filter2D(padded, -1, second[::-1, ::-1], borderType=cv2.BORDER_CONSTANT), np.float32)
+
+
+def blur(picture: Picture, kernel: Kernel) -> Picture:
     """Convolve with a kernel, reflecting the picture at its border."""
     return np.asarray(cv2.filter2D(picture, -1, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101), np.float32)
 
@@ -83,6 +104,24 @@ def jpeg_on_another_grid(picture: Picture, quality: int, shift: tuple[int, int],
     above, left = shift
     padded = cv2.copyMakeBorder(picture, above, 0, left, 0, cv2.BORDER_REPLICATE)
     return jpeg(np.asarray(padded), quality, subsample=subsample)[above:, left:]
+
+
+def webp(picture: Picture, quality: int) -> Picture:
+    """Through a lossy WebP file of `quality` 1 to 100."""
+    pixels = np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
+    _, encoded = cv2.imencode(".webp", pixels[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB), np.float32) / np.float32(255)
+
+
+def finish(
+    picture: Picture, noise: tuple[float, float], quality: tuple[int, int] | None, rng: np.random.Generator
+) -> Picture:
+    """What follows a blur in a camera: noise of a sigma in `noise` (1/255), JPEG of a quality in `quality`, 8 bits."""
+    if noise[1] > 0:
+        picture = add_gaussian_noise(picture, rng.uniform(*noise), rng)
+    if quality is None:
+        return quantise(picture)
+    return jpeg(picture, int(rng.integers(quality[0], quality[1] + 1)), subsample=bool(rng.integers(2)))
 
 
 def reduce_bicubic(picture: Picture, scale: int = SR_SCALE) -> Picture:

@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .degradations import DEGRADATIONS
+from .degradations import DEGRADATIONS, margin_of
 from .degrade import Picture
 from .drawn import draw_any
 from .training_set import TrainingSet
 
 PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of a paired data set
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
-MARGIN = 16  # degraded around a training crop and cut off, so that blur and JPEG see real surroundings
+GRID_SHIFT = 8  # pixels that a crop lies off the middle of what is degraded at most: moves the JPEG grid
 DARKEST = 3.0  # stops of exposure that a darkened picture loses at most
 GAMMA = 2.2  # of the pictures' values
 
@@ -61,12 +61,13 @@ class CropSampler:
         return self._published(rng, crop) if name == PAIRS else self._synthetic(name, rng, crop)
 
     def _synthetic(self, name: str, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
-        side = crop + 2 * MARGIN * self.scale
+        margin = margin_of(name)  # degraded around the crop and cut off: blur and JPEG see real surroundings
+        side = crop + 2 * margin * self.scale
         clean = draw_any(rng, side, side) if rng.random() < self.drawn else self._photographed(rng, side)
         if rng.random() < self.dark:
             clean = darkened(clean, rng.uniform(0, DARKEST))
         degraded = DEGRADATIONS[name](clean, rng)
-        at, small = MARGIN + int(rng.integers(-8, 9)), crop // self.scale  # moves the JPEG grid
+        at, small = margin + int(rng.integers(-GRID_SHIFT, GRID_SHIFT + 1)), crop // self.scale
         square = ((at, at), (small, small))
         return rectangle(degraded, *square), rectangle(clean, *square, self.scale)
 

@@ -8,6 +8,7 @@ way a network learns to remove noise, and not to undo what else a camera does. J
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -100,13 +101,12 @@ class Camera:
 
     def _developed(self, picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
         """What the sensor's noise adds to the picture behind the tone curve, where black and white are clipped."""
-        curve, inverse = tone_tables(self.contrast)
-        linear = inverse[np.rint(picture * (TONES - 1)).astype(np.uint16)]
+        linear = to_linear(picture, self.contrast)
         to_sensor = self._sensor_matrix()
         signal = cv2.transform(linear, to_sensor)
         noise = self._sensor_noise(np.asarray(signal, np.float32), strength, rng)
-        seen = np.sqrt((linear + cv2.transform(noise, np.linalg.inv(to_sensor))).clip(0, 1))
-        return curve[np.rint(seen * np.float32(TONES - 1)).astype(np.uint16)] - picture
+        seen = linear + cv2.transform(noise, np.linalg.inv(to_sensor))
+        return to_values(np.asarray(seen, np.float32), self.contrast) - picture
 
     def _sensor_matrix(self) -> NDArray[np.float64]:
         """From linear colours of the picture to those of the sensor: paler, and red and blue darker."""
@@ -198,7 +198,18 @@ def psnr(degraded: Picture, picture: Picture) -> float:
     return float(-10 * np.log10(max(float(np.square(degraded - picture).mean()), 1e-10)))
 
 
-def tone_tables(contrast: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def to_linear(values: Picture, contrast: float = 0.0) -> Picture:
+    """Linear light of the picture's values, 0 to 1, before a tone curve: a gamma, mixed with an S by `contrast`."""
+    return _tone_tables(contrast)[1][np.rint(values.clip(0, 1) * np.float32(TONES - 1)).astype(np.uint16)]
+
+
+def to_values(linear: Picture, contrast: float = 0.0) -> Picture:
+    """The picture's values of linear light behind that tone curve, clipped to 0 to 1."""
+    return _tone_tables(contrast)[0][np.rint(np.sqrt(linear.clip(0, 1)) * np.float32(TONES - 1)).astype(np.uint16)]
+
+
+@lru_cache(maxsize=64)
+def _tone_tables(contrast: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(picture's values by the root of linear light, linear light by the picture's values), both 0 to 1 in TONES steps.
 
     A gamma of 2.2, mixed with an S (3 x^2 - 2 x^3 of it) by `contrast`. The root makes the steps fine in the shadows.
