@@ -157,7 +157,7 @@ def _train(options: TrainOptions, ranks: Ranks) -> int:
     recipe, config = _recipe(options, ranks)
     device = choose_training_device(options.device, config.precision)
     with ranks.one_first():
-        opener = Opener(config.task, config.scale, cache_folder() / "decoded", console.say)
+        opener = Opener(config.task, config.scale, cache_folder() / "decoded", console.say, console.track)
         data = opener.training_set(options.data, options.degraded, options.clean)
     training, held_out = data.split()  # too few pictures are told before a run is begun
     config = replace(_for_data(config, data, options, console), precision=device.precision)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..photos.photo import FULL_SCALE
 from .degradations import DEGRADATIONS
 from .degrade import Picture
 from .training_set import TrainingSet
@@ -64,7 +65,9 @@ class CropSampler:
 
     def _published(self, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
         index, side = self.data.paired.draw(rng), crop // self.scale
-        degraded, clean = _padded(self.data.degraded[index], side), _padded(self.data.paired[index], crop)
+        published, original = self.data.degraded[index], self.data.paired[index]
+        original = rectangle(original, (0, 0), published.shape[:2], self.scale)  # a few pixels may be over
+        degraded, clean = _padded(published, side), _padded(original, crop)
         top, left = (int(rng.integers(n - side + 1)) for n in degraded.shape[:2])
         square, turn = ((top, left), (side, side)), int(rng.integers(8))
         cropped = rectangle(degraded, *square), rectangle(clean, *square, self.scale)
@@ -104,9 +107,9 @@ def turned(picture: Pixels, turn: int) -> Pixels:
     return rotated[:, ::-1] if turn >= 4 else rotated
 
 
-def as_floats(picture: NDArray[np.uint8]) -> Picture:
-    """8 bits as float32 in [0, 1]."""
-    return picture.astype(np.float32) / np.float32(255)
+def as_floats(picture: Pixels) -> Picture:
+    """uint8 or uint16 as float32 in [0, 1]."""
+    return picture.astype(np.float32) / np.float32(FULL_SCALE[picture.dtype.name])
 
 
 def _padded(picture: Pixels, side: int) -> Pixels:
