@@ -29,7 +29,7 @@ RANGES = {  # of the plain numbers
     "steps": (1, MANY),
     "rate": (1e-9, 10),
     "warmup": (0, MANY),
-    "clip": (1e-9, MANY),
+    "clip": (0, MANY),
     "ema": (0, 0.999999),
     "decay_per_1000": (1e-9, 1),
     "decay_share": (0, 1),
@@ -59,10 +59,11 @@ class TrainConfig:
     """A recipe. Every key stands in the TOML file under the same name; dataclasses are tables of their own.
 
     degradation: names of DEGRADATIONS, or `pairs` for those of a paired data set, and their shares. validation: those
-    scored on held-out pictures. crop: side of the clean crops, pixels. batch: crops a step, over all processes.
-    rate: of the optimiser, reached after `warmup` steps, multiplied by `decay_per_1000` every 1,000 steps, and falling
-    linearly to zero over the last `decay_share` of the steps. clip: largest norm of the gradient. ema: decay of the
-    weight average. precision: fp32, bf16, or auto for what the device does fast. compile: by torch.compile.
+    scored on held-out pictures. crop: side of the clean crops, pixels. batch: crops a step, over all processes. rate:
+    of the optimiser, reached after `warmup` steps, multiplied by `decay_per_1000` every 1,000 steps, and falling
+    linearly to zero over the last `decay_share` of the steps. betas: of Adam. clip: largest norm of the gradient, 0 for
+    any. ema: decay of the weight average, 0 for none. precision: fp32, bf16, or auto for what the device does fast.
+    compile: by torch.compile.
     """
 
     task: str
@@ -74,6 +75,7 @@ class TrainConfig:
     steps: int
     optimizer: str = "muon"
     rate: float = 4e-3
+    betas: tuple[float, float] = (0.9, 0.99)
     warmup: int = 100
     clip: float = 0.5
     ema: float = 0.999
@@ -97,6 +99,9 @@ class TrainConfig:
         for name, (low, high) in RANGES.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be {low:g} to {high:g}, not {getattr(self, name)}")
+        betas = self.betas if isinstance(self.betas, tuple) else ()
+        if len(betas) != 2 or not all(type(beta) in (int, float) and 0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas must be two numbers from 0 to below 1, not {self.betas}")
 
     def _check_degradations(self) -> None:
         for name in (*self.degradation, *self.validation):
@@ -162,6 +167,8 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
         table["losses"] = _read(LossConfig, losses | {"gms_mask": _read(GmsMask, losses.get("gms_mask", {}))})
         table["finish"] = _read(Finish, table.get("finish", {}))
         table["validation"] = tuple(table["validation"])
+        if isinstance(betas := table.get("betas"), list):
+            table["betas"] = tuple(betas)
         return _read(TrainConfig, table)
     except KeyError as error:
         raise UsageError(f"{where}: the key {error} is missing") from None

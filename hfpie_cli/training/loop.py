@@ -9,6 +9,7 @@ A sample depends on (seed, step, index) alone, so that resuming needs only the s
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -82,7 +83,7 @@ def train_step(run: Run, degraded: Tensor, clean: Tensor) -> tuple[Tensor, Tenso
         restored = run.trained(degraded)
     loss = run.objective.loss(restored.float(), clean, run.step)
     loss.backward()  # type: ignore[no-untyped-call]
-    norm = nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip)
+    norm = nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip or math.inf)
     for optimizer in run.optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate * group["share"]
