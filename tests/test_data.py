@@ -20,6 +20,7 @@ from hfpie_cli.data.pairs import PAIRS, CropSampler, as_floats, validation_pairs
 from hfpie_cli.data.scenes import hold_out, scene_of, scenes_by_look, scenes_by_name
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.data.store import open_store
+from hfpie_cli.data.training_set import TrainingSet
 from hfpie_cli.errors import UnavailableError
 from tests.conftest import save_picture, smooth_picture
 
@@ -199,6 +200,34 @@ def test_photographs_without_room_on_the_disk_are_decoded_when_asked_for(photos,
     whole = open_store(paths, photos, tmp_path / "cache", said.append)  # now there is room
     assert all(entry.offset is not None for entry in whole.entries)
     assert len([line for line in said if "decoding" in line]) == 2
+
+
+def test_photographs_are_reduced_once_as_the_degradation_reduces_them(tmp_path, rng, monkeypatch):
+    folder = tmp_path / "photos"
+    for number, size in enumerate([(96, 80), (41, 70), (3, 60)]):
+        save_picture(folder / f"{number}.png", rng.integers(0, 256, (*size, 3), dtype=np.uint8))
+    cv2.imwrite(str(folder / "deep.png"), rng.integers(0, 65536, (64, 64, 3), dtype=np.uint16))
+    with monkeypatch.context() as patch:  # some on the disk, some not
+        patch.setattr("hfpie_cli.data.store.disk_usage", lambda path: shutil.disk_usage(path)._replace(free=2000))
+        opener = opener_in(tmp_path, task="sr", scale=4)
+        data = opener.training_set(folder, None, None)
+        assert data.reduced.names == data.photos.names
+        assert {entry.offset is None for entry in data.reduced.entries} == {False, True}
+        for small, large in zip(data.reduced, data.photos, strict=True):
+            if min(large.shape[:2]) >= 4:
+                assert np.array_equal(as_floats(small), DEGRADATIONS["bicubic-x4"](as_floats(large), rng))
+    data = opener.training_set(folder, None, None)
+    large_enough = [0, 3]
+    whole = TrainingSet(data.photos.pick(large_enough), data.reduced.pick(large_enough))
+    sampler = CropSampler(whole, {"bicubic-x4": 1}, 4, seed=0)
+    for step in range(12):
+        degraded, clean = sampler.sample(step, 0, 64)
+        expected = DEGRADATIONS["bicubic-x4"](np.ascontiguousarray(clean), rng)
+        assert degraded.shape == expected.shape == (16, 16, 3)
+        assert np.abs(degraded - expected)[3:-3, 3:-3].max() < 1.5 / 255  # elsewhere a crop lacks its surroundings
+    training, held = data.split()
+    assert training.reduced.names == training.photos.names
+    assert held.reduced.names == held.photos.names
 
 
 def test_decoding_shows_how_far_it_is(photos, tmp_path):

@@ -13,9 +13,11 @@ from torch import Tensor
 
 from ..photos.photo import FULL_SCALE
 from .degradations import DEGRADATIONS
-from .degrade import Picture
+from .degrade import SR_SCALE, Picture
+from .store import PhotoStore
 from .training_set import TrainingSet
 
+REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation of whole photographs, made beforehand
 PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of a paired data set
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
 MARGIN = 16  # degraded around a training crop and cut off, so that blur and JPEG see real surroundings
@@ -51,7 +53,11 @@ class CropSampler:
         names = list(self.mix)
         shares = np.array([self.mix[name] for name in names])
         name = names[rng.choice(len(names), p=shares / shares.sum())]
-        return self._published(rng, crop) if name == PAIRS else self._synthetic(name, rng, crop)
+        if name == PAIRS:
+            return self._aligned(self.data.degraded, self.data.paired, rng, crop)
+        if name == REDUCED and len(self.data.reduced):
+            return self._aligned(self.data.reduced, self.data.photos, rng, crop)
+        return self._synthetic(name, rng, crop)
 
     def _synthetic(self, name: str, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
         side = crop + 2 * MARGIN * self.scale
@@ -63,11 +69,14 @@ class CropSampler:
         square = ((at, at), (small, small))
         return rectangle(degraded, *square), rectangle(clean, *square, self.scale)
 
-    def _published(self, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
-        index, side = self.data.paired.draw(rng), crop // self.scale
-        published, original = self.data.degraded[index], self.data.paired[index]
-        original = rectangle(original, (0, 0), published.shape[:2], self.scale)  # a few pixels may be over
-        degraded, clean = _padded(published, side), _padded(original, crop)
+    def _aligned(
+        self, small: PhotoStore, large: PhotoStore, rng: np.random.Generator, crop: int
+    ) -> tuple[Picture, Picture]:
+        """A crop of a picture of one store, and what lies there in that of the other, `scale` times as large."""
+        index, side = large.draw(rng), crop // self.scale
+        degraded, clean = small[index], large[index]
+        clean = rectangle(clean, (0, 0), degraded.shape[:2], self.scale)  # a few pixels may be over
+        degraded, clean = _padded(degraded, side), _padded(clean, crop)
         top, left = (int(rng.integers(n - side + 1)) for n in degraded.shape[:2])
         square, turn = ((top, left), (side, side)), int(rng.integers(8))
         cropped = rectangle(degraded, *square), rectangle(clean, *square, self.scale)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UnavailableError
 from .datasets import DataSet, find_pairs, go_together, holds, pair_folders, photos_below, table, training_photos
-from .store import PhotoStore, Tracker, open_store, untracked
+from .store import PhotoStore, Tracker, open_store, reduced_store, untracked
 from .training_set import TrainingSet
 
 Pairs = Sequence[tuple[Path, Path]]  # (degraded, clean)
@@ -34,9 +34,12 @@ class Opener:
         Raises UnavailableError if nothing is there, or if the sides of a pair do not fit each other.
         """
         found = self._folder(data) if data else TrainingSet()
+        if len(found.photos) and self.scale > 1:
+            found = replace(found, reduced=reduced_store(found.photos, self.scale, self.say, self.track))
         if degraded is None or clean is None:
             return found
-        return TrainingSet(found.photos, *self._pairs(pair_folders(degraded, clean), degraded, clean))
+        paired, small = self._pairs(pair_folders(degraded, clean), degraded, clean)
+        return replace(found, paired=paired, degraded=small)
 
     def _folder(self, folder: Path) -> TrainingSet:
         entry = published_as(folder)
@@ -46,7 +49,8 @@ class Opener:
         degraded = entry.train_degraded.get(self.task)
         if degraded is None or not holds(folder, degraded):
             return TrainingSet(photos)
-        return TrainingSet(photos, *self._pairs(find_pairs(folder, degraded, entry.train), folder, folder))
+        paired, small = self._pairs(find_pairs(folder, degraded, entry.train), folder, folder)
+        return TrainingSet(photos, paired=paired, degraded=small)
 
     def _pairs(self, files: Pairs, degraded_root: Path, clean_root: Path) -> tuple[PhotoStore, PhotoStore]:
         """(clean, degraded), one for one; a pair with a broken file is left out."""

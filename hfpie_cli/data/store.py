@@ -25,12 +25,13 @@ from numpy.typing import NDArray
 from ..errors import HfpieError, UnavailableError
 from ..files import atomic_path
 from ..photos.hidden import fill_hidden
-from ..photos.photo import Pixels, to_8bit, to_16bit
+from ..photos.photo import FULL_SCALE, Pixels, to_8bit, to_16bit
 from ..photos.reader import read_photo
+from .degrade import reduce_bicubic
 
 INDEX_FORMAT = 3  # an index of another one is not looked for
 FREE_SHARE = 0.8  # of the free disk: decoded photographs fill no more
-MAX_DECODERS = 16  # threads; they wait for one another in Python beyond that
+MAX_THREADS = 16  # threads; they wait for one another in Python beyond that
 RECENT = 4  # photographs that are not on the disk, kept in memory
 LOOK_SIDE = 16  # pixels of a look
 
@@ -71,16 +72,15 @@ class Entry:
 class PhotoStore:
     """Read-only pictures by number: `store[i]` is (h, w, 3) RGB, uint8 or uint16, a view of the file.
 
-    One that found no room there is decoded from its own file, below `root`, at every call.
+    One that found no room there is decoded from its own file, below `root`, and reduced by `scale`, at every call.
     """
 
-    def __init__(self, file: Path | None, entries: list[Entry], root: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, entries: list[Entry], root: Path, scale: int = 1) -> None:
+        self.file, self.root, self.scale = file, root, scale
         self.entries = entries
-        self._root = root
 
-    def __reduce__(self) -> tuple[type[PhotoStore], tuple[Path | None, list[Entry], Path]]:
-        return PhotoStore, (self._file, self.entries, self._root)  # another process maps the file itself
+    def __reduce__(self) -> tuple[type[PhotoStore], tuple[Path, list[Entry], Path, int]]:
+        return PhotoStore, (self.file, self.entries, self.root, self.scale)  # another process maps the file itself
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -88,7 +88,7 @@ class PhotoStore:
     def __getitem__(self, index: int) -> Pixels:
         entry = self.entries[index]
         if entry.offset is None:
-            return _recent(self._root / entry.name)
+            return _shrunk(_recent(self.root / entry.name), self.scale)
         pixels = self._pixels[entry.offset : entry.offset + entry.bytes].view(entry.type)
         return pixels.reshape(entry.height, entry.width, 3)
 
@@ -102,7 +102,7 @@ class PhotoStore:
 
     def pick(self, indices: Iterable[int]) -> PhotoStore:
         """The photographs of these numbers, over the same pixels."""
-        return PhotoStore(self._file, [self.entries[index] for index in indices], self._root)
+        return PhotoStore(self.file, [self.entries[index] for index in indices], self.root, self.scale)
 
     def draw(self, rng: np.random.Generator) -> int:
         """A random number of a photograph, more often of a larger one: as the root of its pixels."""
@@ -110,15 +110,14 @@ class PhotoStore:
 
     @cached_property
     def _pixels(self) -> NDArray[np.uint8]:
-        assert self._file is not None
-        return np.memmap(self._file, np.uint8, "r")
+        return np.memmap(self.file, np.uint8, "r")
 
     @cached_property
     def _shares(self) -> NDArray[np.float64]:
         return np.cumsum([np.sqrt(entry.height * entry.width) for entry in self.entries])
 
 
-NOTHING = PhotoStore(None, [], Path())
+NOTHING = PhotoStore(Path(), [], Path())
 
 
 def open_store(
@@ -129,13 +128,14 @@ def open_store(
     A file that is no photograph is passed over, with one line to `say` each time. Those that find no room on the disk
     are decoded anew whenever they are asked for. Raises UnavailableError if none is left.
     """
-    stamp = [(str(p.relative_to(root)), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
+    names = [str(path.relative_to(root)) for path in paths]
+    stamp = [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in zip(names, paths, strict=True)]
     key = hashlib.sha256(json.dumps([INDEX_FORMAT, str(root.resolve()), stamp]).encode()).hexdigest()[:16]
     index = cache / f"{key}.json"
     cache.mkdir(parents=True, exist_ok=True)
-    if not (index.exists() and index.with_suffix(".rgb").exists()) or _fits_by_now(_read(index)[0], cache):
+    if _is_wanting(index):
         say(f"decoding {len(paths):,} files of {root} into {cache}")
-        _decode_all(paths, root, index, track)
+        _keep(index, names, track(_in_order(_decode, paths), len(paths), "decoding"))
     entries, refused = _read(index)
     for name, reason in refused.items():
         say(f"{root / name}: {reason}, passed over")
@@ -150,49 +150,69 @@ def open_store(
     return PhotoStore(index.with_suffix(".rgb"), entries, root)
 
 
+def reduced_store(store: PhotoStore, scale: int, say: Callable[[str], None], track: Tracker = untracked) -> PhotoStore:
+    """Every photograph of a whole store reduced bicubically (`reduce_bicubic`), uint8; made once and kept beside it."""
+    index = store.file.with_name(f"{store.file.stem}-x{scale}.json")
+    if _is_wanting(index):
+        say(f"reducing {len(store):,} photographs into {index.parent}")
+        small = _in_order(lambda number: _shrunk(store[number], scale), range(len(store)))
+        _keep(index, store.names, track(small, len(store), "reducing"))
+    return PhotoStore(index.with_suffix(".rgb"), _read(index)[0], store.root, scale)
+
+
+def _shrunk(pixels: Pixels, scale: int) -> Pixels:
+    if scale == 1:
+        return pixels
+    short = [(0, max(scale - n, 0)) for n in pixels.shape[:2]]
+    whole = np.pad(pixels, [*short, (0, 0)], mode="symmetric").astype(np.float32)
+    return to_8bit(reduce_bicubic(whole / np.float32(FULL_SCALE[pixels.dtype.name]), scale))
+
+
 def _read(index: Path) -> tuple[list[Entry], dict[str, str]]:
     """(the photographs, the files that are none with the reason of each)."""
     listing = json.loads(index.read_text(encoding="utf-8"))
     return [Entry(**entry) for entry in listing["entries"]], listing["refused"]
 
 
-def _fits_by_now(entries: list[Entry], cache: Path) -> bool:
-    """Whether all would find room that did not when they were decoded; what is kept lies there until they have."""
+def _is_wanting(index: Path) -> bool:
+    """Whether there is no such store, or all of it would find room by now; what is kept lies there until it has."""
+    if not (index.exists() and index.with_suffix(".rgb").exists()):
+        return True
+    entries, _ = _read(index)
     if all(entry.offset is not None for entry in entries):
         return False
-    return sum(entry.bytes for entry in entries) <= disk_usage(cache).free * FREE_SHARE
+    return sum(entry.bytes for entry in entries) <= disk_usage(index.parent).free * FREE_SHARE
 
 
-def _decode_all(paths: Sequence[Path], root: Path, index: Path, track: Tracker) -> None:
-    """Write the pixels, as many as there is room for, then the index that tells of them."""
+def _keep(index: Path, names: Sequence[str], pictures: Iterable[Pixels | str]) -> None:
+    """Write the pixels, as many as there is room for, then the index that tells of them and of what is no picture."""
     room = disk_usage(index.parent).free * FREE_SHARE
     entries, refused = [], {}
     with atomic_path(index.with_suffix(".rgb")) as temporary, temporary.open("wb") as file:
-        for path, decoded in zip(paths, track(_all_decoded(paths), len(paths), "decoding"), strict=True):
-            name = str(path.relative_to(root))
-            if isinstance(decoded, str):
-                refused[name] = decoded
+        for name, pixels in zip(names, pictures, strict=True):
+            if isinstance(pixels, str):
+                refused[name] = pixels
                 continue
             offset = file.tell() + file.tell() % 2  # 16 bits lie at even places
-            fits = offset + decoded.nbytes <= room
+            fits = offset + pixels.nbytes <= room
             if fits:
                 file.seek(offset)
-                file.write(decoded.data)
-            height, width, _ = decoded.shape
+                file.write(pixels.data)
+            height, width, _ = pixels.shape
             place = offset if fits else None
-            entries.append(vars(Entry(name, place, height, width, decoded.dtype.name, look_of(decoded))))
+            entries.append(vars(Entry(name, place, height, width, pixels.dtype.name, look_of(pixels))))
     with atomic_path(index) as temporary:
         temporary.write_text(json.dumps({"entries": entries, "refused": refused}), encoding="utf-8")
 
 
-def _all_decoded(paths: Sequence[Path]) -> Iterator[Pixels | str]:
-    """What `_decode` makes of every file, in order; several threads decode a few files ahead."""
-    threads = min(os.cpu_count() or 1, MAX_DECODERS)
+def _in_order(make: Callable[[Item], Pixels | str], things: Iterable[Item]) -> Iterator[Pixels | str]:
+    """What is made of every thing, in order; several threads are a few things ahead."""
+    threads = min(os.cpu_count() or 1, MAX_THREADS)
     waiting: deque[Future[Pixels | str]] = deque()
     # the reader sets filters of warnings, which all threads share, and sets them back in any order
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
-        for path in paths:
-            waiting.append(pool.submit(_decode, path))
+        for thing in things:
+            waiting.append(pool.submit(make, thing))
             if len(waiting) > 2 * threads:
                 yield waiting.popleft().result()
         while waiting:

@@ -15,10 +15,12 @@ from .store import NOTHING, PhotoStore
 class TrainingSet:
     """Clean photographs, and pairs that were published as such; either may be empty.
 
-    degraded[i] is the degraded picture of paired[i], 1/scale of its size.
+    degraded[i] is the degraded picture of paired[i], 1/scale of its size. reduced[i] is photos[i] reduced bicubically;
+    only networks that enlarge have them.
     """
 
     photos: PhotoStore = NOTHING
+    reduced: PhotoStore = NOTHING
     paired: PhotoStore = NOTHING
     degraded: PhotoStore = NOTHING
 
@@ -47,7 +49,9 @@ class TrainingSet:
     def _named(self, photos: Set[str], pairs: Set[str]) -> TrainingSet:
         chosen = [number for number, name in enumerate(self.photos.names) if name in photos]
         chosen_pairs = [number for number, name in enumerate(self.paired.names) if name in pairs]
-        return TrainingSet(self.photos.pick(chosen), self.paired.pick(chosen_pairs), self.degraded.pick(chosen_pairs))
+        reduced = self.reduced.pick(chosen) if len(self.reduced) else NOTHING
+        sides = (self.paired.pick(chosen_pairs), self.degraded.pick(chosen_pairs))
+        return TrainingSet(self.photos.pick(chosen), reduced, *sides)
 
 
 def _hash(name: str) -> str:
