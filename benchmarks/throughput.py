@@ -51,7 +51,7 @@ def of_training(config: TrainConfig, device: Device, data: TrainingSet) -> float
 
 def of_bare_loop(config: TrainConfig, device: Device) -> float:
     network = build(config.network).to(device.torch_device, memory_format=torch.channels_last)
-    optimizers = make_optimizers(network, config.optimizer, config.rate)
+    optimizers = make_optimizers(network, config.optimizer, config.rate, config.betas)
     small = config.crop // config.scale
     degraded = torch.rand(config.batch, 3, small, small).to(device.torch_device, memory_format=torch.channels_last)
     clean = torch.rand(config.batch, 3, config.crop, config.crop).to(device.torch_device)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console as RichConsole
 from rich.progress import (
@@ -22,6 +22,8 @@ from rich.progress import (
 )
 
 from .errors import HfpieError
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,12 @@ class Console:
         rich = RichConsole(stderr=True)
         hidden = self.quiet or not rich.is_terminal
         return Progress(*columns, console=rich, transient=True, disable=hidden, redirect_stdout=False)
+
+    def track(self, things: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+        """The same things, and a bar that shows how many of `total` have been taken."""
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with self.bar(TextColumn("{task.description}", markup=False), *columns) as bar:
+            yield from bar.track(things, total=total, description=what)
 
     @contextmanager
     def progress(self, files: int) -> Iterator[FileProgress]:

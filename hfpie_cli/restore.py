@@ -21,6 +21,7 @@ from .device import Device, choose_device, tiles_at_once
 from .errors import HfpieError, UnavailableError, UsageError
 from .models.network import Network, enlarge
 from .models.pooling import MeasuringPool, RecalledPool
+from .photos.hidden import fill_hidden
 from .photos.photo import FULL_SCALE, Photo, Pixels, check_pixels
 from .photos.reader import read_photo
 from .tensors import as_hwc, fill_rows, to_tensor
@@ -258,20 +259,6 @@ def sample_parts(pixels: Pixels) -> list[Pixels]:
     last = (max(n - SAMPLE_SIDE, 0) for n in pixels.shape[:2])
     tops, lefts = (np.unique(np.linspace(0, end, SAMPLE_GRID).astype(int)) for end in last)
     return [pixels[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE] for top in tops for left in lefts]
-
-
-def fill_hidden(photo: Photo) -> Photo:
-    """The photo with the colours of its nearest visible pixel wherever it is wholly transparent.
-
-    What no one sees there, black mostly, would shine through along the edges otherwise.
-    """
-    if photo.alpha is None or photo.alpha.all() or not photo.alpha.any():
-        return photo
-    hidden = (photo.alpha == 0).astype(np.uint8)
-    _, nearest = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
-    colours = np.zeros((int(nearest.max()) + 1, photo.pixels.shape[2]), photo.pixels.dtype)
-    colours[nearest[hidden == 0]] = photo.pixels[hidden == 0]
-    return replace(photo, pixels=colours[nearest])
 
 
 def resize(pixels: Pixels, height: int, width: int) -> Pixels:

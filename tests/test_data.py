@@ -1,19 +1,27 @@
 """Training data: degradations against closed forms, stores, pairs, reproducible crops."""
 
+import pickle
+import shutil
 import zlib
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
+from hfpie_cli.data.benchmarks import open_folders
 from hfpie_cli.data.degradations import DEGRADATIONS
 from hfpie_cli.data.degrade import add_gaussian_noise, blur, gaussian_kernel, jpeg, motion_kernel, reduce_bicubic
-from hfpie_cli.data.pairs import PAIRS, CropSampler, validation_pairs
+from hfpie_cli.data.pairs import PAIRS, CropSampler, as_floats, validation_pairs
+from hfpie_cli.data.scenes import hold_out, scene_of, scenes_by_look, scenes_by_name
 from hfpie_cli.data.sources import Opener
-from hfpie_cli.data.training_set import held_out, held_out_of_scenes, scene_of
+from hfpie_cli.data.store import open_store
+from hfpie_cli.data.training_set import TrainingSet
 from hfpie_cli.errors import UnavailableError
+from tests.conftest import save_picture, smooth_picture
 
 
 def opener_in(folder, *, task="denoise", scale=1, say=print):
@@ -108,16 +116,115 @@ def test_a_store_passes_over_what_is_no_picture(photos, tmp_path):
     (photos / "gone.png").symlink_to(tmp_path / "nowhere.png")
     header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (60000).to_bytes(4) * 2 + b"\x08\x02\0\0\0"
     (photos / "huge.png").write_bytes(header + zlib.crc32(header[12:]).to_bytes(4) + b"\0\0\0\0IEND\xaeB`\x82")
+    tifffile.imwrite(photos / "signed.tif", np.full((40, 40), -9, np.int16))
+    tifffile.imwrite(photos / "stack.tif", np.zeros((3, 40, 40), np.uint8), photometric="minisblack")
+    Image.new("RGBA", (40, 40), (200, 0, 0, 0)).save(photos / "unseen.png")
     for _ in range(2):  # decoded, then as it was kept
         said = []
         store = opener_in(tmp_path, say=said.append).training_set(photos, None, None).photos
         assert len(store) == 6
         assert np.array_equal(store[3], np.asarray(Image.open(photos / "3.png")))
-        passed = [line for line in said if "passed over" in line]
-        assert [name in line for name, line in zip(("broken", "empty", "huge"), passed, strict=True)] == [True] * 3
+        assert [line.removeprefix(f"{photos}/") for line in said if "passed over" in line] == [
+            "broken.png: not a picture that hfpie reads, passed over",
+            "empty.png: the file is empty, passed over",
+            "huge.png: 3600 megapixels, more than the 400 that hfpie opens, passed over",
+            "signed.tif: broken, or of a kind that is not read (TIFF samples of 16 bits (int16) are not read), "
+            "passed over",
+            "stack.tif: has several frames or pages, passed over",
+            "unseen.png: wholly transparent, passed over",
+        ]
     assert [path.suffix for path in sorted((tmp_path / "cache").iterdir())] == [".json", ".rgb"]
     with pytest.raises(UnavailableError, match="no photographs"):
         opener_in(tmp_path).training_set(tmp_path / "cache", None, None)
+
+
+def test_a_store_keeps_16_bits_beside_8(tmp_path, rng):
+    deep = rng.integers(0, 65536, (41, 33, 3), dtype=np.uint16)
+    grey, floats = rng.integers(0, 256, (31, 33), dtype=np.uint8), rng.random((40, 48, 3), dtype=np.float32)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.fromarray(grey).save(folder / "a.png")  # of an odd number of bytes
+    cv2.imwrite(str(folder / "b.png"), deep[..., ::-1])
+    tifffile.imwrite(folder / "c.tif", floats, photometric="rgb")
+    data = opener_in(tmp_path).training_set(folder, None, None)
+    for store in (data.photos, pickle.loads(pickle.dumps(data.photos))):  # as another process gets it
+        assert [picture.dtype.name for picture in store] == ["uint8", "uint16", "uint16"]
+        assert np.array_equal(store[0], grey[..., None].repeat(3, 2))
+        assert np.array_equal(store[1], deep)
+        assert np.abs(as_floats(store[2]) - floats).max() < 1e-5
+    assert len(pickle.dumps(data.photos)) < 4000
+    _, clean = CropSampler(data, {"clean": 1}, 1, seed=0).batch(0, range(8), 16)
+    assert clean.dtype == torch.float32
+    assert 0 <= clean.min() < clean.max() <= 1
+
+
+def test_colours_that_transparency_hides_are_not_trained_on(tmp_path):
+    folder = tmp_path / "photos"
+    seen = np.full((32, 40, 4), (90, 120, 60, 255), np.uint8)
+    seen[8:, 10:] = (255, 0, 255, 0)
+    save_picture(folder / "a.png", seen)
+    store = opener_in(tmp_path).training_set(folder, None, None).photos
+    assert np.array_equal(np.unique(store[0].reshape(-1, 3), axis=0), [[90, 120, 60]])
+
+
+def test_photographs_without_room_on_the_disk_are_decoded_when_asked_for(photos, tmp_path, monkeypatch):
+    def disk(free):
+        return lambda path: shutil.disk_usage(tmp_path)._replace(free=free)
+
+    paths, said = sorted(photos.iterdir()), []
+    of_one = 96 * 80 * 3
+    with monkeypatch.context() as patch:
+        patch.setattr("hfpie_cli.data.store.disk_usage", disk(4 * of_one))
+        store = open_store(paths, photos, tmp_path / "cache", said.append)
+        assert open_store(paths, photos, tmp_path / "cache", said.append).entries == store.entries
+    assert [entry.offset is None for entry in store.entries] == [False] * 3 + [True] * 3
+    assert sum(path.stat().st_size for path in (tmp_path / "cache").glob("*.rgb")) == 3 * of_one
+    assert [np.array_equal(store[i], np.asarray(Image.open(path))) for i, path in enumerate(paths)] == [True] * 6
+    assert "3 of 6 photographs do not fit" in said[1]
+    assert len([line for line in said if "decoding" in line]) == 1
+    whole = open_store(paths, photos, tmp_path / "cache", said.append)  # now there is room
+    assert all(entry.offset is not None for entry in whole.entries)
+    assert len([line for line in said if "decoding" in line]) == 2
+
+
+def test_photographs_are_reduced_once_as_the_degradation_reduces_them(tmp_path, rng, monkeypatch):
+    folder = tmp_path / "photos"
+    for number, size in enumerate([(96, 80), (41, 70), (3, 60)]):
+        save_picture(folder / f"{number}.png", rng.integers(0, 256, (*size, 3), dtype=np.uint8))
+    cv2.imwrite(str(folder / "deep.png"), rng.integers(0, 65536, (64, 64, 3), dtype=np.uint16))
+    with monkeypatch.context() as patch:  # some on the disk, some not
+        patch.setattr("hfpie_cli.data.store.disk_usage", lambda path: shutil.disk_usage(path)._replace(free=2000))
+        opener = opener_in(tmp_path, task="sr", scale=4)
+        data = opener.training_set(folder, None, None)
+        assert data.reduced.names == data.photos.names
+        assert {entry.offset is None for entry in data.reduced.entries} == {False, True}
+        for small, large in zip(data.reduced, data.photos, strict=True):
+            if min(large.shape[:2]) >= 4:
+                assert np.array_equal(as_floats(small), DEGRADATIONS["bicubic-x4"](as_floats(large), rng))
+    data = opener.training_set(folder, None, None)
+    large_enough = [0, 3]
+    whole = TrainingSet(data.photos.pick(large_enough), data.reduced.pick(large_enough))
+    sampler = CropSampler(whole, {"bicubic-x4": 1}, 4, seed=0)
+    for step in range(12):
+        degraded, clean = sampler.sample(step, 0, 64)
+        expected = DEGRADATIONS["bicubic-x4"](np.ascontiguousarray(clean), rng)
+        assert degraded.shape == expected.shape == (16, 16, 3)
+        assert np.abs(degraded - expected)[3:-3, 3:-3].max() < 1.5 / 255  # elsewhere a crop lacks its surroundings
+    training, held = data.split()
+    assert training.reduced.names == training.photos.names
+    assert held.reduced.names == held.photos.names
+
+
+def test_decoding_shows_how_far_it_is(photos, tmp_path):
+    seen = []
+
+    def track(things, total, what):
+        for thing in things:
+            seen.append((total, what))
+            yield thing
+
+    open_store(sorted(photos.iterdir()), photos, tmp_path / "cache", print, track)
+    assert seen == [(6, "decoding")] * 6
 
 
 @pytest.mark.parametrize(("mix", "scale"), [({"awgn": 1, "sensor": 1}, 1), ({"bicubic-x4": 1}, 4)])
@@ -161,13 +268,28 @@ def test_pairs_lose_both_sides_when_one_is_broken_and_must_fit(tmp_path):
     data = opener_in(tmp_path, say=said.append).training_set(None, degraded, clean)
     assert data.paired.names == data.degraded.names == ["a_1.png", "b_1.png"]
     assert [line for line in said if "passed over" in line] == [
-        f"{degraded / 'a_2.png'}: cannot be decoded, passed over"
+        f"{degraded / 'a_2.png'}: not a picture that hfpie reads, passed over"
     ]
     with pytest.raises(UnavailableError, match="do not fit"):
         opener_in(tmp_path, task="sr", scale=4).training_set(None, degraded, clean)
     Image.new("RGB", (17, 11)).save(clean / "b_1.png")
     with pytest.raises(UnavailableError, match="do not fit the clean picture's 17 x 11"):
         opener_in(tmp_path, say=said.append).training_set(None, degraded, clean)
+
+
+def test_a_clean_picture_that_the_reduction_cut_is_cut_as_for_scoring(tmp_path):
+    degraded, clean = make_pairs(tmp_path, ["a", "b", "c"], 4)
+    for path in clean.iterdir():
+        whole = np.pad(np.asarray(Image.open(path)), [(0, 3), (0, 2), (0, 0)], constant_values=7)
+        save_picture(path, whole)
+    data = opener_in(tmp_path, task="sr", scale=4).training_set(None, degraded, clean)
+    for side in (64, 192):  # 192 is more than there is, and mirrored
+        small, large = CropSampler(data, {PAIRS: 1}, 4, seed=0).batch(0, range(4), side)
+        assert torch.equal(small.repeat_interleave(4, 2).repeat_interleave(4, 3), large)
+    assert [pair.clean.shape for pair in open_folders(degraded, clean, "sr").pairs()] == [(120, 160, 3)] * 3
+    save_picture(clean / "a.png", np.zeros((124, 160, 3), np.uint8))
+    with pytest.raises(UnavailableError, match="do not fit"):
+        opener_in(tmp_path, task="sr", scale=4).training_set(None, degraded, clean)
 
 
 def test_a_published_data_set_is_known_by_its_folders(tmp_path):
@@ -192,18 +314,20 @@ def test_a_published_data_set_is_known_by_its_folders(tmp_path):
 
 
 def test_held_out_pictures_stay_the_same_when_others_come():
-    names = [f"{i}.png" for i in range(6)]
-    assert held_out(names, 1) == held_out(names[::-1], 1)
-    assert len(held_out(names)) == 1
+    names = [f"{i}.png" for i in range(400)]
+    scored, _ = hold_out(scenes_by_name(names))
+    assert hold_out(scenes_by_name(names[::-1])) == (scored, scored)
+    assert len(scored) == 40
+    assert len(scored & hold_out(scenes_by_name([*names, "400.png"]))[0]) >= 39
 
 
 def test_whole_scenes_are_held_out(tmp_path):
     names = [f"camera_{scene}_{frame}.jpg" for scene in "abcdefgh" for frame in (1, 2, 30)]
-    chosen = held_out_of_scenes(names)
+    chosen, _ = hold_out(scenes_by_name(names))
     assert len(chosen) == 3  # of 24 pictures a fifth is 4, and a scene has 3
     assert len({scene_of(name) for name in chosen}) == 1
-    assert len(held_out_of_scenes([f"img_{i}.png" for i in range(10)])) == 2  # all of one scene: one by one
-    assert len(held_out_of_scenes(["0001.png", "0002.png"])) == 1
+    assert hold_out(scenes_by_name([f"img_{i}.png" for i in range(10)]))[0] == {"img_0.png", "img_1.png"}  # one scene
+    assert len(hold_out(scenes_by_name(["0001.png", "0002.png"]))[0]) == 1
     assert scene_of("camera_a_30.jpg") == scene_of("camera_a__2.jpg") == "camera_a"
     assert scene_of("train/train_sharp/000/00000012.png") == "train/train_sharp/000"
     folders = make_pairs(tmp_path, [name[:-4] for name in names], 1)
@@ -211,6 +335,31 @@ def test_whole_scenes_are_held_out(tmp_path):
     assert {f"{name[:-4]}.jpg" for name in held.paired.names} == chosen
     assert not set(training.paired.names) & set(held.paired.names)
     assert held.degraded.names == held.paired.names
+
+
+def test_of_long_scenes_a_few_frames_are_scored_and_none_is_trained_on():
+    names = [f"{scene:03}/{frame:08}.png" for scene in range(240) for frame in range(100)]
+    scored, kept_out = hold_out(scenes_by_name(names))
+    assert (len(scored), len(kept_out)) == (40, 1200)
+    assert len({scene_of(name) for name in scored}) == len({scene_of(name) for name in kept_out}) == 12
+
+
+def test_frames_of_a_clip_are_one_scene_and_numbered_photographs_are_not(tmp_path):
+    scene = smooth_picture(1, (128, 200))
+    for clip in (1, 2, 3):
+        for frame in range(8):  # the camera moves by a pixel a frame
+            moved = np.roll(scene, 50 * clip, 1)[:64, frame : frame + 100]
+            save_picture(tmp_path / "photos" / f"clip_{8 * clip + frame:04}.png", moved)
+    for number in range(16):
+        save_picture(tmp_path / "photos" / f"kodim{number:02}.png", smooth_picture(number))
+    data = opener_in(tmp_path).training_set(tmp_path / "photos", None, None)
+    clips = [[f"clip_{first + frame:04}.png" for frame in range(8)] for first in (8, 16, 24)]
+    scenes = scenes_by_look(data.photos.entries)
+    assert sorted(scenes.values()) == [*clips, *([f"kodim{number:02}.png"] for number in range(16))]
+    training, held = data.split()
+    assert 1 <= len(held.photos) <= 8
+    for clip in clips:
+        assert not set(clip) & set(training.photos.names) or not set(clip) & set(held.photos.names)
 
 
 def test_nothing_held_out_is_trained_on_as_the_other_side_of_a_pair(tmp_path):

@@ -23,7 +23,7 @@ def as_side(pictures):
 
 @pytest.mark.parametrize(
     ("name", "is_8_bits"),
-    [("clean", True), ("awgn-8bit", True), ("awgn-jpeg", True), ("gaussian-blur-any", True), ("awgn", False)],
+    [("clean", True), ("awgn-8bit", True), ("awgn-jpeg", True), ("blur-any", True), ("awgn", False)],
 )
 def test_what_is_8_bits_travels_as_such_and_comes_out_the_same(name, is_8_bits, rng):
     clean = rng.integers(0, 256, (48, 48, 3), dtype=np.uint8).astype(np.float32) / np.float32(255)

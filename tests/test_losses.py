@@ -2,14 +2,18 @@
 
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from hfpie_cli import Restorer
 from hfpie_cli.models.discriminator import Discriminator
 from hfpie_cli.models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
 from hfpie_cli.models.network import NetworkConfig
+from hfpie_cli.photos.reader import read_photo
+from hfpie_cli.tensors import to_tensor
 from hfpie_cli.training import losses
 from hfpie_cli.training.config import TrainConfig, load_config, write_config
 from hfpie_cli.training.log import RunLog
@@ -19,6 +23,8 @@ from hfpie_cli.training.run import setup
 from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tests.conftest import make_photos, open_photos
 from tests.test_train import CPU, train
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def step_edge(height: float, side=16) -> torch.Tensor:
@@ -61,6 +67,32 @@ def test_the_soft_mask_is_high_inside_bad_regions_and_has_no_gradient():
     assert mask[0, 0, 32, 32] > 0.9
     assert mask[0, 0, 2, 2] < 0.01
     assert 0.05 < mask[0, 0, 16, 32] < 0.95
+
+
+@pytest.mark.parametrize(
+    ("weights", "degraded"),
+    [
+        ("compact.denoise", "chelsea_noisy.png"),
+        ("compact.deblur", "chelsea_blurred.png"),
+        ("compact.sr-x4", "chelsea_small.png"),
+    ],
+)
+def test_the_soft_mask_covers_what_a_shipped_network_restores_badly(weights, degraded):
+    restored = Restorer.from_weights(weights, precision="fp32")(EXAMPLES / degraded)
+    clean = read_photo(EXAMPLES / "chelsea.png").pixels[: restored.shape[0], : restored.shape[1]]
+    a, b = (to_tensor(pixels)[None] for pixels in (restored, clean))
+    mask, error = losses.soft_mask(a, b, GmsMask()), (a - b).abs().mean(1, keepdim=True)
+    inside, outside = ((error * part).sum() / part.sum() for part in (mask, 1 - mask))
+    assert 0.05 < mask.mean() < 0.6
+    assert inside > 1.3 * outside
+
+
+def test_a_lucky_speck_inside_a_bad_region_is_masked_as_bad():
+    clean = torch.tensor([0.0, 0, 1, 1]).repeat(16).expand(1, 3, 64, 64)
+    restored = torch.full_like(clean, 0.5)
+    restored[..., 30:33, 30:34] = clean[..., 30:33, 30:34]  # well restored: their gradients agree
+    assert losses.gms_map(restored, clean)[0, 0, 31, 31] < GmsMask().threshold
+    assert losses.soft_mask(restored, clean, GmsMask())[0, 0, 31, 31] > 0.9
 
 
 def test_blurring_a_mask_keeps_its_sum():

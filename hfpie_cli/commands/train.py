@@ -163,7 +163,7 @@ def _train(options: TrainOptions, ranks: Ranks, started: float) -> int:
     device = choose_training_device(options.device, config.precision)
     decoding = time.monotonic()
     with ranks.one_first():
-        opener = Opener(config.task, config.scale, cache_folder() / "decoded", console.say)
+        opener = Opener(config.task, config.scale, cache_folder() / "decoded", console.say, console.track)
         data = opener.training_set(options.data, options.degraded, options.clean)
     started += time.monotonic() - decoding  # is no training
     training, held_out = data.split()  # too few pictures are told before a run is begun

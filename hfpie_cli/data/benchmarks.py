@@ -14,7 +14,7 @@ from ..errors import HfpieError, UnavailableError, UsageError
 from ..photos.photo import FULL_SCALE, Photo, Pixels, to_16bit
 from ..photos.reader import read_photo
 from ..tasks import TASKS
-from .datasets import DataSet, Track, find, find_pairs, find_photos, pair_folders, table
+from .datasets import DataSet, Track, find, find_pairs, find_photos, go_together, pair_folders, table
 from .degradations import DEGRADATIONS, scale_of
 from .degrade import SR_SCALE
 from .drawn import BENCHMARK_COUNT, DRAWN_SETS
@@ -235,7 +235,7 @@ def _read_pair(degraded: Path, clean: Path, task: str) -> Pair:
     scale = TASKS[task].scale
     photo, pixels = read_photo(degraded), _rgb(read_photo(clean))
     height, width = photo.height * scale, photo.width * scale
-    if not (0 <= pixels.shape[0] - height < scale and 0 <= pixels.shape[1] - width < scale):
+    if not go_together((photo.height, photo.width), (pixels.shape[0], pixels.shape[1]), scale):
         sizes = f"{photo.width} x {photo.height} and {pixels.shape[1]} x {pixels.shape[0]}"
         raise HfpieError(f"{degraded}: {sizes} pixels do not go together", f"{task} needs the clean one x{scale}")
     colours = np.repeat(photo.pixels, 3, 2) if photo.pixels.shape[2] == 1 else photo.pixels

@@ -153,6 +153,14 @@ def pair_folders(degraded: Path, clean: Path) -> list[tuple[Path, Path]]:
     return _matched(named, large, f"{degraded} and {clean}")
 
 
+def go_together(degraded: tuple[int, int], clean: tuple[int, int], scale: int) -> bool:
+    """Whether pictures of these sizes (h, w) are a pair: the clean one `scale` times as large, or up to scale - 1 more.
+
+    What is over, at its lower and right edge, the reduction cut off.
+    """
+    return all(0 <= large - small * scale < scale for small, large in zip(degraded, clean, strict=True))
+
+
 def photos_below(folder: Path) -> list[Path]:
     """Every photograph in a folder and in those below it, sorted. Raises UnavailableError if there are none."""
     found = (path for path in folder.rglob("*") if is_photo(path) and path.is_file())

@@ -11,11 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..photos.photo import FULL_SCALE
 from .degradations import DEGRADATIONS, margin_of
-from .degrade import Picture
+from .degrade import SR_SCALE, Picture
 from .drawn import draw_any
+from .store import PhotoStore
 from .training_set import TrainingSet
 
+REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation of whole photographs, made beforehand
 PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of a paired data set
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
 GRID_SHIFT = 8  # pixels that a crop lies off the middle of what is degraded at most: moves the JPEG grid
@@ -58,7 +61,11 @@ class CropSampler:
         names = list(self.mix)
         shares = np.array([self.mix[name] for name in names])
         name = names[rng.choice(len(names), p=shares / shares.sum())]
-        return self._published(rng, crop) if name == PAIRS else self._synthetic(name, rng, crop)
+        if name == PAIRS:
+            return self._aligned(self.data.degraded, self.data.paired, rng, crop)
+        if name == REDUCED and len(self.data.reduced):
+            return self._aligned(self.data.reduced, self.data.photos, rng, crop)
+        return self._synthetic(name, rng, crop)
 
     def _synthetic(self, name: str, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
         margin = margin_of(name)  # degraded around the crop and cut off: blur and JPEG see real surroundings
@@ -76,9 +83,14 @@ class CropSampler:
         top, left = (int(rng.integers(n - side + 1)) for n in picture.shape[:2])
         return as_floats(turned(rectangle(picture, (top, left), (side, side)), int(rng.integers(8))))
 
-    def _published(self, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
-        index, side = self.data.paired.draw(rng), crop // self.scale
-        degraded, clean = _padded(self.data.degraded[index], side), _padded(self.data.paired[index], crop)
+    def _aligned(
+        self, small: PhotoStore, large: PhotoStore, rng: np.random.Generator, crop: int
+    ) -> tuple[Picture, Picture]:
+        """A crop of a picture of one store, and what lies there in that of the other, `scale` times as large."""
+        index, side = large.draw(rng), crop // self.scale
+        degraded, clean = small[index], large[index]
+        clean = rectangle(clean, (0, 0), degraded.shape[:2], self.scale)  # a few pixels may be over
+        degraded, clean = _padded(degraded, side), _padded(clean, crop)
         top, left = (int(rng.integers(n - side + 1)) for n in degraded.shape[:2])
         square, turn = ((top, left), (side, side)), int(rng.integers(8))
         cropped = rectangle(degraded, *square), rectangle(clean, *square, self.scale)
@@ -123,9 +135,9 @@ def darkened(picture: Picture, stops: float) -> Picture:
     return picture * np.float32(2 ** (-stops / GAMMA))
 
 
-def as_floats(picture: NDArray[np.uint8]) -> Picture:
-    """8 bits as float32 in [0, 1]."""
-    return picture.astype(np.float32) / np.float32(255)
+def as_floats(picture: Pixels) -> Picture:
+    """uint8 or uint16 as float32 in [0, 1]."""
+    return picture.astype(np.float32) / np.float32(FULL_SCALE[picture.dtype.name])
 
 
 def _padded(picture: Pixels, side: int) -> Pixels:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UnavailableError
-from .datasets import DataSet, find_pairs, holds, pair_folders, photos_below, table, training_photos
-from .store import PhotoStore, open_store
+from .datasets import DataSet, find_pairs, go_together, holds, pair_folders, photos_below, table, training_photos
+from .store import PhotoStore, Tracker, open_store, reduced_store, untracked
 from .training_set import TrainingSet
 
 Pairs = Sequence[tuple[Path, Path]]  # (degraded, clean)
@@ -18,13 +18,15 @@ Pairs = Sequence[tuple[Path, Path]]  # (degraded, clean)
 class Opener:
     """Opens training sets for a task and a scale of enlargement.
 
-    cache: where decoded pictures are kept. say: is told what is decoded, and every file that cannot be.
+    cache: where decoded pictures are kept. say: is told what is decoded, and every file that cannot be. track: shows
+    how far the decoding is.
     """
 
     task: str
     scale: int
     cache: Path
     say: Callable[[str], None]
+    track: Tracker = untracked
 
     def training_set(self, data: Path | None, degraded: Path | None, clean: Path | None) -> TrainingSet:
         """Of a folder of photographs or of a published data set, and of two folders of pairs; either may be None.
@@ -32,9 +34,12 @@ class Opener:
         Raises UnavailableError if nothing is there, or if the sides of a pair do not fit each other.
         """
         found = self._folder(data) if data else TrainingSet()
+        if len(found.photos) and self.scale > 1:
+            found = replace(found, reduced=reduced_store(found.photos, self.scale, self.say, self.track))
         if degraded is None or clean is None:
             return found
-        return TrainingSet(found.photos, *self._pairs(pair_folders(degraded, clean), degraded, clean))
+        paired, small = self._pairs(pair_folders(degraded, clean), degraded, clean)
+        return replace(found, paired=paired, degraded=small)
 
     def _folder(self, folder: Path) -> TrainingSet:
         entry = published_as(folder)
@@ -44,7 +49,8 @@ class Opener:
         degraded = entry.train_degraded.get(self.task)
         if degraded is None or not holds(folder, degraded):
             return TrainingSet(photos)
-        return TrainingSet(photos, *self._pairs(find_pairs(folder, degraded, entry.train), folder, folder))
+        paired, small = self._pairs(find_pairs(folder, degraded, entry.train), folder, folder)
+        return TrainingSet(photos, paired=paired, degraded=small)
 
     def _pairs(self, files: Pairs, degraded_root: Path, clean_root: Path) -> tuple[PhotoStore, PhotoStore]:
         """(clean, degraded), one for one; a pair with a broken file is left out."""
@@ -55,7 +61,7 @@ class Opener:
         kept = [(places[0][a], places[1][b]) for a, b in names if a in places[0] and b in places[1]]
         degraded, clean = stores[0].pick([a for a, _ in kept]), stores[1].pick([b for _, b in kept])
         for small, large in zip(degraded.entries, clean.entries, strict=True):
-            if (large.height, large.width) != (small.height * self.scale, small.width * self.scale):
+            if not go_together((small.height, small.width), (large.height, large.width), self.scale):
                 raise UnavailableError(
                     f"{degraded_root / small.name}: {small.width} x {small.height} pixels do not fit the clean "
                     f"picture's {large.width} x {large.height}",
@@ -66,7 +72,7 @@ class Opener:
         return clean, degraded
 
     def _open(self, paths: Sequence[Path], root: Path) -> PhotoStore:
-        return open_store(paths, root, self.cache, self.say)
+        return open_store(paths, root, self.cache, self.say, self.track)
 
 
 def published_as(folder: Path) -> DataSet | None:

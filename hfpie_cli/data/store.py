@@ -1,50 +1,98 @@
-"""Photographs for training, decoded once into one memory-mapped file of 8-bit RGB pixels."""
+"""Photographs for training: decoded once into one memory-mapped file, in 8 or 16 bits as each file has them.
+
+They come through the door that `hfpie denoise` reads by, so that what it refuses is not trained on either.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
+from shutil import disk_usage
+from typing import Protocol, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnavailableError
+from ..errors import HfpieError, UnavailableError
 from ..files import atomic_path
+from ..photos.hidden import fill_hidden
+from ..photos.photo import FULL_SCALE, Pixels, to_8bit, to_16bit
+from ..photos.reader import read_photo
+from .degrade import reduce_bicubic
 
-INDEX_FORMAT = 2  # an index of another one is not looked for
+INDEX_FORMAT = 3  # an index of another one is not looked for
+FREE_SHARE = 0.8  # of the free disk: decoded photographs fill no more
+MAX_THREADS = 16  # threads; they wait for one another in Python beyond that
+RECENT = 4  # photographs that are not on the disk, kept in memory
+LOOK_SIDE = 16  # pixels of a look
+
+Item = TypeVar("Item")
+
+
+class Tracker(Protocol):
+    """Passes things on and shows how many of `total` have been taken."""
+
+    def __call__(self, things: Iterable[Item], total: int, what: str) -> Iterable[Item]: ...
+
+
+def untracked(things: Iterable[Item], total: int, what: str) -> Iterable[Item]:
+    """Passes them on and shows nothing."""
+    return things
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a photograph lies in the memory map."""
+    """A photograph: where it lies in the memory map, or None where there was no room for it.
+
+    type: uint8 or uint16. look: the picture as 16 x 16 grey pixels, uint8 in hex.
+    """
 
     name: str
-    offset: int
+    offset: int | None
     height: int
     width: int
+    type: str
+    look: str
+
+    @property
+    def bytes(self) -> int:
+        """Of its pixels."""
+        return self.height * self.width * 3 * np.dtype(self.type).itemsize
 
 
 class PhotoStore:
-    """Read-only pictures by number: `store[i]` is (h, w, 3) uint8 RGB, a view of the file."""
+    """Read-only pictures by number: `store[i]` is (h, w, 3) RGB, uint8 or uint16, a view of the file.
 
-    def __init__(self, pixels: NDArray[np.uint8], entries: list[Entry]) -> None:
-        self._pixels = pixels
+    One that found no room there is decoded from its own file, below `root`, and reduced by `scale`, at every call.
+    """
+
+    def __init__(self, file: Path, entries: list[Entry], root: Path, scale: int = 1) -> None:
+        self.file, self.root, self.scale = file, root, scale
         self.entries = entries
+
+    def __reduce__(self) -> tuple[type[PhotoStore], tuple[Path, list[Entry], Path, int]]:
+        return PhotoStore, (self.file, self.entries, self.root, self.scale)  # another process maps the file itself
 
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+    def __getitem__(self, index: int) -> Pixels:
         entry = self.entries[index]
-        size = entry.height * entry.width * 3
-        return self._pixels[entry.offset : entry.offset + size].reshape(entry.height, entry.width, 3)
+        if entry.offset is None:
+            return _shrunk(_recent(self.root / entry.name), self.scale)
+        pixels = self._pixels[entry.offset : entry.offset + entry.bytes].view(entry.type)
+        return pixels.reshape(entry.height, entry.width, 3)
 
-    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+    def __iter__(self) -> Iterator[Pixels]:
         return (self[index] for index in range(len(self)))
 
     @property
@@ -54,64 +102,149 @@ class PhotoStore:
 
     def pick(self, indices: Iterable[int]) -> PhotoStore:
         """The photographs of these numbers, over the same pixels."""
-        return PhotoStore(self._pixels, [self.entries[index] for index in indices])
+        return PhotoStore(self.file, [self.entries[index] for index in indices], self.root, self.scale)
 
     def draw(self, rng: np.random.Generator) -> int:
         """A random number of a photograph, more often of a larger one: as the root of its pixels."""
         return int(np.searchsorted(self._shares, rng.random() * self._shares[-1], side="right"))
 
     @cached_property
+    def _pixels(self) -> NDArray[np.uint8]:
+        return np.memmap(self.file, np.uint8, "r")
+
+    @cached_property
     def _shares(self) -> NDArray[np.float64]:
         return np.cumsum([np.sqrt(entry.height * entry.width) for entry in self.entries])
 
 
-NOTHING = PhotoStore(np.empty(0, np.uint8), [])
+NOTHING = PhotoStore(Path(), [], Path())
 
 
-def open_store(paths: Sequence[Path], root: Path, cache: Path, say: Callable[[str], None]) -> PhotoStore:
+def open_store(
+    paths: Sequence[Path], root: Path, cache: Path, say: Callable[[str], None], track: Tracker = untracked
+) -> PhotoStore:
     """The photographs of these files below `root`, decoded into `cache` at the first call and when a file changes.
 
-    A file that cannot be decoded is passed over, with one line to `say` each time. Raises UnavailableError if none is
-    left.
+    A file that is no photograph is passed over, with one line to `say` each time. Those that find no room on the disk
+    are decoded anew whenever they are asked for. Raises UnavailableError if none is left.
     """
-    stamp = [(str(p.relative_to(root)), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
+    names = [str(path.relative_to(root)) for path in paths]
+    stamp = [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in zip(names, paths, strict=True)]
     key = hashlib.sha256(json.dumps([INDEX_FORMAT, str(root.resolve()), stamp]).encode()).hexdigest()[:16]
     index = cache / f"{key}.json"
-    if not (index.exists() and index.with_suffix(".rgb").exists()):
+    cache.mkdir(parents=True, exist_ok=True)
+    if _is_wanting(index):
         say(f"decoding {len(paths):,} files of {root} into {cache}")
-        _decode_all(paths, root, index)
-    listing = json.loads(index.read_text(encoding="utf-8"))
-    for name in listing["broken"]:
-        say(f"{root / name}: cannot be decoded, passed over")
-    if not listing["entries"]:
+        _keep(index, names, track(_in_order(_decode, paths), len(paths), "decoding"))
+    entries, refused = _read(index)
+    for name, reason in refused.items():
+        say(f"{root / name}: {reason}, passed over")
+    if not entries:
         raise UnavailableError(f"{root}: no photograph there could be read", "see the lines above")
-    return PhotoStore(
-        np.memmap(index.with_suffix(".rgb"), np.uint8, "r"), [Entry(**entry) for entry in listing["entries"]]
-    )
+    if left := sum(entry.bytes for entry in entries if entry.offset is None):
+        count = sum(entry.offset is None for entry in entries)
+        say(
+            f"{count:,} of {len(entries):,} photographs do not fit on the disk of {cache} and are decoded for every "
+            f"crop, which is slow; free another {left / FREE_SHARE / 1e9:.1f} GB there, or set XDG_CACHE_HOME"
+        )
+    return PhotoStore(index.with_suffix(".rgb"), entries, root)
 
 
-def _decode_all(paths: Sequence[Path], root: Path, index: Path) -> None:
-    """Write the pixels, then the index that tells of them."""
-    index.parent.mkdir(parents=True, exist_ok=True)
-    entries, broken, offset = [], [], 0
+def reduced_store(store: PhotoStore, scale: int, say: Callable[[str], None], track: Tracker = untracked) -> PhotoStore:
+    """Every photograph of a whole store reduced bicubically (`reduce_bicubic`), uint8; made once and kept beside it."""
+    index = store.file.with_name(f"{store.file.stem}-x{scale}.json")
+    if _is_wanting(index):
+        say(f"reducing {len(store):,} photographs into {index.parent}")
+        small = _in_order(lambda number: _shrunk(store[number], scale), range(len(store)))
+        _keep(index, store.names, track(small, len(store), "reducing"))
+    return PhotoStore(index.with_suffix(".rgb"), _read(index)[0], store.root, scale)
+
+
+def _shrunk(pixels: Pixels, scale: int) -> Pixels:
+    if scale == 1:
+        return pixels
+    short = [(0, max(scale - n, 0)) for n in pixels.shape[:2]]
+    whole = np.pad(pixels, [*short, (0, 0)], mode="symmetric").astype(np.float32)
+    return to_8bit(reduce_bicubic(whole / np.float32(FULL_SCALE[pixels.dtype.name]), scale))
+
+
+def _read(index: Path) -> tuple[list[Entry], dict[str, str]]:
+    """(the photographs, the files that are none with the reason of each)."""
+    listing = json.loads(index.read_text(encoding="utf-8"))
+    return [Entry(**entry) for entry in listing["entries"]], listing["refused"]
+
+
+def _is_wanting(index: Path) -> bool:
+    """Whether there is no such store, or all of it would find room by now; what is kept lies there until it has."""
+    if not (index.exists() and index.with_suffix(".rgb").exists()):
+        return True
+    entries, _ = _read(index)
+    if all(entry.offset is not None for entry in entries):
+        return False
+    return sum(entry.bytes for entry in entries) <= disk_usage(index.parent).free * FREE_SHARE
+
+
+def _keep(index: Path, names: Sequence[str], pictures: Iterable[Pixels | str]) -> None:
+    """Write the pixels, as many as there is room for, then the index that tells of them and of what is no picture."""
+    room = disk_usage(index.parent).free * FREE_SHARE
+    entries, refused = [], {}
     with atomic_path(index.with_suffix(".rgb")) as temporary, temporary.open("wb") as file:
-        for path in paths:
-            name, pixels = str(path.relative_to(root)), _decode(path)
-            if pixels is None:
-                broken.append(name)
+        for name, pixels in zip(names, pictures, strict=True):
+            if isinstance(pixels, str):
+                refused[name] = pixels
                 continue
-            file.write(pixels.tobytes())
-            entries.append(vars(Entry(name, offset, *pixels.shape[:2])))
-            offset += pixels.size
+            offset = file.tell() + file.tell() % 2  # 16 bits lie at even places
+            fits = offset + pixels.nbytes <= room
+            if fits:
+                file.seek(offset)
+                file.write(pixels.data)
+            height, width, _ = pixels.shape
+            place = offset if fits else None
+            entries.append(vars(Entry(name, place, height, width, pixels.dtype.name, look_of(pixels))))
     with atomic_path(index) as temporary:
-        temporary.write_text(json.dumps({"entries": entries, "broken": broken}), encoding="utf-8")
+        temporary.write_text(json.dumps({"entries": entries, "refused": refused}), encoding="utf-8")
 
 
-def _decode(path: Path) -> NDArray[np.uint8] | None:
-    """(h, w, 3) RGB, or None for what is no picture."""
+def _in_order(make: Callable[[Item], Pixels | str], things: Iterable[Item]) -> Iterator[Pixels | str]:
+    """What is made of every thing, in order; several threads are a few things ahead."""
+    threads = min(os.cpu_count() or 1, MAX_THREADS)
+    waiting: deque[Future[Pixels | str]] = deque()
+    # the reader sets filters of warnings, which all threads share, and sets them back in any order
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+        for thing in things:
+            waiting.append(pool.submit(make, thing))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _decode(path: Path) -> Pixels | str:
+    """The pixels of a photograph, or why it is none."""
     try:
-        data = np.fromfile(path, np.uint8)
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
-    except (OSError, cv2.error):
-        return None
-    return None if pixels is None else np.ascontiguousarray(pixels, np.uint8)
+        return training_pixels(path)
+    except HfpieError as error:
+        return error.message.removeprefix(f"{path}: ")
+
+
+def training_pixels(path: Path) -> Pixels:
+    """(h, w, 3) RGB, uint8, or uint16 for files of more than 8 bits; grey is given to all three colours.
+
+    Colours that transparency hides are replaced as for restoring. Raises HfpieError as `read_photo` does, and for a
+    photograph of which nothing can be seen.
+    """
+    photo = read_photo(path)
+    if photo.alpha is not None and not photo.alpha.any():
+        raise HfpieError(f"{path}: wholly transparent", "take it out of the folder")
+    pixels = fill_hidden(photo).pixels
+    pixels = to_16bit(pixels) if pixels.dtype == np.float32 else pixels
+    return np.ascontiguousarray(np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels)
+
+
+_recent = lru_cache(RECENT)(training_pixels)
+
+
+def look_of(pixels: Pixels) -> str:
+    """A picture (h, w, 3) so small that two of one scene look alike: see Entry."""
+    small = cv2.resize(pixels, (LOOK_SIDE, LOOK_SIDE), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(to_8bit(small), cv2.COLOR_RGB2GRAY).tobytes().hex()

@@ -32,7 +32,7 @@ RANGES = {  # of the plain numbers
     "rate": (1e-9, 10),
     "weight_decay": (0, 100),
     "warmup_share": (0, 1),
-    "clip": (1e-9, MANY),
+    "clip": (0, MANY),
     "ema": (0, 0.999999),
     "decay_per_1000": (1e-9, 1),
     "decay_share": (0, 1),
@@ -67,11 +67,11 @@ class TrainConfig:
     scored on held-out pictures. crop: side of the clean crops, pixels. batch: crops a step, over all processes.
     steps or minutes: the length of the run, one of the two; a share is one of that. rate: of the optimiser, reached
     after `warmup_share`, multiplied by `decay_per_1000` every 1,000 steps, and falling linearly to zero over the last
-    `decay_share`. weight_decay: of Muon's kernels. clip: largest norm of the gradient. ema: decay of the weight
-    average. precision: fp32, bf16, or auto for what the device does fast. compile: by torch.compile. validate_every:
-    steps; by the clock, validations take a twentieth of the time at most. save_seconds: the longest time between two
-    saved states. dark: share of the clean crops that first lose up to 3 stops of light. drawn: share of them that are
-    drawn (text, lines, flat shapes, skies) instead of cut from photographs.
+    `decay_share`. weight_decay: of Muon's kernels. betas: of Adam. clip: largest norm of the gradient, 0 for any. ema:
+    decay of the weight average, 0 for none. precision: fp32, bf16, or auto for what the device does fast. compile: by
+    torch.compile. validate_every: steps; by the clock, validations take a twentieth of the time at most. save_seconds:
+    the longest time between two saved states. dark: share of the clean crops that first lose up to 3 stops of light.
+    drawn: share of them that are drawn (text, lines, flat shapes, skies) instead of cut from photographs.
     """
 
     task: str
@@ -85,6 +85,7 @@ class TrainConfig:
     optimizer: str = "muon"
     rate: float = 4e-3
     weight_decay: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.99)
     warmup_share: float = 0.02
     clip: float = 0.5
     ema: float = 0.999
@@ -112,6 +113,9 @@ class TrainConfig:
                 raise ValueError(f"{name} must be {low:g} to {high:g}, not {getattr(self, name)}")
         if (self.steps > 0) == (self.minutes > 0):
             raise ValueError("a run has either steps or minutes, and needs one of them")
+        betas = self.betas if isinstance(self.betas, tuple) else ()
+        if len(betas) != 2 or not all(type(beta) in (int, float) and 0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas must be two numbers from 0 to below 1, not {self.betas}")
 
     def _check_degradations(self) -> None:
         for name in (*self.degradation, *self.validation):
@@ -185,6 +189,8 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
         table["losses"] = _read(LossConfig, losses | {"gms_mask": _read(GmsMask, losses.get("gms_mask", {}))})
         table["finish"] = _read(Finish, table.get("finish", {}))
         table["validation"] = tuple(table["validation"])
+        if isinstance(betas := table.get("betas"), list):
+            table["betas"] = tuple(betas)
         return _read(TrainConfig, table)
     except KeyError as error:
         raise UsageError(f"{where}: the key {error} is missing") from None

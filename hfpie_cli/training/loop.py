@@ -9,6 +9,7 @@ A sample depends on (seed, step, index) alone, so that resuming needs only the s
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -16,7 +17,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from ..data.training_set import HELD_OUT, TrainingSet
+from ..data.scenes import HELD_OUT
+from ..data.training_set import TrainingSet
 from ..errors import HfpieError
 from ..interruption import Interruption
 from .budget import CHECK_EVERY, LAST_REPORT, Budget, Minutes, Steps
@@ -95,7 +97,7 @@ def train_step(run: Run, degraded: Tensor, clean: Tensor, rate: float) -> tuple[
         restored = run.trained(degraded)
     loss = run.objective.loss(restored.float(), clean, run.step)
     loss.backward()  # type: ignore[no-untyped-call]
-    norm = nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip)
+    norm = nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip or math.inf)
     for optimizer in run.optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate * group["share"]

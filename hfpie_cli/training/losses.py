@@ -25,7 +25,7 @@ class GmsMask:
     """
 
     threshold: float = 0.2
-    opening: int = 3
+    opening: int = 5
     sigma: float = 1.5
     rounds: int = 2
 
@@ -127,9 +127,14 @@ def opening(mask: Tensor, side: int) -> Tensor:
 
 
 def soft_mask(restored: Tensor, clean: Tensor, settings: GmsMask) -> Tensor:
-    """(n, 1, h, w) in [0, 1], without gradient: 1 deep inside badly restored regions, 0 far from them."""
+    """(n, 1, h, w) in [0, 1], without gradient: 1 deep inside badly restored regions, 0 far from them.
+
+    First the well restored pixels are opened: one that is right by luck inside a bad region counts as bad. Then blur
+    and opening in turn soften the mask and remove bad specks inside good regions.
+    """
     with torch.no_grad():
-        mask = opening((gms_map(restored, clean) > settings.threshold).to(restored.dtype), settings.opening)
+        good = (gms_map(restored, clean) <= settings.threshold).to(restored.dtype)
+        mask = 1 - opening(good, settings.opening)
         for _ in range(settings.rounds):
             mask = opening(gaussian_blur(mask, settings.sigma), settings.opening)
     return mask

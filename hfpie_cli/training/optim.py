@@ -19,7 +19,6 @@ from torch.optim.optimizer import ParamsT
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of Jordan's quintic iteration
 NEWTON_SCHULZ_STEPS = 5
 MOMENTUM = 0.95
-ADAM_BETAS = (0.9, 0.99)
 ADAM_SHARE = 0.5  # Adam's rate as a share of Muon's
 
 
@@ -68,7 +67,9 @@ class Muon(torch.optim.Optimizer):
             parameter.add_(update.reshape(parameter.shape), alpha=-lr * scale)
 
 
-def make_optimizers(model: nn.Module, name: str, rate: float, decay: float) -> list[torch.optim.Optimizer]:
+def make_optimizers(
+    model: nn.Module, name: str, rate: float, *, decay: float, betas: tuple[float, float]
+) -> list[torch.optim.Optimizer]:
     """`adam`: Adam on everything. `muon`: Muon on 3x3 kernels behind the heads, Adam at half its rate on the rest.
 
     decay: weight decay of the kernels that Muon trains. Each group of parameters has a `share`, the part of the run's
@@ -76,8 +77,8 @@ def make_optimizers(model: nn.Module, name: str, rate: float, decay: float) -> l
     """
     inner = [p for n, p in model.named_parameters() if p.shape[2:] == (3, 3) and not n.startswith("heads.")]
     if name == "adam" or not inner:
-        return [torch.optim.Adam([{"params": list(model.parameters()), "share": 1.0}], lr=rate, betas=ADAM_BETAS)]
+        return [torch.optim.Adam([{"params": list(model.parameters()), "share": 1.0}], lr=rate, betas=betas)]
     chosen = {id(p) for p in inner}
     rest = [p for p in model.parameters() if id(p) not in chosen]
-    adam = torch.optim.Adam([{"params": rest, "share": ADAM_SHARE}], lr=rate * ADAM_SHARE, betas=ADAM_BETAS)
+    adam = torch.optim.Adam([{"params": rest, "share": ADAM_SHARE}], lr=rate * ADAM_SHARE, betas=betas)
     return [Muon([{"params": inner, "share": 1.0}], lr=rate, decay=decay), adam]

@@ -80,7 +80,7 @@ def setup(
     for model in (network, average):
         model.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     trained = ranks.together(torch.compile(network, dynamic=False) if config.compile else network)  # type: ignore[arg-type]
-    optimizers = make_optimizers(network, config.optimizer, config.rate, config.weight_decay)
+    optimizers = make_optimizers(network, config.optimizer, config.rate, decay=config.weight_decay, betas=config.betas)
     objective = _objective(config, device, ranks)
     run = Run(folder, config, device, ranks, network, trained, average, optimizers, objective)
     if (folder / STATE).exists():

@@ -97,5 +97,7 @@ def thinned(held_out: TrainingSet, count: int) -> TrainingSet:
 
     pairs = chosen(held_out.paired)
     return TrainingSet(
-        held_out.photos.pick(chosen(held_out.photos)), held_out.paired.pick(pairs), held_out.degraded.pick(pairs)
+        held_out.photos.pick(chosen(held_out.photos)),
+        paired=held_out.paired.pick(pairs),
+        degraded=held_out.degraded.pick(pairs),
     )

@@ -1,0 +1,97 @@
+"""Which pictures show one scene, and which are held out of training so that no scene is both trained and scored on."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import PurePath
+
+import numpy as np
+
+from .store import Entry
+
+HELD_OUT = 40  # pictures of every training set that are scored and never trained on
+HELD_OUT_SHARE = 0.05  # of a set, for whole scenes of more pictures than that
+LIKE = 12  # mean difference of two looks, of 255; consecutive frames have 5, photographs of one series 15 and more
+
+Scenes = dict[str, list[str]]  # the names of each scene's pictures, in order, by a name of the scene
+
+
+def scenes_by_name(names: Sequence[str]) -> Scenes:
+    """Of pairs: pictures of one folder, or without folders of one name less the last number."""
+    scenes: Scenes = defaultdict(list)
+    for name in names:
+        scenes[scene_of(name)].append(name)
+    return scenes
+
+
+def scene_of(name: str) -> str:
+    """What a picture shares with others of its scene: its folder, or without one its name less the last number."""
+    path = PurePath(name)
+    return str(path.parent) if path.parent.name else _less_number(path.stem)[0] or path.stem
+
+
+def scenes_by_look(entries: Sequence[Entry]) -> Scenes:
+    """Of photographs: frames of a clip, and bursts, each scene by the name of its first picture.
+
+    Those are numbered pictures of one size in one folder, each of which looks like the one before. Any other photograph
+    is a scene of its own, so that kodim01 to kodim24 are 24.
+    """
+    series: dict[tuple[str, str, int, int], list[tuple[int, str, Entry]]] = defaultdict(list)
+    for entry in entries:
+        path = PurePath(entry.name)
+        stem, number = _less_number(path.stem)
+        series[str(path.parent), stem, entry.height, entry.width].append((number, entry.name, entry))
+    scenes: Scenes = {}
+    for numbered in series.values():
+        before: Entry | None = None
+        for _, name, entry in sorted(numbered, key=lambda frame: frame[:2]):
+            if before is None or not _alike(before, entry):
+                scene = scenes[name] = []
+            scene.append(name)
+            before = entry
+    return scenes
+
+
+def hold_out(scenes: Scenes, count: int = HELD_OUT) -> tuple[frozenset[str], frozenset[str]]:
+    """(the pictures to score on, those not to train on), a fixed choice: scenes whose hashed names come first.
+
+    `count` pictures are scored on, at most a fifth of all. Whole scenes are not trained on, of as many pictures as are
+    scored on, or of a twentieth of all if that is more. Where no scene is that small, the first pictures of the
+    smallest one are held out.
+    """
+    pictures = sum(map(len, scenes.values()))
+    wanted = min(count, _fifth(pictures))
+    room = max(wanted, int(pictures * HELD_OUT_SHARE))
+    names: list[str] = []
+    chosen = 0
+    for scene in sorted(scenes, key=_hash):
+        if chosen < wanted and len(names) + len(scenes[scene]) <= room:
+            names += scenes[scene]
+            chosen += 1
+    if not names and scenes:
+        names = min(scenes.values(), key=len)[:wanted]
+    evenly = np.linspace(0, len(names), min(wanted, len(names)), endpoint=False).astype(int)
+    return frozenset(names[place] for place in evenly), frozenset(names)
+
+
+def _less_number(stem: str) -> tuple[str, int]:
+    """(a name less the number that it ends with, that number or 0)."""
+    found = re.fullmatch(r"(.*?)[\W_]*(\d+)", stem)
+    return (found[1], int(found[2])) if found else (stem, 0)
+
+
+def _alike(one: Entry, other: Entry) -> bool:
+    a, b = (np.frombuffer(bytes.fromhex(entry.look), np.uint8).astype(np.float64) for entry in (one, other))
+    return bool(np.abs(a - b).mean() < LIKE)
+
+
+def _fifth(pictures: int) -> int:
+    """Of a number of pictures; one at least, but not all."""
+    return min(max(pictures // 5, 1), pictures - 1) if pictures else 0
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()

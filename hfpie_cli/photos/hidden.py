@@ -1,0 +1,24 @@
+"""What transparency hides: colours that no one sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from .photo import Photo
+
+
+def fill_hidden(photo: Photo) -> Photo:
+    """The photo with the colours of its nearest visible pixel wherever it is wholly transparent.
+
+    What no one sees there, black mostly, would shine through along the edges otherwise.
+    """
+    if photo.alpha is None or photo.alpha.all() or not photo.alpha.any():
+        return photo
+    hidden = (photo.alpha == 0).astype(np.uint8)
+    _, nearest = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
+    colours = np.zeros((int(nearest.max()) + 1, photo.pixels.shape[2]), photo.pixels.dtype)
+    colours[nearest[hidden == 0]] = photo.pixels[hidden == 0]
+    return replace(photo, pixels=colours[nearest])
