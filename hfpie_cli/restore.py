@@ -19,13 +19,18 @@ from torch import Tensor, nn
 
 from .device import Device, choose_device, tiles_at_once
 from .errors import HfpieError, UnavailableError, UsageError
+from .invariants.bands import Rule, correct, enlarged_rows
+from .invariants.change import measure_change
+from .invariants.grey import is_grey
+from .invariants.means import EnlargedMeans, Limits, MidtoneMeans
+from .invariants.span import FULL_SPAN, Span, bounded, find_span
 from .models.network import Network, enlarge
 from .models.pooling import MeasuringPool, RecalledPool
 from .photos.hidden import fill_hidden
 from .photos.photo import FULL_SCALE, Photo, Pixels, check_pixels
 from .photos.reader import read_photo
-from .tensors import as_hwc, fill_rows, to_tensor
-from .tiling import plan_tiles, process_tiles
+from .tensors import ALL_TURNS, AS_IT_IS, as_hwc, fill_rows, to_tensor
+from .tiling import Plan, Process, plan_tiles, process_tiles
 from .weights.checkpoint import is_ours, load_checkpoint
 from .weights.foreign import ForeignNetwork, load_foreign
 from .weights.table import Weights, resolve
@@ -40,13 +45,18 @@ Progress = Callable[[int, int], None]  # (tiles done, tiles in all)
 
 @dataclass(frozen=True)
 class Outcome:
-    """A restored photo and how it was made. halved: whether the device's memory forced smaller tiles."""
+    """A restored photo and how it was made.
+
+    halved: whether the device's memory forced smaller tiles. changed: False where the network found so little to do
+    that the photo was left as it was.
+    """
 
     photo: Photo
     tile: int
     overlap: int
     tiles: int
     halved: bool
+    changed: bool
 
 
 class Restorer:
@@ -136,36 +146,58 @@ class Restorer:
                 tile, overlap = tile // 2, min(overlap, tile // 4 // self.stride * self.stride)
 
     def _restore(self, photo: Photo, tile: int, overlap: int, batch: int, progress: Progress) -> Outcome:
-        shown = fill_hidden(photo)
-        averages = self._measure(shown)
+        shown = fill_hidden(photo).pixels
+        grey = is_grey(shown)
+        shown = shown[..., :1] if grey else shown
         plan = plan_tiles(photo.height, photo.width, tile=tile, overlap=overlap, stride=self.stride)
+        span = find_span(shown)
+        pixels = self._draw(shown, span, plan, batch, progress)
+        changed = self.scale > 1 or not measure_change(shown, pixels, span.width * (self.strength or 1)).slight
+        pixels = pixels if changed else shown.copy()
+        pixels = np.repeat(pixels, photo.pixels.shape[2], 2) if grey else pixels
+        if self.out_scale == 1 and photo.alpha is not None:
+            np.copyto(pixels, photo.pixels, where=photo.alpha[..., None] == 0)
+        restored = self._finish(replace(photo, pixels=pixels))
+        return Outcome(restored, tile, overlap, len(plan), tile != self.tile, changed)
+
+    def _draw(self, shown: Pixels, span: Span, plan: Plan, batch: int, progress: Progress) -> Pixels:
+        """The restored pixels of (h, w, c) ones, tile by tile, with the photo's own local means."""
+        height, width, channels = shown.shape
         done = 0
 
         def read(top: int, left: int, height: int, width: int) -> Tensor:
-            return to_tensor(shown.pixels[top : top + height, left : left + width])
+            return span.stretch(to_tensor(shown[top : top + height, left : left + width]))
 
         def advance(count: int) -> None:
             nonlocal done
             done += count
             progress(done, len(plan))
 
-        shape = (photo.height * self.scale, photo.width * self.scale, photo.pixels.shape[2])
-        pixels = np.empty(shape, photo.pixels.dtype)
-        process = partial(self.process, averages=averages)
+        process: Process = partial(self.process, averages=self._measure(shown, span, plan))
+        process = process if span == FULL_SPAN else bounded(process, self.scale)
         rows = process_tiles(plan, read, process, scale=self.scale, batch=batch, progress=advance)
+        if rule := self._kept_means(span.limits(shown)):
+            read_rows = partial(enlarged_rows, lambda top, rows: read(top, 0, rows, width), height, self.scale)
+            rows = correct(rows, read_rows, rule, height=height * self.scale, width=width * self.scale)
+        pixels = np.empty((height * self.scale, width * self.scale, channels), shown.dtype)
         for top, strip in rows:
-            fill_rows(pixels, top, strip)
-        if self.out_scale == 1 and photo.alpha is not None:
-            np.copyto(pixels, photo.pixels, where=photo.alpha[..., None] == 0)
-        restored = self._finish(replace(photo, pixels=pixels))
-        return Outcome(restored, tile, overlap, len(plan), tile != self.tile)
+            fill_rows(pixels, top, span.bring_back(strip))
+        return pixels
+
+    def _kept_means(self, limits: Limits) -> Rule | None:
+        """What a foreign network does to brightness at the same size may be what it is for."""
+        if self.scale > 1:
+            return EnlargedMeans(limits)
+        return None if isinstance(self.network, ForeignNetwork) else MidtoneMeans(limits)
 
     @torch.inference_mode()
-    def _measure(self, photo: Photo) -> list[Averages]:
-        """The channel averages that all tiles of the photo share, for every turn of the ensemble."""
-        if not isinstance(self.network, Network):
+    def _measure(self, shown: Pixels, span: Span, plan: Plan) -> list[Averages]:
+        """The averages that tiles share, for every turn; None for a photo that is one tile, all of it the sample."""
+        parts = sample_parts(shown)
+        if not isinstance(self.network, Network) or len(parts) == len(plan) == 1:
             return [None] * len(self._turns)
-        sample = self._to_device(torch.stack([to_tensor(part) for part in sample_parts(photo.pixels)]))
+        sample = self._to_device(torch.stack([span.stretch(to_tensor(part)) for part in parts]))
+        sample = sample if span == FULL_SPAN else sample.clamp(0, 1)
         measured: list[Averages] = []
         for turn in self._turns:
             pool = MeasuringPool()
@@ -226,27 +258,6 @@ def _check_array(pixels: Pixels) -> None:
         message = f"an array of shape {pixels.shape} and type {pixels.dtype} is no photograph"
         raise HfpieError(message, "give (h, w), (h, w, 1) or (h, w, 3) of uint8, uint16 or float32")
     check_pixels(pixels, "the array")
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One of the 8 ways to turn and mirror a picture (n, c, h, w)."""
-
-    quarters: int
-    flip: bool
-
-    def apply(self, picture: Tensor) -> Tensor:
-        """Turn, then mirror."""
-        turned = picture.rot90(self.quarters, (2, 3))
-        return turned.flip(3) if self.flip else turned
-
-    def undo(self, picture: Tensor) -> Tensor:
-        """Back to how it was."""
-        return (picture.flip(3) if self.flip else picture).rot90(-self.quarters, (2, 3))
-
-
-AS_IT_IS = (Turn(0, False),)
-ALL_TURNS = tuple(Turn(quarters, flip) for quarters in range(4) for flip in (False, True))
 
 
 def sample_parts(pixels: Pixels) -> list[Pixels]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -34,3 +36,24 @@ def fill_rows(target: Pixels, top: int, rows: Tensor) -> None:
 def as_hwc(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     """(h, w) or (h, w, c) to (h, w, c)."""
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One of the 8 ways to turn and mirror a picture (n, c, h, w)."""
+
+    quarters: int
+    flip: bool
+
+    def apply(self, picture: Tensor) -> Tensor:
+        """Turn, then mirror."""
+        turned = picture.rot90(self.quarters, (2, 3))
+        return turned.flip(3) if self.flip else turned
+
+    def undo(self, picture: Tensor) -> Tensor:
+        """Back to how it was."""
+        return (picture.flip(3) if self.flip else picture).rot90(-self.quarters, (2, 3))
+
+
+AS_IT_IS = (Turn(0, False),)
+ALL_TURNS = tuple(Turn(quarters, flip) for quarters in range(4) for flip in (False, True))

@@ -19,7 +19,6 @@ from ..weights.table import default_weights, resolve
 from .options import HubOptions, add_command, as_hfpie_error
 
 if TYPE_CHECKING:
-    from ..photos.photo import Photo
     from ..restore import Outcome, Restorer
 
 
@@ -137,7 +136,8 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
     with console.progress(len(jobs)) as progress:
         for job in jobs:
             try:
-                _restore_file(job, restorer, options, console, progress)
+                outcome, seconds = _restore_file(job, restorer, options, progress)
+                _summarise(job, outcome, seconds, task.flaw if options.strength else "", console)
             except (KeyboardInterrupt, BrokenPipeError):
                 raise
             except Exception as problem:
@@ -194,8 +194,9 @@ def _load(options: RestoreOptions, default: str, scale: int) -> Restorer:
 
 
 def _restore_file(
-    job: Job, restorer: Restorer, options: RestoreOptions, console: Console, progress: FileProgress
-) -> None:
+    job: Job, restorer: Restorer, options: RestoreOptions, progress: FileProgress
+) -> tuple[Outcome, float]:
+    """What became of it, and after how many seconds."""
     from ..photos.reader import read_photo
     from ..photos.writer import check_writable, encode_photo, write_photo
 
@@ -212,15 +213,17 @@ def _restore_file(
         write_photo(outcome.photo, job.target, style, overwrite=options.overwrite or options.in_place)
     else:
         sys.stdout.buffer.write(encode_photo(outcome.photo, style, name=job.name))
-    _summarise(job, photo, outcome, time.monotonic() - started, console)
+    return outcome, time.monotonic() - started
 
 
-def _summarise(job: Job, photo: Photo, outcome: Outcome, seconds: float, console: Console) -> None:
+def _summarise(job: Job, outcome: Outcome, seconds: float, flaw: str, console: Console) -> None:
+    """One line, or one JSON object. flaw: what was looked for."""
     restored = outcome.photo
     halved = f", device memory short: tiles of {outcome.tile}" if outcome.halved else ""
     target = job.target or "standard output"
     size = f"{restored.width} x {restored.height}"
-    console.say(f"{job.name} -> {target}  {size}, {seconds:.1f} s{halved}")
+    found = f"; little {flaw} found: nothing changed" if flaw and not outcome.changed else ""
+    console.say(f"{job.name} -> {target}  {size}, {seconds:.1f} s{halved}{found}")
     console.result(
         {
             "input": job.name,
@@ -231,6 +234,7 @@ def _summarise(job: Job, photo: Photo, outcome: Outcome, seconds: float, console
             "overlap": outcome.overlap,
             "tiles": outcome.tiles,
             "tile_halved": outcome.halved,
+            "changed": outcome.changed,
             "seconds": round(seconds, 3),
         }
     )

@@ -1,0 +1,140 @@
+"""Corrections of low frequencies, band by band, while the rows of a restored photograph come in.
+
+    rows -> bands of cells -> a value for every cell -> values between the cells' centres -> corrected rows
+
+The cells lie on a grid of the whole photograph, whatever its tiles, so that tiles do not show.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..models.network import enlarge
+
+BICUBIC_REACH = 2  # rows above and below that a row of a bicubic enlargement depends on
+
+Rows = Iterator[tuple[int, Tensor]]  # (top, (3, h, w) float32), each below the one before
+ReadRows = Callable[[int, int], Tensor]  # (top, height) -> (3, height, width) of the degraded photograph
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells along one side of `length` pixels: `cell` each, the last from half to one and a half of that."""
+
+    length: int
+    cell: int
+
+    @cached_property
+    def edges(self) -> list[int]:
+        """Where each cell begins, and the end of the last."""
+        return [self.cell * i for i in range(max(1, round(self.length / self.cell)))] + [self.length]
+
+    @cached_property
+    def centres(self) -> Tensor:
+        """Of the cells, in pixels."""
+        edges = torch.tensor(self.edges, dtype=torch.float64)
+        return (edges[1:] + edges[:-1]) / 2
+
+    @cached_property
+    def weights(self) -> Tensor:
+        """(length, cells): how much each cell counts at each pixel; linear between the centres, constant outside."""
+        return linear_weights(torch.arange(self.length) + 0.5, self.centres)
+
+    def sums(self, maps: Tensor, reduced: int = 1) -> Tensor:
+        """The sums of (c, h, length / reduced, rounded up) maps over each cell and all rows: (c, cells) float64.
+
+        `reduced` divides `cell`.
+        """
+        upto = maps.sum(1, dtype=torch.float64).cumsum(-1)
+        ends = [edge // reduced - 1 for edge in self.edges[1:-1]] + [-1]
+        return upto[:, ends].diff(prepend=torch.zeros(len(maps), 1, dtype=torch.float64))
+
+
+def linear_weights(at: Tensor, centres: Tensor) -> Tensor:
+    """(positions, centres): the weights of linear interpolation between centres that ascend."""
+    weights = torch.zeros(len(at), len(centres))
+    if len(centres) == 1:
+        return weights + 1
+    right = torch.searchsorted(centres, at.double()).clamp(1, len(centres) - 1)
+    share = ((at - centres[right - 1]) / (centres[right] - centres[right - 1])).clamp(0, 1).float()
+    each = torch.arange(len(at))
+    weights[each, right - 1] = 1 - share
+    weights[each, right] = share
+    return weights
+
+
+class Rule(Protocol):
+    """What is corrected. cell: the side of a cell, pixels of the restored photograph."""
+
+    @property
+    def cell(self) -> int: ...
+
+    def measure(self, degraded: Tensor, restored: Tensor, columns: Grid) -> Tensor:
+        """What there is to know of each cell of a band: (j, cells), from its pixels before and after the network."""
+
+    def nodes(self, above: Tensor, here: Tensor, below: Tensor) -> Tensor:
+        """What is interpolated between the cells' centres, from three bands: (k, cells), of which the first 3 are 0
+        where nothing is to be corrected."""
+
+    def apply(self, restored: Tensor, field: Tensor) -> Tensor:
+        """The corrected band, from the nodes at every pixel: (k, h, w)."""
+
+
+def correct(rows: Rows, read: ReadRows, rule: Rule, *, height: int, width: int) -> Rows:
+    """The rows of a restored photograph of height x width pixels, corrected; three bands of cells are held.
+
+    `read` gives rows of the degraded one in the same size.
+    """
+    columns, down = Grid(width, rule.cell), Grid(height, rule.cell)
+    measured: list[Tensor] = []
+    waiting: deque[tuple[int, Tensor]] = deque()
+
+    def finish() -> tuple[int, Tensor]:
+        top, band = waiting.popleft()
+        here, last = len(measured) - len(waiting) - 1, len(measured) - 1
+        near = range(max(here - 1, 0), min(here + 1, last) + 1)
+        nodes = torch.stack([rule.nodes(*(measured[min(max(i + d, 0), last)] for d in (-1, 0, 1))) for i in near], 1)
+        if not nodes[:3].any():
+            return top, band
+        weights = linear_weights(torch.arange(top, top + band.shape[1]) + 0.5, down.centres[near.start : near.stop])
+        return top, rule.apply(band, weights @ (nodes.float() @ columns.weights.T))
+
+    for top, band in regroup(rows, down.edges):
+        measured.append(rule.measure(read(top, band.shape[1]), band, columns))
+        waiting.append((top, band))
+        if len(waiting) > 2:
+            yield finish()
+    while waiting:
+        yield finish()
+
+
+def regroup(rows: Rows, edges: list[int]) -> Rows:
+    """The same rows in bands from edge to edge."""
+    held: list[Tensor] = []
+    ends = iter(edges[1:])
+    top, end = edges[0], next(ends)
+    for start, strip in rows:
+        taken = 0
+        while start + strip.shape[1] >= end:
+            yield top, torch.cat([*held, strip[:, taken : end - start]], 1)
+            held, taken, top = [], end - start, end
+            end = next(ends, edges[-1] + 1)
+        if taken < strip.shape[1]:
+            held.append(strip[:, taken:])
+
+
+def enlarged_rows(read: ReadRows, height: int, scale: int, top: int, rows: int) -> Tensor:
+    """`rows` rows from `top` on of the bicubic enlargement of a photograph of `height` rows, which `read` reads."""
+    if scale == 1:
+        return read(top, rows)
+    first = max(top // scale - BICUBIC_REACH, 0)
+    last = min(-(-(top + rows) // scale) + BICUBIC_REACH, height)
+    enlarged = enlarge(read(first, last - first)[None], scale)[0]
+    return enlarged[:, top - first * scale :][:, :rows]

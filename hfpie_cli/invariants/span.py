@@ -1,0 +1,84 @@
+"""Photographs that use a small part of their range: stretched to all of it for the network, brought back after.
+
+A dark sky in floats, or 10 bits of a camera in 16, differs by less than 1/255 from pixel to pixel. The networks were
+trained on pictures of 8 bits, to which that is nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..models.network import enlarge
+from ..photos.photo import FULL_SCALE, Pixels
+from ..tiling import Process
+
+RARE = 0.1  # percent of the pixels at either end that a span need not hold: stars, hot and dead pixels
+MARGIN = 0.05  # of the span, added at either end
+WIDE = 0.5  # of full scale: a span from this on is left as it is
+NARROWEST = 1 / 1024  # of full scale: a span is at least this, or a plain picture's noise would be all there is
+SAMPLES = 1 << 18  # pixels that a span is found from, about
+
+
+@dataclass(frozen=True)
+class Span:
+    """The part of full scale, from `low` to `high`, that the network sees as [0, 1]."""
+
+    low: float = 0.0
+    high: float = 1.0
+
+    @property
+    def width(self) -> float:
+        """Of full scale."""
+        return self.high - self.low
+
+    def stretch(self, picture: Tensor) -> Tensor:
+        """Full scale in [0, 1] to this span in [0, 1]; what lies beyond it lies beyond [0, 1]."""
+        return picture if self == FULL_SPAN else (picture - self.low) / self.width
+
+    def bring_back(self, picture: Tensor) -> Tensor:
+        """The inverse of `stretch`."""
+        return picture if self == FULL_SPAN else picture * self.width + self.low
+
+    def limits(self, pixels: Pixels) -> tuple[float, float]:
+        """The least and the greatest value that the type of `pixels` holds, stretched; floats have none."""
+        if pixels.dtype == np.float32:
+            return -np.inf, np.inf
+        return -self.low / self.width, (1 - self.low) / self.width
+
+
+FULL_SPAN = Span()
+
+
+def find_span(pixels: Pixels) -> Span:
+    """The span of (h, w, c) pixels of 16 bits or floats if it is narrow; full scale for any others.
+
+    It holds all but the rarest pixels. An integer's span ends at 0 and at full scale, where noise is clipped.
+    """
+    if pixels.dtype == np.uint8:
+        return FULL_SPAN
+    step = max(1, int((pixels.shape[0] * pixels.shape[1] / SAMPLES) ** 0.5))
+    sample = pixels[::step, ::step].astype(np.float64) / FULL_SCALE[pixels.dtype.name]
+    low, high = np.percentile(sample, [RARE, 100 - RARE])
+    spare = max((NARROWEST - (high - low)) / 2, MARGIN * (high - low))
+    low, high = low - spare, high + spare
+    if pixels.dtype == np.uint16:
+        low, high = max(low, 0.0), min(high, 1.0)
+    if not 0 < high - low < WIDE:
+        return FULL_SPAN
+    return Span(float(low), float(high))
+
+
+def bounded(process: Process, scale: int) -> Process:
+    """The process on what lies in [0, 1]; what lies beyond, such as a star's core, is enlarged and added as it was."""
+
+    def run(tiles: Tensor) -> Tensor:
+        inside = tiles.clamp(0, 1)
+        restored = process(inside)
+        beyond = tiles - inside
+        return torch.add(restored, enlarge(beyond, scale)) if beyond.any() else restored
+
+    return run
