@@ -80,6 +80,16 @@ def test_feature_attention_does_not_depend_on_the_scale_of_the_maps():
     assert all(p.grad.isfinite().all() and p.grad.abs().sum() > 0 for p in attention.parameters())
 
 
+def test_feature_attention_never_shuts_out_a_map():
+    attention, maps = FeatureAttention(4), list(torch.randn(4, 2, 8, 5, 6))
+    with torch.no_grad():
+        attention.conv2.weight.fill_(1e3)
+    weights = attention.weigh(maps, pool_each)
+    assert torch.allclose(weights.sum(-1), torch.full((2, 8, 1, 1), 4.0))
+    assert weights.min() > 0.17  # 4 / (1 + 3 e^2)
+    assert (weights.amax(-1) / weights.amin(-1)).max() <= 7.4
+
+
 def test_feature_attention_tells_maps_apart_but_not_channels():
     torch.manual_seed(0)
     attention, maps = FeatureAttention(2), list(torch.randn(2, 4, 8, 5, 6))

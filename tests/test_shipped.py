@@ -5,19 +5,55 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from skimage import data as photographs
 
 from hfpie_cli import Restorer
 from hfpie_cli.data.degradations import DEGRADATIONS
 from hfpie_cli.evaluation.metrics import psnr
+from hfpie_cli.evaluation.parts import PEAK_LIMIT, examine
+from hfpie_cli.models.legacy import LegacyNetwork
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import resize
 from hfpie_cli.tasks import TASKS
+from hfpie_cli.weights.checkpoint import load_checkpoint
 from hfpie_cli.weights.table import SHIPPED, TEST_WEIGHTS, resolve, table
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 OURS = [name for name, entry in table().items() if not entry.source]
 RESTORING = [name for name in OURS if table()[name].task in TASKS and name != TEST_WEIGHTS]
+
+NETWORKS = {name: load_checkpoint(SHIPPED / table()[name].file).network() for name in RESTORING}
+ALIVE = [name for name, network in NETWORKS.items() if not isinstance(network, LegacyNetwork)]
+HARD = {  # what each network needs its smaller scales for; dB that it loses at least without any one of them
+    "denoise": ("awgn-50", "night-16"),
+    "deblur": ("defocus-4", "motion-jpeg"),
+    "sr": ("bicubic-x4",),
+}
+WORTH = 0.03
+
+
+def photograph_crops(side: int) -> list[np.ndarray]:
+    """Squares of five photographs, none of them trained on: float32 in [0, 1]."""
+    pictures = (photographs.astronaut(), photographs.coffee(), photographs.chelsea(), photographs.rocket())
+    pictures = (*pictures, photographs.stereo_motorcycle()[0])
+    starts = [((n - side) // 2 for n in picture.shape[:2]) for picture in pictures]
+    corners = [tuple(start) for start in starts]
+    return [
+        picture[top : top + side, left : left + side].astype(np.float32) / 255
+        for picture, (top, left) in zip(pictures, corners, strict=True)
+    ]
+
+
+def as_batch(pictures: list[np.ndarray]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+
+
+def degraded_batch(name: str, side: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(degraded, clean) of the photographs."""
+    clean = photograph_crops(side)
+    return as_batch([DEGRADATIONS[name](c, np.random.default_rng(i)) for i, c in enumerate(clean)]), as_batch(clean)
 
 
 def example(name: str) -> np.ndarray:
@@ -78,3 +114,35 @@ def test_tiles_do_not_show(name):
     tiled, whole = (restorer.restore(photo) for restorer in restorers)
     assert (whole.tiles, tiled.tiles >= 4) == (1, True)
     assert np.abs(tiled.photo.pixels.astype(int) - whole.photo.pixels).max() <= 1
+
+
+@pytest.mark.parametrize(("name", "degradation"), [(n, d) for n in ALIVE for d in HARD[table()[n].task]])
+def test_every_scale_does_its_work(name, degradation):
+    degraded, clean = degraded_batch(degradation, 192)
+
+    def score() -> float:
+        restored = torch.cat([NETWORKS[name](one[None]) for one in degraded]).clamp(0, 1)
+        return float(-10 * (restored - clean).square().mean((1, 2, 3)).log10().mean())
+
+    parts = {part.name: part for part in examine(NETWORKS[name], score)}
+    scales = [part.worth for label, part in parts.items() if label.startswith("body")]
+    assert len(scales) == 3
+    assert min(scales) > WORTH
+    assert max(part.peak for part in parts.values()) < PEAK_LIMIT
+
+
+@pytest.mark.parametrize("name", ALIVE)
+def test_fp16_is_finite_on_photographs(name):
+    degraded, _ = degraded_batch(HARD[table()[name].task][0], 96)
+    half = load_checkpoint(SHIPPED / table()[name].file).network().half()
+    with torch.inference_mode():
+        assert half(degraded.half()).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ALIVE)
+def test_every_parameter_is_reached_by_a_gradient(name):
+    degraded, clean = degraded_batch(HARD[table()[name].task][0], 96)
+    network = load_checkpoint(SHIPPED / table()[name].file).network()
+    (network(degraded) - clean).abs().mean().backward()
+    dead = [label for label, parameter in network.named_parameters() if not parameter.grad.abs().sum() > 0]
+    assert dead == []

@@ -12,6 +12,7 @@ from .pooling import Pool
 
 ATTENTION_REDUCTION = 16  # RCAN's: the channel attention squeezes the width by this
 TINY = 1e-6  # mean square of channel averages below which they count as zero
+SCORE_BOUND = 1.0  # of feature attention: one map's weight is at most e^2 = 7.4 times another's
 FEATURE_ATTENTION_HIDDEN = 8  # hidden maps of the convolution along the feature axis
 RESIDUAL_INIT = 0.1  # scale of each residual branch's last convolution at the start
 EDGE_KERNEL = 7  # side of the edge filters, pixels
@@ -59,9 +60,9 @@ class FeatureAttention(nn.Module):
 
     The maps' channel averages are stacked along a feature axis, padded and convolved along that axis, with one
     kernel for all channels. The kernel spans 2k - 1, so that every feature is weighed against every other. The
-    averages are first divided by their root mean square over maps and channels: the weights must not depend on the
-    maps' scale, or the softmax saturates as the maps grow and shuts out all but one of them. The last convolution
-    starts at zero: the module starts as a plain sum.
+    averages are first divided by their root mean square over maps and channels, and the scores are bounded: a map that
+    is shut out gets no gradient and never comes back, be it that another has grown or that it was of little use at
+    first, as the smaller scales' are. The last convolution starts at zero: the module starts as a plain sum.
     """
 
     def __init__(self, features: int) -> None:
@@ -84,7 +85,10 @@ class FeatureAttention(nn.Module):
         pooled = torch.stack([pool(m)[..., 0, 0] for m in maps], -1)  # (n, c, k)
         n, c, k = pooled.shape
         scores = self.conv2(self.conv1(self._normalised(pooled).reshape(n * c, 1, k)).relu_())
-        return (k * scores.softmax(-1)).reshape(n, c, 1, 1, k).to(maps[0].dtype)
+        return (k * self._bounded(scores).softmax(-1)).reshape(n, c, 1, 1, k).to(maps[0].dtype)
+
+    def _bounded(self, scores: Tensor) -> Tensor:
+        return SCORE_BOUND * (scores / SCORE_BOUND).tanh()
 
     def _normalised(self, pooled: Tensor) -> Tensor:
         pooled = pooled.float()

@@ -51,10 +51,13 @@ class LegacyConfig:
 
 
 class RawFeatureAttention(FeatureAttention):
-    """Feature attention that sees the averages as they are."""
+    """Feature attention that sees the averages as they are, and may shut out a map."""
 
     def _normalised(self, pooled: Tensor) -> Tensor:
         return pooled
+
+    def _bounded(self, scores: Tensor) -> Tensor:
+        return scores
 
 
 class LegacyNetwork(Network):
