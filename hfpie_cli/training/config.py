@@ -147,7 +147,7 @@ class TrainConfig:
     @property
     def scale(self) -> int:
         """Of the network's enlargement."""
-        return self.network.scale if isinstance(self.network, NetworkConfig) else 1
+        return getattr(self.network, "scale", 1)
 
     @property
     def length(self) -> str:
