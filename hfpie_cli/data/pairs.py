@@ -17,7 +17,7 @@ from .degrade import SR_SCALE, Picture
 from .store import PhotoStore
 from .training_set import TrainingSet
 
-REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation of whole photographs, made beforehand
+REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation that the training set holds already
 PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of a paired data set
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
 MARGIN = 16  # degraded around a training crop and cut off, so that blur and JPEG see real surroundings
@@ -55,7 +55,7 @@ class CropSampler:
         name = names[rng.choice(len(names), p=shares / shares.sum())]
         if name == PAIRS:
             return self._aligned(self.data.degraded, self.data.paired, rng, crop)
-        if name == REDUCED and len(self.data.reduced):
+        if name == REDUCED:
             return self._aligned(self.data.reduced, self.data.photos, rng, crop)
         return self._synthetic(name, rng, crop)
 
