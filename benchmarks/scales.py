@@ -2,8 +2,8 @@
 
     python benchmarks/scales.py --data DATA/train --out runs/scales --minutes 20 [awgn bicubic-x4 night defocus]
 
-Both train from random weights for the same minutes, at once, on half of the cores each. Prints the held-out scores of both on the way, and
-what each part of them is worth at the end. A run that is there is not made again.
+Both train from random weights for the same minutes, at once, on half of the cores each. Prints the held-out scores of
+both on the way, and what each part of them is worth at the end. A run that is there is not made again.
 """
 
 from __future__ import annotations

@@ -229,7 +229,7 @@ def test_decoding_shows_how_far_it_is(photos, tmp_path):
 
 @pytest.mark.parametrize(("mix", "scale"), [({"awgn": 1, "sensor": 1}, 1), ({"bicubic-x4": 1}, 4)])
 def test_a_sample_depends_on_its_numbers_alone(photos, tmp_path, mix, scale):
-    sampler = CropSampler(opener_in(tmp_path).training_set(photos, None, None), mix, scale, seed=1)
+    sampler = CropSampler(opener_in(tmp_path, scale=scale).training_set(photos, None, None), mix, scale, seed=1)
     degraded, clean = sampler.batch(7, range(4), 32)
     assert degraded.shape == (4, 3, 32 // scale, 32 // scale)
     assert clean.shape == (4, 3, 32, 32)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from hfpie_cli.data.sources import Opener
 from hfpie_cli.training.config import load_config, recipe_path
 from hfpie_cli.training.run import setup
 from tests.test_train import CPU, changed, train
@@ -15,7 +16,7 @@ def test_there_are_recipes_for_every_task():
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_a_recipe_trains_its_network(path, data, tmp_path):
+def test_a_recipe_trains_its_network(path, photos, tmp_path):
     """The recipe's widths, losses, optimiser and degradations, with few blocks and small crops."""
     recipe = load_config(path)
     changes = ["steps=2", "batch=2", "crop=64", "validate_every=2", "precision=fp32"]
@@ -25,6 +26,7 @@ def test_a_recipe_trains_its_network(path, data, tmp_path):
         changes += ["finish.share=0.5", "finish.crop=96", "finish.batch=1"]
     config = load_config(path, changes)
     assert getattr(config.network, "widths", None) == getattr(recipe.network, "widths", None)
+    data = Opener(config.task, config.scale, tmp_path / "cache", print).training_set(photos, None, None)
     start = setup(config, tmp_path / "start", CPU).network.state_dict()
     run = train(config, tmp_path / "run", data)
     assert run.step == 2

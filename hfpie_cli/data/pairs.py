@@ -18,7 +18,7 @@ from .drawn import draw_any
 from .store import PhotoStore
 from .training_set import TrainingSet
 
-REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation of whole photographs, made beforehand
+REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation that the training set holds already
 PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of a paired data set
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
 GRID_SHIFT = 8  # pixels that a crop lies off the middle of what is degraded at most: moves the JPEG grid
@@ -63,7 +63,7 @@ class CropSampler:
         name = names[rng.choice(len(names), p=shares / shares.sum())]
         if name == PAIRS:
             return self._aligned(self.data.degraded, self.data.paired, rng, crop)
-        if name == REDUCED and len(self.data.reduced):
+        if name == REDUCED:
             return self._aligned(self.data.reduced, self.data.photos, rng, crop)
         return self._synthetic(name, rng, crop)
 

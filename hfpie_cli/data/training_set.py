@@ -15,8 +15,8 @@ from .store import NOTHING, PhotoStore
 class TrainingSet:
     """Clean photographs, and pairs that were published as such; either may be empty.
 
-    degraded[i] is the degraded picture of paired[i], 1/scale of its size. reduced[i] is photos[i] reduced bicubically;
-    only networks that enlarge have them.
+    degraded[i] is the degraded picture of paired[i], 1/scale of its size. reduced[i] is photos[i] reduced bicubically
+    by the scale; there are none at scale 1.
     """
 
     photos: PhotoStore = NOTHING
