@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -208,3 +210,26 @@ def test_the_readme_lists_every_checkpoint():
             assert entry.licence in row
             assert entry.source in row
             assert not entry.size or f"{entry.size / 1e6:.1f} MB" in row
+
+
+def test_shapes_are_known_without_memory_or_torchs_compiler():
+    """In a process of its own: here the compiler may be loaded already."""
+    program = """
+import sys
+from hfpie_cli.models.network import Network, NetworkConfig
+from hfpie_cli.weights.checkpoint import expected_shapes
+config = NetworkConfig(width=8, blocks=(1, 2, 1), scale=4, tail=16)
+shapes = expected_shapes(config)
+assert "torch._dynamo" not in sys.modules
+network = Network(config)
+assert not any(weight.is_meta for weight in network.parameters())
+assert shapes == {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
+try:
+    expected_shapes(NetworkConfig(width=512, blocks=(256, 256, 256)))
+except ValueError as error:
+    assert "200,000,000" in str(error)
+else:
+    raise AssertionError("1.2 billion weights were not refused")
+assert not any(weight.is_meta for weight in Network(config).parameters())
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from ..errors import UnavailableError
 from ..files import atomic_path
@@ -131,8 +133,30 @@ def _parse_config(path: Path, metadata: Mapping[str, str]) -> tuple[Config, dict
 
 def expected_shapes(config: Config) -> dict[str, tuple[int, ...]]:
     """The shape of every weight of a network by name. Raises ValueError for more than MAX_PARAMETERS."""
-    with torch.device("meta"):
+    with _parameters_without_storage():
         network = build(config)
-    if sum(parameter.numel() for parameter in network.parameters()) > MAX_PARAMETERS:
-        raise ValueError(f"it asks for more than {MAX_PARAMETERS:,} weights")
     return {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
+
+
+@contextmanager
+def _parameters_without_storage() -> Iterator[None]:
+    """Modules that this thread builds inside get parameters on the meta device, at most MAX_PARAMETERS.
+
+    `with torch.device("meta")` would compute there too, which imports all of torch's compiler: over a second.
+    """
+    thread, count = threading.get_ident(), 0
+
+    def without_storage(module: nn.Module, name: str, parameter: Tensor | None) -> Tensor | None:
+        nonlocal count
+        if parameter is None or threading.get_ident() != thread:
+            return None
+        count += parameter.numel()
+        if count > MAX_PARAMETERS:
+            raise ValueError(f"it asks for more than {MAX_PARAMETERS:,} weights")
+        return nn.Parameter(torch.empty_like(parameter, device="meta"))
+
+    hook = register_module_parameter_registration_hook(without_storage)  # type: ignore[arg-type]  # it may return one
+    try:
+        yield
+    finally:
+        hook.remove()
