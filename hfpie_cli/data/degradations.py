@@ -21,7 +21,7 @@ from .degrade import (
     quantise,
     reduce_bicubic,
 )
-from .sensor import Sensor
+from .sensor import Night, Sensor
 from .small import SmallPhoto
 
 MARGIN = 16  # pixels around a training crop that most degradations need, so that it sees real surroundings
@@ -138,7 +138,7 @@ DEGRADATIONS: dict[str, Degradation] = {
     "awgn-25-jpeg": NoisyJpeg((25, 25), (90, 90)),
     "sensor": Sensor(),
     "sensor-grey": Grey(Sensor()),
-    **{f"night-{level}": Sensor(psnr=(level, level), quality=(80, 95), exact=True) for level in (16, 20, 24)},
+    **{f"night-{level}": Night(level) for level in (16, 20, 24)},
     "jpeg": Jpeg((15, 95), twice=0.3),
     **{f"jpeg-{quality}": Jpeg((quality, quality), chroma=True) for quality in (20, 40)},
     "impulse": Impulses(),

@@ -69,10 +69,10 @@ class Camera:
             contrast=sometimes(0.6, 0.0, 1.0),
             median=int(rng.choice([1, 3, 5], p=[0.85, 0.1, 0.05])),
             luma=sometimes(0.45, 0.3, 1.2),
-            chroma=sometimes(0.6, 0.5, 4.0),
+            chroma=sometimes(0.6, 0.5, 2.5),
             blotches=float(rng.uniform(0, 0.8)),
             sharpening=sometimes(0.4, 0.2, 1.5),
-            size=float(np.exp(rng.uniform(np.log(0.5), np.log(2)))) if rng.random() < 0.45 else 1.0,
+            size=float(np.exp(rng.uniform(np.log(0.65), np.log(2)))) if rng.random() < 0.45 else 1.0,
             first_quality=drawn_quality(0.25),
             quality=drawn_quality(0.75),
             subsample=bool(rng.integers(2)),
@@ -149,28 +149,62 @@ class Camera:
         return np.asarray(luma[..., None] + chroma, np.float32)
 
 
+PHONE = Camera(  # a phone at night, for scores: nothing of it is random but the noise
+    knee=0.02,
+    rows=0.05,
+    hot=0.0,
+    gains=(2.0, 1.6),
+    saturation=1.3,
+    phase=(0, 0),
+    pedestal=False,
+    contrast=0.5,
+    median=1,
+    luma=0.4,
+    chroma=0.8,
+    blotches=0.3,
+    sharpening=0.3,
+    size=1.0,
+    first_quality=0,
+    quality=90,
+    subsample=True,
+)
+
+
 @dataclass(frozen=True)
 class Sensor:
     """Photographs of random cameras, their noise as strong as a PSNR uniform in `psnr` (dB) asks for.
 
     So the noise's deviation is log-uniform, and inputs are spread evenly from nearly clean to 14 dB. The PSNR is that
-    before JPEG, as estimated on a thinned picture; `exact`: that of the file, within 0.02 dB, unless JPEG alone takes
-    the picture below it.
+    before JPEG, as estimated on a thinned picture.
     """
 
     psnr: tuple[float, float] = (14.0, 40.0)
     quality: tuple[int, int] = (30, 100)
-    exact: bool = False
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         camera = Camera.draw(rng, self.quality)
         target, seed = float(rng.uniform(*self.psnr)), int(rng.integers(2**62))
-        step = max(min(picture.shape[:2]) // THIN_SIDE, 1)
-        thin = np.ascontiguousarray(picture[::step, ::step])
-        strength, _ = search(camera.without_jpeg(), thin, target, seed=seed, rounds=THIN_ROUNDS)
-        if self.exact:
-            return search(camera, picture, target, seed=seed, rounds=EXACT_ROUNDS, strength=strength)[1]
+        strength = estimated_strength(camera, picture, target, seed)
         return camera.photograph(picture, min(strength, STRONGEST), np.random.default_rng(seed))
+
+
+@dataclass(frozen=True)
+class Night:
+    """Photographs of PHONE whose PSNR is `psnr` dB, within 0.02 dB, unless JPEG alone takes the picture below it."""
+
+    psnr: float
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        seed = int(rng.integers(2**62))
+        strength = estimated_strength(PHONE, picture, self.psnr, seed)
+        return search(PHONE, picture, self.psnr, seed=seed, rounds=EXACT_ROUNDS, strength=strength)[1]
+
+
+def estimated_strength(camera: Camera, picture: Picture, target: float, seed: int) -> float:
+    """About the strength that gives `target` dB before JPEG, found on the picture thinned to THIN_SIDE pixels."""
+    step = max(min(picture.shape[:2]) // THIN_SIDE, 1)
+    thin = np.ascontiguousarray(picture[::step, ::step])
+    return search(camera.without_jpeg(), thin, target, seed=seed, rounds=THIN_ROUNDS)[0]
 
 
 def search(
