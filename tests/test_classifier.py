@@ -7,9 +7,11 @@ from PIL import Image
 
 from hfpie_cli.errors import UnavailableError
 from hfpie_cli.models.classifier import SameConv
+from hfpie_cli.ranks import Ranks
 from hfpie_cli.training import losses
+from hfpie_cli.training.gan import adversarial_step, make_adversaries
 from hfpie_cli.training.losses import LossConfig
-from hfpie_cli.training.objectives import Restoration
+from hfpie_cli.training.objectives import CPU, Restoration
 from hfpie_cli.weights import classifier
 from hfpie_cli.weights.classifier import load_classifier
 
@@ -77,15 +79,16 @@ def test_the_perceptual_loss_reaches_the_restored_picture_alone(cat):
 
 def test_a_discriminator_of_the_maps_is_trained_and_trains_the_restored_picture(cat):
     torch.manual_seed(0)
-    objective = Restoration(LossConfig(pixel=0, adversarial_maps=1, discriminator_width=4))
-    judge = objective.adversaries["maps"].network
+    config = LossConfig(pixel=0, adversarial_maps=1, discriminator_width=4)
+    objective, adversaries = Restoration(config), make_adversaries(config, CPU, Ranks())
+    judge = adversaries["maps"].network
     before = [p.clone() for p in judge.parameters()]
     blurred = torch.nn.functional.avg_pool2d(cat, 5, 1, 2).requires_grad_(True)
-    first = objective.loss(blurred, cat, 0)
+    first = adversarial_step(objective, adversaries, blurred, cat, 0)
     first.backward()
     assert blurred.grad.abs().sum() > 0
     for _ in range(20):
-        last = objective.loss(blurred, cat, 0)
+        last = adversarial_step(objective, adversaries, blurred, cat, 0)
     assert all(not torch.equal(a, b) for a, b in zip(before, judge.parameters(), strict=True))
     assert last > first + 0.01  # it learns to tell the blurred picture
 

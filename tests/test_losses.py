@@ -13,9 +13,11 @@ from hfpie_cli.models.discriminator import Discriminator
 from hfpie_cli.models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
 from hfpie_cli.models.network import NetworkConfig
 from hfpie_cli.photos.reader import read_photo
+from hfpie_cli.ranks import Ranks
 from hfpie_cli.tensors import to_tensor
 from hfpie_cli.training import losses
 from hfpie_cli.training.config import TrainConfig, load_config, write_config
+from hfpie_cli.training.gan import adversarial_step, make_adversaries
 from hfpie_cli.training.log import RunLog
 from hfpie_cli.training.losses import GMS_C, GmsMask, LossConfig
 from hfpie_cli.training.objectives import HighpassExtraction, Restoration, shifted
@@ -166,11 +168,12 @@ def test_what_strided_layers_see_moves_over_all_places_of_their_grid():
 
 def test_a_gan_step_trains_both_sides():
     torch.manual_seed(0)
-    objective = Restoration(LossConfig(pixel=1, adversarial=0.1, discriminator_width=4))
-    judge = objective.adversaries["picture"].network
+    config = LossConfig(pixel=1, adversarial=0.1, discriminator_width=4)
+    objective, adversaries = Restoration(config), make_adversaries(config, CPU, Ranks())
+    judge = adversaries["picture"].network
     before = [p.clone() for p in judge.parameters()]
     restored = torch.rand(2, 3, 32, 32, requires_grad=True)
-    objective.loss(restored, torch.rand(2, 3, 32, 32), 0).backward()
+    adversarial_step(objective, adversaries, restored, torch.rand(2, 3, 32, 32), 0).backward()
     assert restored.grad.abs().sum() > 0
     assert any(not torch.equal(a, b) for a, b in zip(before, judge.parameters(), strict=True))
     assert all(p.requires_grad for p in judge.parameters())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +10,8 @@ import typer
 
 from ..console import Console
 from ..data.datasets import DEFAULT_ROOT, DataSet, find, table
-from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
+from ..errors import ExitCode, UnavailableError, UsageError
 from ..hub.client import fetch
-from ..tasks import TASKS
 from .options import HubOptions, TalkOptions, add_command
 
 
@@ -36,15 +34,6 @@ class PullOptions(NamedOptions, HubOptions):
     """Options of `hfpie data pull`."""
 
     train: Annotated[bool, typer.Option("--train", help="The pictures to train on, too.")] = False
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a data set as it lies here. problem: empty if it is as published."""
-
-    what: str
-    count: int
-    problem: str = ""
 
 
 def register(app: typer.Typer) -> None:
@@ -133,11 +122,13 @@ def _entry(name: str) -> DataSet:
 
 def _verify(entry: DataSet, root: Path, console: Console) -> int:
     """Say what is there; raises UnavailableError if nothing is, or if some of it is not as published."""
+    from ..data.verify import parts_of
+
     folder = root / entry.name
     if not folder.is_dir():
         message = f"the data set {entry.name} is not at {folder}"
         raise UnavailableError(message, entry.advice(folder, entry.patterns[0]))
-    parts = list(_parts(entry, root))
+    parts = list(parts_of(entry, root))
     for part in parts:
         console.say(f"{entry.name}, {part.what}: {part.problem or f'{part.count} pictures, as published'}")
         console.result({"name": entry.name, "part": part.what, "pictures": part.count, "problem": part.problem})
@@ -146,34 +137,3 @@ def _verify(entry: DataSet, root: Path, console: Console) -> int:
     if not any(part.count for part in parts):
         raise UnavailableError(f"{folder}: nothing there", entry.advice(folder, entry.patterns[0]))
     return ExitCode.OK
-
-
-def _parts(entry: DataSet, root: Path) -> Iterator[Part]:
-    """Its clean pictures, its published pairs and what it has to train on: counted, matched, the first one opened."""
-    from ..data.benchmarks import open_benchmark
-    from ..data.datasets import find_pairs, find_photos, holds, training_photos
-
-    folder = root / entry.name
-    scored = [(track.name, track.task, track.name) for track in entry.tracks]
-    if entry.clean:
-        scored.insert(0, (entry.clean, "denoise", TASKS["denoise"].degradation))
-    for what, task, degradation in scored:
-        try:
-            cases = open_benchmark(entry.name, root, task, degradation).cases
-            count = len(find_photos(folder, entry.clean)) if what == entry.clean else len(cases)
-            short = f"{count} pictures instead of {entry.pictures}" if count != (entry.pictures or count) else ""
-            cases[0].open()
-            yield Part(what, count, short)
-        except UnavailableError as error:
-            yield Part(what, 0, error.message)
-        except HfpieError as error:
-            yield Part(what, 1, error.message)
-    if entry.train:
-        try:
-            photos = training_photos(entry, folder)
-            for degraded in entry.train_degraded.values():
-                if holds(folder, degraded):
-                    find_pairs(folder, degraded, entry.train)
-            yield Part(f"training, {entry.train}", len(photos))
-        except UnavailableError as error:
-            yield Part(f"training, {entry.train}", 0, error.message)

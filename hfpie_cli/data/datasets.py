@@ -13,9 +13,11 @@ from typing import Any
 from ..errors import UnavailableError
 from ..files import cache_folder
 from ..photos.formats import is_hidden, is_photo
+from ..tasks import TASKS
 
 TABLE = Path(__file__).parent / "datasets.toml"
 DEFAULT_ROOT = cache_folder() / "data"
+TRAINING_SETS = {**{task.name: task.data_set for task in TASKS.values()}, "highpass": "DIV2K"}  # by what is trained
 SCALE_ENDING = re.compile(r"x[234]$")  # of reduced pictures' names, such as 0801x4
 
 
@@ -173,6 +175,19 @@ def photos_below(folder: Path) -> list[Path]:
 def holds(folder: Path, pattern: str) -> bool:
     """Whether a pattern of pictures finds anything in a set's folder."""
     return any(folder.glob(f"{pattern}.*"))
+
+
+def training_folder(task: str, root: Path) -> Path:
+    """Below `root`, the data set that a task of TRAINING_SETS is trained on.
+
+    Raises UnavailableError, which says where to get it, if it is not there.
+    """
+    entry = table()[TRAINING_SETS[task]]
+    folder = root / entry.name
+    if not holds(folder, entry.train):
+        hint = f"{entry.advice(folder, entry.train)}; or train on any folder of photographs with --data FOLDER"
+        raise UnavailableError(f"{entry.name}, the data set for {task}, is not in {root}", hint)
+    return folder
 
 
 def star_text(path: Path, folder: Path, pattern: str) -> str:

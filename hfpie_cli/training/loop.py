@@ -22,8 +22,10 @@ from ..data.training_set import TrainingSet
 from ..errors import HfpieError
 from ..interruption import Interruption
 from .budget import CHECK_EVERY, LAST_REPORT, Budget, Minutes, Steps
+from .gan import adversarial_step
 from .loading import batches
 from .log import RunLog
+from .objectives import Restoration
 from .run import Run, keep_best, save_state
 from .validation import PARTS_PICTURES, PARTS_SCORES, parts, samples, seconds_a_picture, thinned, validate
 
@@ -95,7 +97,10 @@ def train_step(run: Run, degraded: Tensor, clean: Tensor, rate: float) -> tuple[
     """One step of optimisation on a batch: (loss, norm of its gradient before it is clipped)."""
     with run.device.autocast():
         restored = run.trained(degraded)
-    loss = run.objective.loss(restored.float(), clean, run.step)
+    if run.adversaries and isinstance(run.objective, Restoration):
+        loss = adversarial_step(run.objective, run.adversaries, restored.float(), clean, run.step)
+    else:
+        loss = run.objective.loss(restored.float(), clean, run.step)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip or math.inf)
     for optimizer in run.optimizers:

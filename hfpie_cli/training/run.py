@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import pickle
-from collections.abc import Callable
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
 
 from ..device import Device
@@ -18,10 +23,11 @@ from ..models.highpass import HighpassConfig
 from ..ranks import Ranks
 from ..weights.checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
 from .config import TrainConfig, write_config
-from .objectives import Adversary, HighpassExtraction, Objective, Restoration
+from .gan import Adversary, make_adversaries
+from .objectives import HighpassExtraction, Objective, Restoration
 from .optim import make_optimizers
 
-STATE, BEST, CONFIG = "state.pt", "best.safetensors", "config.toml"
+STATE, BEST, CONFIG, LOCK = "state.pt", "best.safetensors", "config.toml", ".lock"
 
 
 @dataclass
@@ -37,6 +43,7 @@ class Run:
     average: nn.Module  # exponential moving average of the weights: what is validated and shipped
     optimizers: list[torch.optim.Optimizer]
     objective: Objective
+    adversaries: dict[str, Adversary]  # the discriminators of adversarial training, by what they are shown
     step: int = 0
     best: float = float("-inf")
     seconds: float = 0.0  # that it has taken
@@ -49,11 +56,6 @@ class Run:
         if self.config.minutes:
             return self.minutes_done == self.config.minutes
         return self.step == self.config.steps
-
-    @property
-    def adversaries(self) -> dict[str, Adversary]:
-        """The discriminators that the objective has, by what they are shown."""
-        return self.objective.adversaries if isinstance(self.objective, Restoration) else {}
 
 
 def setup(
@@ -81,8 +83,9 @@ def setup(
         model.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     trained = ranks.together(torch.compile(network, dynamic=False) if config.compile else network)  # type: ignore[arg-type]
     optimizers = make_optimizers(network, config.optimizer, config.rate, decay=config.weight_decay, betas=config.betas)
-    objective = _objective(config, device, ranks)
-    run = Run(folder, config, device, ranks, network, trained, average, optimizers, objective)
+    objective = _objective(config, device)
+    adversaries = make_adversaries(config.losses, device, ranks) if isinstance(objective, Restoration) else {}
+    run = Run(folder, config, device, ranks, network, trained, average, optimizers, objective, adversaries)
     if (folder / STATE).exists():
         _load_state(run, say)
     _check_length(run)
@@ -96,6 +99,29 @@ def setup(
     return run
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """The folder for this run alone while the block runs. Raises HfpieError if another process trains there.
+
+    A folder that nothing was written to is removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        hint = "wait for its end, or name another folder with --out"
+        raise HfpieError(f"{folder}: another process trains there", hint) from None
+    try:
+        yield
+    finally:
+        if not any(path.name != LOCK for path in folder.iterdir()):
+            (folder / LOCK).unlink()
+            with suppress(OSError):
+                folder.rmdir()
+        lock.release()
+
+
 def _check_length(run: Run) -> None:
     """Raises UsageError if the run has gone further than its configuration now says."""
     config, minutes = run.config, max(run.minutes_done, run.seconds / 60)
@@ -107,10 +133,10 @@ def _check_length(run: Run) -> None:
         raise UsageError(message, "name more of them: --steps")
 
 
-def _objective(config: TrainConfig, device: Device, ranks: Ranks) -> Objective:
+def _objective(config: TrainConfig, device: Device) -> Objective:
     if isinstance(config.network, HighpassConfig):
         return HighpassExtraction(config.network)
-    return Restoration(config.losses, device, ranks)
+    return Restoration(config.losses, device)
 
 
 def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, whole: bool) -> None:
@@ -134,8 +160,12 @@ def keep_best(run: Run, score: float) -> None:
     """
     if score > run.best or run.adversaries:
         run.best = score
-        info = {"task": run.config.task, "steps": str(run.step)}
-        save_checkpoint(run.folder / BEST, Checkpoint(run.config.network, run.average.state_dict(), info))
+        _write_average(run)
+
+
+def _write_average(run: Run) -> None:
+    info = {"task": run.config.task, "steps": str(run.step)}
+    save_checkpoint(run.folder / BEST, Checkpoint(run.config.network, run.average.state_dict(), info))
 
 
 def save_state(run: Run) -> None:
@@ -152,11 +182,14 @@ def save_state(run: Run) -> None:
         "seconds": run.seconds,
         "minutes_done": run.minutes_done,
     }
+    written = io.BytesIO()  # torch's own writer turns a full disk into an error that does not tell
+    torch.save(state, written)
     with atomic_path(run.folder / STATE) as temporary, temporary.open("wb") as file:
-        torch.save(state, file)  # to an open file: a full disk is told as such
+        file.write(written.getbuffer())
 
 
 def _load_state(run: Run, say: Callable[[str], None]) -> None:
+    _check_whole(run.folder)
     try:
         state: dict[str, Any] = torch.load(run.folder / STATE, map_location="cpu", weights_only=True)
         run.network.load_state_dict(state["network"])
@@ -171,7 +204,23 @@ def _load_state(run: Run, say: Callable[[str], None]) -> None:
     except (RuntimeError, ValueError, TypeError, KeyError, EOFError, pickle.UnpicklingError):
         hint = "network, optimizer and discriminator cannot change within a run; start another with --init"
         raise HfpieError(f"{run.folder / STATE}: not the state of a run like this one", hint) from None
-    if validated_by == run.config.validation:
-        run.best = state["best"]
-    else:
+    if validated_by != run.config.validation:
         say(f"{run.folder}: validated by {', '.join(validated_by)} so far: its best score is counted anew")
+    elif state["best"] > run.best and not (run.folder / BEST).exists():
+        say(f"{run.folder / BEST}: is missing: made anew from the average of step {run.step}, its score counted anew")
+        if run.ranks.leads:
+            _write_average(run)
+    else:
+        run.best = state["best"]
+
+
+def _check_whole(folder: Path) -> None:
+    """Raises HfpieError for a state of which bytes are missing or changed."""
+    try:
+        with zipfile.ZipFile(folder / STATE) as archive:
+            is_whole = archive.testzip() is None
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, ValueError, NotImplementedError):
+        is_whole = False
+    if not is_whole:
+        hint = f"put back a copy, or begin another run from its weights: --init {folder / BEST}"
+        raise HfpieError(f"{folder / STATE}: is damaged, part of it is missing or changed", hint)

@@ -64,7 +64,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     metadata = {"format": FORMAT, "architecture": architecture, "network": config, **checkpoint.info}
     weights = {name: weight.detach().cpu().contiguous() for name, weight in checkpoint.weights.items()}
     with atomic_path(path) as temporary:
-        safetensors.torch.save_file(weights, temporary, metadata)
+        temporary.write_bytes(safetensors.torch.save(weights, metadata))  # a full disk is told as such
 
 
 def is_ours(path: Path) -> bool:

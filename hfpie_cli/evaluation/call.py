@@ -1,0 +1,189 @@
+"""`evaluate`: weights and benchmarks to tables of scores, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+
+from ..console import Console
+from ..data.benchmarks import Benchmark, open_benchmark, open_folders
+from ..data.datasets import DEFAULT_ROOT, find
+from ..device import choose_device
+from ..errors import HfpieError, UnavailableError, UsageError
+from ..files import cache_folder
+from ..hub.client import Hub
+from ..photos.formats import is_hidden
+from ..ranks import PATIENCE, joined_ranks
+from ..tasks import TASKS
+from .methods import NetworkSettings, classical_methods, load_networks
+from .paper import columns
+from .perceptual import load_lpips
+from .report import Subject, write_report
+from .score import Distance, Method, Scoring, as_file_name, check_images, count_of, score
+from .score_log import open_log
+from .scoreboard import Board, make_board, write_csv
+
+Name = str | PathLike[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is to be scored: a data set, a table of the paper, or two folders; as `evaluate` explains."""
+
+    dataset: str | None
+    table: int | None
+    degraded: Path | None
+    clean: Path | None
+    task: str | None
+    degradation: str | None
+    data_root: Path
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for what does not go together, before anything is computed."""
+        if self.task is not None and self.task not in TASKS:
+            raise UsageError(f"no task {self.task!r}", f"there are {', '.join(TASKS)}")
+        if (self.degraded is None) != (self.clean is None):
+            raise UsageError("--degraded and --clean go together", "name both folders")
+        chosen = [self.dataset is not None, self.table is not None, self.clean is not None]
+        if sum(chosen) != 1:
+            message = "it takes one of --dataset, --table, or --degraded with --clean"
+            raise UsageError(message, "hfpie eval --dataset SIDD")
+        if self.dataset is None and self.degradation:
+            raise UsageError("--degradation goes with --dataset", "leave it out")
+        if self.table is not None and self.task:
+            raise UsageError("a table says its task itself", "leave --task out")
+
+    def benchmarks(self, console: Console) -> list[Benchmark]:
+        """What is to be scored. Of a table's columns, those whose data are there; UnavailableError for none."""
+        if self.degraded and self.clean:
+            return [open_folders(self.degraded, self.clean, self.task)]
+        if self.dataset:
+            _tell_folders(self.dataset, console)
+            return [open_benchmark(self.dataset, self.data_root, self.task, self.degradation)]
+        benchmarks: list[Benchmark] = []
+        missing: list[HfpieError] = []
+        for column in (column for column in columns() if column.table == self.table):
+            try:
+                benchmarks.append(open_benchmark(column.dataset, self.data_root, column.task, column.degradation))
+            except UnavailableError as error:
+                missing.append(UnavailableError(f"table {column.table}, {column.title}: {error.message}", error.hint))
+        if not benchmarks:
+            raise missing[0]
+        for problem in missing:
+            console.say(f"left out: {problem.message}")
+        return benchmarks
+
+
+def evaluate(
+    dataset: str | None = None,
+    *,
+    table: int | None = None,
+    degraded: Name | None = None,
+    clean: Name | None = None,
+    task: str | None = None,
+    degradation: str | None = None,
+    weights: Sequence[str] = (),
+    data_root: Path = DEFAULT_ROOT,
+    limit: int | None = None,
+    resume: bool = False,
+    lpips: bool = False,
+    csv: Path | None = None,
+    report: Path | None = None,
+    overwrite: bool = False,
+    save_images: Path | None = None,
+    settings: NetworkSettings | None = None,
+    hub: Hub | None = None,
+    console: Console | None = None,
+    show: Callable[[Board], None] = lambda board: None,
+) -> list[Board]:
+    """Score weights, and the methods that they have to beat, on one of three things; a board for each benchmark.
+
+    dataset: a name below `data_root`, or a folder of clean photographs. table: of the paper (1 to 6). degraded and
+    clean: two folders of pairs. task: where the data set does not say. degradation: published pairs, or one made here.
+    weights: names or files; by default the task's. limit: the first pictures only. resume: keep the scores of a run
+    that was interrupted. csv, report, save_images: files to write and a folder for the restored pictures, replaced only
+    if `overwrite`. console: told what is going on; by default nobody is. show: called with each board as it is done.
+
+    Under `torchrun` the processes share the pictures. Raises HfpieError for what does not go together or is not there.
+    """
+    question = Question(
+        dataset=dataset,
+        table=table,
+        degraded=Path(degraded) if degraded else None,
+        clean=Path(clean) if clean else None,
+        task=task,
+        degradation=degradation,
+        data_root=data_root,
+    )
+    _check_files(csv, report, overwrite=overwrite)
+    settings = settings or NetworkSettings()
+    with joined_ranks(patience=PATIENCE) as ranks:
+        console = console if console and ranks.leads else Console(quiet=True)
+        benchmarks = question.benchmarks(console)
+        distance = _distance(console) if lpips else None
+        kind = choose_device(settings.device).torch_device.type
+        settings = replace(settings, device=ranks.device(settings.device, kind))
+        boards, subjects = [], []
+        for benchmark in (benchmark.first(limit) for benchmark in benchmarks):
+            networks = load_networks(benchmark.task, weights, settings, hub or Hub.from_environment())
+            methods = [*classical_methods(benchmark.task), *(network.method for network in networks)]
+            images = save_images
+            if images and table:
+                images = images / as_file_name(f"{benchmark.name}-{benchmark.degradation}")
+            if images:
+                with ranks.one_first():  # before any process writes
+                    check_images(benchmark, methods, images, replace=overwrite or resume or not ranks.leads)
+            log = open_log(cache_folder() / "scores" / f"{benchmark.name}.jsonl", resume=resume)
+            boards.append(_score(benchmark, methods, Scoring(distance, log, images, ranks), console))
+            subjects.append(Subject(benchmark, tuple(networks)))
+            if ranks.leads:
+                show(boards[-1])
+        if ranks.leads and csv:
+            write_csv(boards, csv)
+        if ranks.leads and report:
+            write_report(boards, subjects, report)
+    return boards
+
+
+def _check_files(csv: Path | None, report: Path | None, *, overwrite: bool) -> None:
+    """Raises UsageError for a file that could not be written in the end, or that is there already."""
+    if csv and csv == report:
+        raise UsageError(f"{csv}: for --csv and --report", "name two files")
+    for path in filter(None, (csv, report)):
+        if not path.parent.is_dir():
+            raise UsageError(f"{path}: there is no folder {path.parent}", "make it first, or name another file")
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder", "name a file")
+        if path.exists() and not overwrite:
+            raise UsageError(f"{path}: exists already", "say --overwrite, or name another file")
+
+
+def _tell_folders(dataset: str, console: Console) -> None:
+    """Say how many folders in a user's own one are passed over."""
+    folder = Path(dataset)
+    if find(dataset) is None and folder.is_dir():
+        below = sum(path.is_dir() and not is_hidden(path) for path in folder.iterdir())
+        if below:
+            console.say(f"folders inside that are not scored: {below}")
+
+
+def _distance(console: Console) -> Distance | None:
+    """LPIPS if it can be had; lines that say why not otherwise."""
+    try:
+        return load_lpips()
+    except UnavailableError as error:
+        console.say(error.message)
+        console.say(f"       {error.hint}")
+        return None
+
+
+def _score(benchmark: Benchmark, methods: Sequence[Method], scoring: Scoring, console: Console) -> Board:
+    """All methods on one benchmark."""
+    try:
+        with console.progress(count_of(benchmark, methods, scoring.ranks)) as bar:
+            return make_board(benchmark, score(benchmark, methods, scoring, bar))
+    except KeyboardInterrupt:
+        console.say("the scores so far are kept: the same command with --resume goes on")
+        raise

@@ -1,0 +1,128 @@
+"""`train`: a run from a recipe and pictures to weights, in one call."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from ..console import Console
+from ..data.sources import Opener
+from ..data.training_set import TrainingSet
+from ..device import choose_device, choose_training_device, use_cuda_device
+from ..errors import UsageError
+from ..files import cache_folder
+from ..hub.client import Hub
+from ..ranks import PATIENCE, Ranks, joined_ranks
+from ..weights.table import resolve
+from .config import TrainConfig, load_config, recipe_path
+from .log import RunLog
+from .loop import fit
+from .pictures import DATA_FILE, Folders, folders_of, for_pictures, keep_folders
+from .run import BEST, CONFIG, STATE, Run, locked, setup
+
+RUN_FILES = (CONFIG, STATE, BEST, "log.csv", DATA_FILE)
+Name = str | os.PathLike[str]
+
+
+def train(
+    recipe: TrainConfig | Name | None,
+    data: Name | None,
+    out: Name,
+    *,
+    settings: Sequence[str] = (),
+    degraded: Name | None = None,
+    clean: Name | None = None,
+    init: str | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    hub: Hub | None = None,
+    console: Console | None = None,
+    started: float | None = None,
+) -> Run:
+    """Train on the photographs of the folder `data`, or the pairs of `degraded` and `clean`; the run lies in `out`.
+
+    recipe: a name such as "compact-denoise", a TOML file, or a configuration; None when a run is to `resume`, whose
+    pictures stay, too, if none are named. settings: changes to it, such as "minutes=5" or "network.edges=false". init:
+    weights to start from, a name or a file. console: told what is going on; by default nobody is. started:
+    `time.monotonic()` when the time of a run by the clock begins, by default now.
+
+    Returns the run when it is done; its weights are `out`/best.safetensors. Under `torchrun` its processes train
+    together. Raises HfpieError for what does not go together, and KeyboardInterrupt when it is interrupted.
+    """
+    started = time.monotonic() if started is None else started
+    folder = Path(out)
+    check_folder(folder, resume=resume)
+    config = _configuration(recipe, settings, folder)
+    if config.losses.is_adversarial and init is None and not resume:
+        raise UsageError("adversarial training starts from a trained network", "name its weights with --init")
+    named = Folders(*(Path(name) if name else None for name in (data, degraded, clean)))
+    folders = named or folders_of(folder)
+    if not folders:
+        raise UsageError(f"{folder}: nothing to train on is named", "name a folder of photographs: --data")
+    kind = choose_device(device).torch_device.type
+    backend = "nccl" if kind == "cuda" else "gloo"
+    with ExitStack() as ends:
+        ranks = ends.enter_context(joined_ranks(backend, patience=PATIENCE, prepare=use_cuda_device))
+        console = console if console and ranks.leads else Console(quiet=True)
+        config = _shared(config, ranks)
+        chosen = choose_training_device(ranks.device(device, kind), config.precision)
+        decoding = time.monotonic()
+        with ranks.one_first():
+            pictures = _open(config, folders, console)
+        started += time.monotonic() - decoding  # is no training
+        training, held_out = pictures.split()  # too few pictures are told before a run is begun
+        config = replace(for_pictures(config, pictures, folders, console.say), precision=chosen.precision)
+        console.say(f"training {config.task} on {pictures}, {chosen.name}, {config.length}, run folder {folder}")
+        weights = resolve(init, hub).path if init else None
+        if ranks.leads:
+            ends.enter_context(locked(folder))
+        run = setup(config, folder, chosen, init=weights, ranks=ranks, say=console.say)
+        if ranks.leads:
+            keep_folders(folder, folders, pictures, console.say)
+        if run.is_done:
+            more = "--minutes M" if config.minutes else "--steps N"
+            console.say(f"{folder}: all its {config.length} are done; {more} goes further")
+            return run
+        if config.minutes:
+            console.say("a run by the clock depends on it: resumed, it goes on with the minutes left, not bit for bit")
+        run.seconds += time.monotonic() - started
+        with RunLog(folder, console) as log:
+            fit(run, training, held_out, log)
+        console.say(f"done: {folder / BEST}")
+        return run
+
+
+def check_folder(folder: Path, *, resume: bool) -> None:
+    """Raises UsageError for a folder that holds a run where a new one is to begin, or none to go on with."""
+    if resume and not all((folder / name).exists() for name in (CONFIG, STATE)):
+        raise UsageError(f"{folder}: holds no run to go on with", "leave --resume out to start one")
+    if not resume and any((folder / name).exists() for name in RUN_FILES):
+        hint = f"say --resume {folder}, or name another folder with --out"
+        raise UsageError(f"{folder}: holds a run already", hint)
+
+
+def _configuration(recipe: TrainConfig | Name | None, settings: Sequence[str], folder: Path) -> TrainConfig:
+    if isinstance(recipe, TrainConfig):
+        if settings:
+            raise UsageError("settings change a recipe that is read", "change the configuration itself")
+        return recipe
+    path = folder / CONFIG if recipe is None else recipe_path(os.fspath(recipe), "")
+    return load_config(path, settings)
+
+
+def _shared(config: TrainConfig, ranks: Ranks) -> TrainConfig:
+    """The configuration for as many processes. Raises UsageError for a batch that they cannot share."""
+    if config.batch % ranks.count:
+        message = f"a batch of {config.batch} crops cannot be shared by {ranks.count} processes"
+        raise UsageError(message, f"choose a multiple of {ranks.count}: --batch")
+    finish = replace(config.finish, batch=-(-config.finish.batch // ranks.count) * ranks.count)
+    return replace(config, finish=finish)
+
+
+def _open(config: TrainConfig, folders: Folders, console: Console) -> TrainingSet:
+    opener = Opener(config.task, config.scale, cache_folder() / "decoded", console.say, console.track)
+    return opener.training_set(folders.data, folders.degraded, folders.clean)

@@ -1,0 +1,85 @@
+"""Adversarial training (paper 4.2.3): discriminators that learn beside the network, and the step that trains both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..device import Device
+from ..models.classifier import CHANNELS
+from ..models.discriminator import Discriminator, MapsDiscriminator
+from ..ranks import Ranks
+from . import losses
+from .losses import LossConfig
+from .objectives import CPU, Restoration
+
+ALONE = Ranks()
+DISCRIMINATOR_BETAS = (0.5, 0.99)
+
+
+class Adversary:
+    """A discriminator and its optimiser: what adversarial training adds to a step.
+
+    network: a list of (n, ...) tensors, what it is shown of n pictures -> a list of (n, ...) logits. weight: of its
+    judgement in the network's loss.
+    """
+
+    def __init__(
+        self, network: nn.Module, weight: float, rate: float, device: Device = CPU, ranks: Ranks = ALONE
+    ) -> None:
+        self.weight, self.device = weight, device
+        self.network = network.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._trained = ranks.together(self.network)
+        fused = device.torch_device.type == "cuda"
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=rate, betas=DISCRIMINATOR_BETAS, fused=fused)
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def learn(self, restored: Sequence[Tensor], clean: Sequence[Tensor]) -> None:
+        """One step of telling the two apart."""
+        shown = [torch.cat([a.detach(), b]) for a, b in zip(restored, clean, strict=True)]
+        with self.device.autocast():
+            judged = self._trained(shown)
+        loss = torch.stack([losses.discriminator_loss(*logits.float().chunk(2)) for logits in judged]).mean()
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+
+    def judge(self, restored: Sequence[Tensor]) -> Tensor:
+        """The generator's adversarial loss; leaves no gradient in the discriminator."""
+        self.network.requires_grad_(False)
+        with self.device.autocast():
+            judged = self.network(restored)
+        self.network.requires_grad_(True)
+        return torch.stack([losses.generator_loss(logits.float()) for logits in judged]).mean()
+
+
+def make_adversaries(config: LossConfig, device: Device, ranks: Ranks) -> dict[str, Adversary]:
+    """The discriminators that the losses want, by the view of the pictures that they are shown; none without."""
+    width, rate, found = config.discriminator_width, config.discriminator_rate, {}
+    if config.adversarial > 0:
+        found["picture"] = Adversary(Discriminator(width), config.adversarial, rate, device, ranks)
+    if config.adversarial_maps > 0:
+        found["maps"] = Adversary(MapsDiscriminator(CHANNELS, width), config.adversarial_maps, rate, device, ranks)
+    return found
+
+
+def adversarial_step(
+    objective: Restoration, adversaries: Mapping[str, Adversary], restored: Tensor, clean: Tensor, step: int
+) -> Tensor:
+    """One step of every discriminator; the network's loss with what they then say of it."""
+    total, views = objective.compared(restored, clean, step)
+    for view, adversary in adversaries.items():
+        adversary.learn(views[view].restored, views[view].clean)
+        total = total + adversary.weight * adversary.judge(views[view].restored)
+    return total

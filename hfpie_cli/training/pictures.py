@@ -1,0 +1,84 @@
+"""The pictures of a run: their folders, what the run's folder keeps of them, and the recipe's degradations for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..data.pairs import PAIRS
+from ..data.training_set import TrainingSet
+from ..errors import UnavailableError, UsageError
+from ..files import atomic_path
+from .config import TrainConfig
+
+DATA_FILE = "data.json"  # in the run: its folders, and a hash of its pictures' names
+
+
+@dataclass(frozen=True)
+class Folders:
+    """data: of photographs, or of a data set as published. degraded and clean: of pairs, both or neither."""
+
+    data: Path | None = None
+    degraded: Path | None = None
+    clean: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for one side of pairs, UnavailableError for a folder that is missing."""
+        if (self.degraded is None) != (self.clean is None):
+            raise UsageError("--degraded and --clean go together", "name the folders of both sides of the pairs")
+        for folder in filter(None, vars(self).values()):
+            if not folder.is_dir():
+                raise UnavailableError(f"{folder}: no such folder", "name one that holds photographs")
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+
+def folders_of(run: Path) -> Folders | None:
+    """What the run was begun with; None if its folder does not tell."""
+    path = run / DATA_FILE
+    if not path.exists():
+        return None
+    begun = _begun_with(path)
+    return Folders(*(Path(begun[name]) if begun[name] else None for name in ("data", "degraded", "clean")))
+
+
+def keep_folders(run: Path, folders: Folders, data: TrainingSet, say: Callable[[str], None]) -> None:
+    """Write down what the run trains on; say so if it is no longer what it was begun with."""
+    path = run / DATA_FILE
+    if path.exists() and _begun_with(path)["pictures"] != data.fingerprint():
+        say("the pictures are not those that the run was begun with: its best score may not be comparable")
+    named = {name: str(folder.resolve()) if folder else None for name, folder in vars(folders).items()}
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps({**named, "pictures": data.fingerprint()}, indent=2) + "\n", encoding="utf-8")
+
+
+def _begun_with(path: Path) -> dict[str, Any]:
+    """What `keep_folders` wrote. Raises UsageError if it has been changed since so that it says less."""
+    try:
+        begun = json.loads(path.read_text(encoding="utf-8"))
+        return {name: begun[name] for name in ("data", "degraded", "clean", "pictures")}
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path}: not as hfpie wrote it", "delete it, and say --data") from None
+
+
+def for_pictures(config: TrainConfig, data: TrainingSet, folders: Folders, say: Callable[[str], None]) -> TrainConfig:
+    """The configuration for these pictures: pairs that it does not speak of take the place of its degradations.
+
+    Raises UsageError if it needs pairs or photographs that are not there.
+    """
+    if folders.data and folders.degraded and PAIRS not in config.degradation:
+        message = "the recipe gives pairs no share beside photographs, so one of the two would not be trained on"
+        raise UsageError(message, "leave --data or the pairs out, or say --set degradation.pairs=0.3")
+    if len(data.paired) and PAIRS not in config.degradation:
+        say(f"the data are pairs: they take the place of {', '.join(config.degradation)}")
+        config = replace(config, degradation={PAIRS: 1.0}, validation=(PAIRS,))
+    named = {*config.degradation, *config.validation}
+    if PAIRS in named and not len(data.paired):
+        raise UsageError("the recipe trains on pairs, and there are none", "name their folders: --degraded and --clean")
+    if named - {PAIRS} and not len(data.photos):
+        raise UsageError("the recipe degrades photographs, and there are none", "name their folder: --data")
+    return config
