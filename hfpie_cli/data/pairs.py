@@ -100,16 +100,23 @@ class CropSampler:
 def validation_pairs(
     data: TrainingSet, degradation: str, scale: int, crop: int = VALIDATION_CROP
 ) -> Iterator[tuple[Picture, Picture]]:
-    """(degraded, clean) for the centre of every photograph, the generator seeded by its number; or of every pair."""
+    """`validation_pair` of every photograph, or of every published pair."""
+    count = len(data.paired if degradation == PAIRS else data.photos)
+    return (validation_pair(data, degradation, scale, number, crop) for number in range(count))
+
+
+def validation_pair(
+    data: TrainingSet, degradation: str, scale: int, number: int, crop: int = VALIDATION_CROP
+) -> tuple[Picture, Picture]:
+    """(degraded, clean) for the centre of a photograph, the generator seeded by its number; or of a published pair."""
     if degradation == PAIRS:
-        for published, original in zip(data.degraded, data.paired, strict=True):
-            centre = _centre(published.shape, crop // scale)
-            yield as_floats(rectangle(published, *centre)), as_floats(rectangle(original, *centre, scale))
-        return
-    for index, picture in enumerate(data.photos):
-        whole = picture[: picture.shape[0] // scale * scale, : picture.shape[1] // scale * scale]
-        clean = as_floats(rectangle(whole, *_centre(whole.shape, crop)))
-        yield DEGRADATIONS[degradation](clean, np.random.default_rng(index)), clean
+        published, original = data.degraded[number], data.paired[number]
+        centre = _centre(published.shape, crop // scale)
+        return as_floats(rectangle(published, *centre)), as_floats(rectangle(original, *centre, scale))
+    picture = data.photos[number]
+    whole = picture[: picture.shape[0] // scale * scale, : picture.shape[1] // scale * scale]
+    clean = as_floats(rectangle(whole, *_centre(whole.shape, crop)))
+    return DEGRADATIONS[degradation](clean, np.random.default_rng(number)), clean
 
 
 def rectangle(picture: Pixels, corner: tuple[int, int], size: tuple[int, int], scale: int = 1) -> Pixels:

@@ -21,15 +21,17 @@ from ..data.scenes import HELD_OUT
 from ..data.training_set import TrainingSet
 from ..errors import HfpieError
 from ..interruption import Interruption
-from .budget import CHECK_EVERY, LAST_REPORT, Budget, Minutes, Steps
+from .budget import CHECK_EVERY, LAST_REPORT, REPORTS, Budget, Minutes, Steps
 from .gan import adversarial_step
 from .loading import batches
 from .log import RunLog
 from .objectives import Restoration
 from .run import Run, keep_best, save_state
-from .validation import PARTS_PICTURES, PARTS_SCORES, parts, samples, seconds_a_picture, thinned, validate
+from .validation import PARTS_PICTURES, PARTS_SCORES, HeldOut, parts, samples, seconds_a_picture, validate
 
-PICTURES_FOR_PARTS = 20  # scored at a validation that can also afford to tell what each part is worth
+REPORTS_WANTED = 5  # before the last, if that leaves pictures enough to be scored
+ENOUGH_PICTURES = 4
+PICTURES_FOR_PARTS = 10  # scored at a validation that can also afford to tell what each part is worth
 
 Item = TypeVar("Item")
 
@@ -41,7 +43,7 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
     KeyboardInterrupt.
     """
     pace = Pace(run)
-    budget, held_out = _begin(run, held_out, pace)
+    budget, scored = _begin(run, HeldOut(held_out, run.config.scale), pace)
     with Interruption() as interruption:
         for degraded, clean in pace.waiting_for(batches(run, training, budget)):
             rate = run.config.rate_at(budget.middle(run.step), run.step)
@@ -56,7 +58,7 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
             stop = not last and _agreed(interruption, run)
             reported = last or budget.report_is_due(run.step)
             if reported:
-                _report(run, held_out, pace, log)
+                _report(run, scored, pace, log)
             run.minutes_done = run.config.minutes if last else run.minutes_done
             saved = run.ranks.leads and (reported or stop or budget.save_is_due())
             if saved:
@@ -69,7 +71,7 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
                 return
 
 
-def _begin(run: Run, held_out: TrainingSet, pace: Pace) -> tuple[Budget, TrainingSet]:
+def _begin(run: Run, held_out: HeldOut, pace: Pace) -> tuple[Budget, HeldOut]:
     """(the run's budget, the held-out pictures that it can afford to score each time)."""
     pictures, seconds, saving = HELD_OUT, 0.0, 0.0
     if run.config.minutes:
@@ -79,8 +81,9 @@ def _begin(run: Run, held_out: TrainingSet, pace: Pace) -> tuple[Budget, Trainin
             save_state(run)
             saving = time.monotonic() - started
         saving = run.ranks.gather(saving)[0]
-        affordable = (60 * LAST_REPORT * run.config.minutes - saving) / seconds / 3  # the rest for samples and parts
-        pictures = max(min(int(affordable), pictures), 1)
+        once = 3 * seconds / (60 * run.config.minutes)  # a picture's share of the run, with those for samples and parts
+        last = LAST_REPORT / once - saving / seconds / 3
+        pictures = max(int(min(last, max(REPORTS / REPORTS_WANTED / once, ENOUGH_PICTURES), pictures)), 1)
         if 0 < run.pictures <= 2 * pictures:
             pictures = run.pictures
     if run.pictures not in (0, pictures):
@@ -90,7 +93,7 @@ def _begin(run: Run, held_out: TrainingSet, pace: Pace) -> tuple[Budget, Trainin
         return Steps(run.config), held_out
     report = (2 * pictures + PARTS_PICTURES * PARTS_SCORES) * seconds + saving
     budget = Minutes(run.config, run.ranks, run.step, pace.seconds(), report_cost=report, save_cost=saving)
-    return budget, thinned(held_out, pictures)
+    return budget, held_out.thinned(pictures)
 
 
 def train_step(run: Run, degraded: Tensor, clean: Tensor, rate: float) -> tuple[Tensor, Tensor]:
@@ -180,7 +183,7 @@ def _agreed(interruption: Interruption, run: Run) -> bool:
     return bool(run.ranks.total(torch.tensor(float(interruption.asked), device=run.device.torch_device)) > 0)
 
 
-def _report(run: Run, held_out: TrainingSet, pace: Pace, log: RunLog) -> None:
+def _report(run: Run, held_out: HeldOut, pace: Pace, log: RunLog) -> None:
     loss, waiting, scores = pace.loss(), pace.waiting(), validate(run, held_out)
     if run.ranks.leads:
         log.report(run.step, pace.seconds() / 3600, loss, scores, waiting)
