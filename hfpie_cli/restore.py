@@ -22,7 +22,7 @@ from .errors import HfpieError, UnavailableError, UsageError
 from .invariants.bands import Rule, correct, enlarged_rows
 from .invariants.change import measure_change
 from .invariants.grey import is_grey
-from .invariants.means import EnlargedMeans, Limits, MidtoneMeans
+from .invariants.means import EnlargedMeans, KeptMeans, Limits
 from .invariants.span import FULL_SPAN, Span, bounded, find_span
 from .models.network import Network, enlarge
 from .models.pooling import MeasuringPool, RecalledPool
@@ -188,7 +188,7 @@ class Restorer:
         """What a foreign network does to brightness at the same size may be what it is for."""
         if self.scale > 1:
             return EnlargedMeans(limits)
-        return None if isinstance(self.network, ForeignNetwork) else MidtoneMeans(limits)
+        return None if isinstance(self.network, ForeignNetwork) else KeptMeans(limits)
 
     @torch.inference_mode()
     def _measure(self, shown: Pixels, span: Span, plan: Plan) -> list[Averages]:

@@ -10,7 +10,7 @@ from hfpie_cli import Restorer
 from hfpie_cli.invariants.bands import Grid, correct, linear_weights, regroup
 from hfpie_cli.invariants.change import measure_change
 from hfpie_cli.invariants.grey import is_grey
-from hfpie_cli.invariants.means import EnlargedMeans, MidtoneMeans
+from hfpie_cli.invariants.means import EnlargedMeans, KeptMeans
 from hfpie_cli.invariants.span import FULL_SPAN, Span, bounded, find_span
 from hfpie_cli.models.network import enlarge
 from hfpie_cli.photos.photo import Photo
@@ -112,7 +112,7 @@ def test_rows_are_regrouped_without_loss():
     assert torch.equal(whole(bands), picture)
 
 
-@pytest.mark.parametrize("rule", [EnlargedMeans(UNIT), MidtoneMeans(UNIT)])
+@pytest.mark.parametrize("rule", [EnlargedMeans(UNIT), KeptMeans(UNIT)])
 def test_what_has_not_changed_is_not_corrected(rule):
     picture = torch.rand(3, 150, 170)
     rows = correct(iter([(0, picture)]), lambda top, n: picture[:, top : top + n], rule, height=150, width=170)
@@ -222,6 +222,31 @@ def test_the_mean_of_noise_is_not_added_again():
 
     restored = restorer(Perfect())(noisy(128, 50, (512, 512, 3)))
     assert np.sqrt(np.mean((restored - 128.0) ** 2)) < 0.3
+
+
+@pytest.mark.parametrize("level", [0, 10, 245, 255])
+def test_grey_that_is_nearly_black_or_white_gets_no_tint(level):
+    tint = torch.tensor([1.5, 0.0, -1.5])[:, None, None] / 255
+
+    class Shifting(torch.nn.Module):
+        def forward(self, tiles):
+            return smoothing(tiles) + tint
+
+    photo = noisy(level, 15, (128, 128, 3))
+    restored = restorer(Shifting())(photo).astype(np.float64)
+    assert np.ptp(restored.mean((0, 1))) < 0.6  # without: 3
+
+
+def test_dark_colours_keep_the_networks_tint():
+    """What noise that is clipped takes from a dark colour, the network may give back."""
+    photo = noisy((30, 5, 5), 15, (128, 128, 3))
+    truth = torch.tensor([30.0, 5, 5])[:, None, None] / 255
+
+    class Knowing(torch.nn.Module):
+        def forward(self, tiles):
+            return truth.expand_as(tiles)
+
+    assert (restorer(Knowing())(photo) == (30, 5, 5)).all()
 
 
 # narrow ranges

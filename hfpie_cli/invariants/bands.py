@@ -80,11 +80,10 @@ class Rule(Protocol):
         """What there is to know of each cell of a band: (j, cells), from its pixels before and after the network."""
 
     def nodes(self, above: Tensor, here: Tensor, below: Tensor) -> Tensor:
-        """What is interpolated between the cells' centres, from three bands: (k, cells), of which the first 3 are 0
-        where nothing is to be corrected."""
+        """(2, k, cells), from three bands: k corrections of each cell times their counts, and the counts."""
 
     def apply(self, restored: Tensor, field: Tensor) -> Tensor:
-        """The corrected band, from the nodes at every pixel: (k, h, w)."""
+        """The corrected band, from (k, h, w) corrections for every pixel."""
 
 
 def correct(rows: Rows, read: ReadRows, rule: Rule, *, height: int, width: int) -> Rows:
@@ -100,11 +99,12 @@ def correct(rows: Rows, read: ReadRows, rule: Rule, *, height: int, width: int) 
         top, band = waiting.popleft()
         here, last = len(measured) - len(waiting) - 1, len(measured) - 1
         near = range(max(here - 1, 0), min(here + 1, last) + 1)
-        nodes = torch.stack([rule.nodes(*(measured[min(max(i + d, 0), last)] for d in (-1, 0, 1))) for i in near], 1)
-        if not nodes[:3].any():
+        nodes = torch.stack([rule.nodes(*(measured[min(max(i + d, 0), last)] for d in (-1, 0, 1))) for i in near], 2)
+        if not nodes[0].any():
             return top, band
         weights = linear_weights(torch.arange(top, top + band.shape[1]) + 0.5, down.centres[near.start : near.stop])
-        return top, rule.apply(band, weights @ (nodes.float() @ columns.weights.T))
+        corrections, counts = weights @ (nodes.float() @ columns.weights.T)
+        return top, rule.apply(band, corrections / counts.clamp(min=1e-3))
 
     for top, band in regroup(rows, down.edges):
         measured.append(rule.measure(read(top, band.shape[1]), band, columns))

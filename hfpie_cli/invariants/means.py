@@ -15,6 +15,8 @@ FADE = 20 / 255  # from all to nothing beyond the mid-tones
 POOLED = 4  # pixels a side that are averaged before a cell's noise is judged
 SURE = (1.5, 3.0)  # standard errors of a cell's mean: noise up to the first, a change of brightness from the second on
 CLIPPED = (0.025, 0.075)  # share of a cell's pixels: up to the first its mean is kept, from the second on it is not
+SPREAD = (6 / 255, 12 / 255)  # of a pixel's colours after the network: grey up to the first, coloured from the second
+TINT = (1.5 / 255, 3 / 255)  # of a cell before the network: none up to the first, its own colour from the second on
 DRIFT = (0.05 / 255, 16 / 255)  # a change of brightness below is not worth it, one above is no drift: it is meant
 EXTREME, LEAST_HEADROOM = 0.1, 0.05  # a line that is too thin is made thicker, its white paper stays white
 
@@ -35,17 +37,17 @@ class EnlargedMeans:
         return sums / columns.sums(torch.ones(1, *restored.shape[1:]))
 
     def nodes(self, above: Tensor, here: Tensor, below: Tensor) -> Tensor:
-        """(6, cells): sharper than the cells' means by as much as linear interpolation makes them softer; headroom."""
+        """Sharper than the cells' means by as much as linear interpolation makes them softer; counted by headroom."""
         missing = here[:3]
         down = 0.75 * missing + 0.125 * (above[:3] + below[:3])
         padded = torch.cat([down[:, :1], down, down[:, -1:]], 1)
         softer = 0.75 * down + 0.125 * (padded[:, 2:] + padded[:, :-2])
-        return torch.cat([2 * missing - softer, here[3:]])
+        return torch.stack([2 * missing - softer, here[3:]])
 
     def apply(self, restored: Tensor, field: Tensor) -> Tensor:
         """As much brighter as they were too dark, and those most that are far from black and white."""
         restored = restored.clamp(*self.limits)
-        return torch.addcmul(restored, headroom(restored), field[:3] / field[3:])
+        return torch.addcmul(restored, headroom(restored), field)
 
 
 def headroom(picture: Tensor) -> Tensor:
@@ -54,9 +56,10 @@ def headroom(picture: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class MidtoneMeans:
-    """Of photographs that keep their size: mid-tones have the mean that they had in each cell, in each colour.
+class KeptMeans:
+    """Of photographs that keep their size: cells of mid-tones keep their mean in each colour, and grey gets no tint.
 
+    Grey that is nearly black or white, whose brightness the network may change, is corrected in its colour alone.
     Corrected is only what cannot be the mean of the noise that was removed.
     """
 
@@ -64,31 +67,49 @@ class MidtoneMeans:
     cell: int = 64
 
     def measure(self, degraded: Tensor, restored: Tensor, columns: Grid) -> Tensor:
-        """(12, cells): of each colour the mid-tones' count, how much too dark, its square, and how many are clipped."""
+        """(24, cells): for the mid-tones of each colour, then for the tint of extreme greys in each, their count, how
+        much is missing, its square, and how much speaks against a correction: clipped pixels, a tint of the degraded.
+        """
         low, high = self.limits
         clipped = ((degraded <= low) | (degraded >= high)).float()
         before, after, clipped = (F.avg_pool2d(maps, POOLED, ceil_mode=True) for maps in (degraded, restored, clipped))
-        weight = midtones(after)
-        missing = weight * (before - after)
-        return columns.sums(torch.cat([weight, missing, missing * (before - after), weight * clipped]), POOLED)
+        tint = before - before.mean(0)
+        missing = torch.cat([before - after, tint - (after - after.mean(0))])
+        count = torch.cat([midtones(after), extreme_greys(after).expand(3, -1, -1)])
+        against = torch.cat([clipped, tint])
+        maps = [count, count * missing, count * missing**2, count * against]
+        return columns.sums(torch.cat(maps), POOLED)
 
     def nodes(self, above: Tensor, here: Tensor, below: Tensor) -> Tensor:
-        """(6, cells): how much too dark the mid-tones of each colour are, times their count, and the count."""
-        count, missing, squares, clipped = here.view(4, 3, -1)
-        mean = missing / count.clamp(min=1e-9)
-        error = ((squares / count.clamp(min=1e-9) - mean**2).clamp(min=0) / count.clamp(min=1)).sqrt()
+        """What is missing in each colour of the mid-tones and of extreme greys, as far as it is sure."""
+        count, missing, squares, against = here.view(4, 6, -1)
+        some = count.clamp(min=1e-9)
+        mean, against = missing / some, against / some
+        error = ((squares / some - mean**2).clamp(min=0) / count.clamp(min=1)).sqrt()
         sure = ((mean.abs() / error.clamp(min=1e-9) - SURE[0]) / (SURE[1] - SURE[0])).clamp(0, 1)
-        whole = ((CLIPPED[1] - clipped / count.clamp(min=1e-9)) / (CLIPPED[1] - CLIPPED[0])).clamp(0, 1)
+        whole = fading(against[:3], CLIPPED)
+        grey = fading(against[3:].abs().amax(0, keepdim=True), TINT).expand(3, -1)
         drifts = (mean.abs() > DRIFT[0]) & (mean.abs() < DRIFT[1])
-        mean = torch.where(drifts, mean * sure * whole, 0)
-        return torch.cat([count * mean, count])
+        return torch.stack([torch.where(drifts, count * mean * sure * torch.cat([whole, grey]), 0), count])
 
     def apply(self, restored: Tensor, field: Tensor) -> Tensor:
-        """Mid-tones as much brighter as they were too dark, the others less or not at all."""
-        return torch.addcmul(restored, midtones(restored), field[:3] / field[3:].clamp(min=1e-3))
+        """Mid-tones as much brighter as they were too dark, extreme greys without their tint, the rest as it is."""
+        corrected = torch.addcmul(restored, midtones(restored), field[:3])
+        return corrected.addcmul_(extreme_greys(restored), field[3:]) if field[3:].any() else corrected
 
 
 def midtones(picture: Tensor) -> Tensor:
-    """1 where pixels are between the ends of MIDTONES, 0 beyond them by more than FADE, linear between."""
+    """(3, h, w): 1 where values are between the ends of MIDTONES, 0 beyond them by more than FADE, linear between."""
     low, high = MIDTONES
     return (torch.minimum(picture - low, high - picture) / FADE + 1).clamp_(0, 1)
+
+
+def extreme_greys(picture: Tensor) -> Tensor:
+    """(1, h, w): 1 where pixels are grey, nearly at least, and no mid-tones."""
+    spread = picture.amax(0, keepdim=True) - picture.amin(0, keepdim=True)
+    return fading(spread, SPREAD) * (1 - midtones(picture).mean(0, keepdim=True))
+
+
+def fading(values: Tensor, ends: tuple[float, float]) -> Tensor:
+    """1 up to the first end, 0 from the second on, linear between."""
+    return ((ends[1] - values) / (ends[1] - ends[0])).clamp(0, 1)
