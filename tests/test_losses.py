@@ -230,7 +230,7 @@ def test_a_gan_run_resumes_with_its_discriminator(data, tmp_path, monkeypatch):
     )
     straight = train(config, tmp_path / "straight", data)
     with monkeypatch.context() as patch:
-        patch.setattr(RunLog, "report", lambda self, step, *scores: os.kill(os.getpid(), signal.SIGTERM))
+        patch.setattr(RunLog, "report", lambda self, *told, **more: os.kill(os.getpid(), signal.SIGTERM))
         with pytest.raises(KeyboardInterrupt):
             train(config, tmp_path / "stopped", data)
     assert setup(config, tmp_path / "stopped", CPU).step in (2, 3)

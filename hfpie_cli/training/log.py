@@ -56,13 +56,16 @@ class RunLog:
         rate = pixels_per_second / 1e6
         self._bar.update(self._task, step=step, completed=progress, loss=loss, rate=rate, waiting=waiting)
 
-    def report(self, step: int, hours: float, loss: float, scores: Mapping[str, float], waiting: float) -> None:
+    def report(
+        self, step: int, hours: float, loss: float, scores: Mapping[str, float], *, waiting: float, speed: float
+    ) -> None:
         """A validation: scores in dB by degradation; a row of log.csv, a point in TensorBoard, a line for people.
 
-        waiting: as in `step`.
+        waiting: as in `step`. speed: pixels a second.
         """
         mean = sum(scores.values()) / len(scores)
-        row: dict[str, Any] = {"step": step, "hours": hours, "loss": loss, "waiting": waiting, "mean": mean, **scores}
+        pace = {"mp_per_second": speed / 1e6, "waiting": waiting}
+        row: dict[str, Any] = {"step": step, "hours": hours, "loss": loss, **pace, "mean": mean, **scores}
         self._write(row)
         if self._board:
             for name, value in {"loss": loss, **{f"psnr/{name}": score for name, score in scores.items()}}.items():

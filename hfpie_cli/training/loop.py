@@ -184,9 +184,10 @@ def _agreed(interruption: Interruption, run: Run) -> bool:
 
 
 def _report(run: Run, held_out: HeldOut, pace: Pace, log: RunLog) -> None:
-    loss, waiting, scores = pace.loss(), pace.waiting(), validate(run, held_out)
+    loss, speed, waiting = pace.loss(), pace.pixels_per_second(), pace.waiting()  # the loss waits for the device
+    scores = validate(run, held_out)
     if run.ranks.leads:
-        log.report(run.step, pace.seconds() / 3600, loss, scores, waiting)
+        log.report(run.step, pace.seconds() / 3600, loss, scores, waiting=waiting, speed=speed)
         log.sample(run.step, samples(run, held_out))
         log.parts(run.step, parts(run, held_out, worth=run.pictures >= PICTURES_FOR_PARTS))
         keep_best(run, sum(scores.values()) / len(scores))
