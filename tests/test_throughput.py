@@ -29,7 +29,7 @@ def test_recipes_are_timed_on_small_sizes(throughput, photos, tmp_path, monkeypa
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     names = ["compact-denoise", "compact-sr"]
     chosen = [word for name in names for word in ("--recipe", name)]
-    small = ("network.width=8", "network.blocks=[1,1,1]", "batch=2", "crop=64")
+    small = ("network.widths=[8,8,8]", "network.bodies=[1,1,1]", "batch=2", "crop=64")
     sizes = [word for setting in small for word in ("--set", setting)]
     throughput.main(["--data", str(photos), "--device", "cpu", "--steps", "2", *chosen, *sizes])
     table = rows(capsys.readouterr().out)
