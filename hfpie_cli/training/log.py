@@ -28,6 +28,7 @@ class RunLog:
         self.folder = folder
         self._console = console
         self._board = _tensorboard(folder)
+        self._faulty: frozenset[str] = frozenset()
         columns = (
             TextColumn("step {task.fields[step]}"),
             BarColumn(),
@@ -76,15 +77,18 @@ class RunLog:
         self._console.say(f"step {step}  {hours * 60:.1f} min  loss {loss:.5f}  waits {waiting:.0%}  {shown}")
 
     def parts(self, step: int, parts: Sequence[Part]) -> None:
-        """What each part of the network does: rows of parts.csv, points in TensorBoard, a warning for each fault."""
+        """What each part of the network does: rows of parts.csv, points in TensorBoard, new faults as warnings."""
         for part in parts:
             row: dict[str, Any] = {"step": step, **vars(part)}
             self._write(row, "parts.csv")
             for measure in ("peak", "share", "worth"):
                 if self._board and row[measure] is not None:
                     self._board.add_scalar(f"{measure}/{part.name}", row[measure], step)
-            for fault in part.faults() if step >= ALIVE_BY else []:
-                self._console.say(f"warning: step {step}, {fault}")
+            faults = part.faults() if step >= ALIVE_BY else []
+            if part.name not in self._faulty:
+                for fault in faults:
+                    self._console.say(f"warning: step {step}, {fault}")
+            self._faulty = self._faulty | {part.name} if faults else self._faulty - {part.name}
 
     def _write(self, row: dict[str, Any], name: str = "log.csv") -> None:
         """Append to a table; one with other columns, from before the validation changed, is kept under another name."""
