@@ -218,14 +218,14 @@ def test_shapes_are_known_without_memory_or_torchs_compiler():
 import sys
 from hfpie_cli.models.network import Network, NetworkConfig
 from hfpie_cli.weights.checkpoint import expected_shapes
-config = NetworkConfig(width=8, blocks=(1, 2, 1), scale=4, tail=16)
+config = NetworkConfig((8, 12, 16), (1, 2, 1), scale=4, reconstruction=16)
 shapes = expected_shapes(config)
 assert "torch._dynamo" not in sys.modules
 network = Network(config)
 assert not any(weight.is_meta for weight in network.parameters())
 assert shapes == {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
 try:
-    expected_shapes(NetworkConfig(width=512, blocks=(256, 256, 256)))
+    expected_shapes(NetworkConfig((512, 512, 512), (256, 256, 256)))
 except ValueError as error:
     assert "200,000,000" in str(error)
 else:
