@@ -1,14 +1,15 @@
 #!/bin/sh
 # The paper's ablations: every run of a group with the same start, crops, steps and rates, one thing changed.
 #
-#     sh benchmarks/ablation.sh DATA/train runs/ablation [STEPS]
+#     sh benchmarks/ablation.sh DATA/train runs/ablation STEPS [parts|highpass|mask]
 #
-# From random weights: edges, feature attention, the high-pass loss. As fine-tuning of networks that are trained: the
-# GMS mask, which trains on what is still restored badly (paper 3.4). Prints the held-out scores of each run's last
-# step; the first run of a group has L1 alone, and the others are to be compared with it. A run that was interrupted
-# goes on, one that is done is not made again.
+# parts: from random weights, without edges, without feature attention. highpass: the high-pass loss beside L1. mask: as
+# fine-tuning of networks that are trained, behind the GMS mask and without it (paper 3.4: the mask is for training on
+# what is still restored badly). Without a group: all. Prints the held-out scores of each run's last step; the first run
+# of a group has L1 alone, and the others are to be compared with it. A run that was interrupted goes on, one that is
+# done is not made again.
 set -eu
-data=$1 out=$2 steps=${3:-700}
+data=$1 out=$2 steps=$3 groups=${4:-parts highpass mask}
 
 train() { # NAME RECIPE [OPTION] ...
     run=$out/$1 recipe=$2
@@ -23,21 +24,23 @@ train() { # NAME RECIPE [OPTION] ...
     echo "$run: $(head -n 1 "$run/log.csv"): $(tail -n 1 "$run/log.csv")"
 }
 
-for recipe in denoise-awgn sr; do
-    train "$recipe" "$recipe"
-    train "$recipe-without-edges" "$recipe" --set network.edges=false
-    train "$recipe-without-feature-attention" "$recipe" --set network.feature_attention=false
-    train "$recipe-highpass" "$recipe" --set losses.highpass=0.5
-done
-
-finetune() { # RECIPE WEIGHTS
-    recipe=$1 weights=$2
-    set -- --init "$weights" --rate 1e-3 --set warmup=50
-    train "$recipe-tuned" "$recipe" "$@"
-    train "$recipe-tuned-gms" "$recipe" "$@" --set losses.gms=true
-    train "$recipe-tuned-highpass" "$recipe" "$@" --set losses.highpass=0.5
-    train "$recipe-tuned-highpass-gms" "$recipe" "$@" --set losses.highpass=0.5 --set losses.gms=true
+parts() { # RECIPE WEIGHTS
+    train "$1" "$1"
+    train "$1-without-edges" "$1" --set network.edges=false
+    train "$1-without-feature-attention" "$1" --set network.feature_attention=false
 }
 
-finetune denoise-awgn compact.denoise-awgn
-finetune sr compact.sr-x4
+highpass() {
+    train "$1" "$1"
+    train "$1-highpass" "$1" --set losses.highpass=0.5
+}
+
+mask() {
+    train "$1-tuned" "$1" --init "$2" --rate 1e-3
+    train "$1-tuned-gms" "$1" --init "$2" --rate 1e-3 --set losses.gms=true
+}
+
+for group in $groups; do
+    "$group" denoise compact.denoise
+    "$group" sr-bicubic compact.sr-x4-bicubic
+done
