@@ -91,8 +91,8 @@ class FeatureAttention(nn.Module):
         return SCORE_BOUND * (scores / SCORE_BOUND).tanh()
 
     def _normalised(self, pooled: Tensor) -> Tensor:
-        pooled = pooled.float()
-        return pooled / (pooled.square().mean((1, 2), keepdim=True) + TINY).sqrt()
+        exact = pooled.float()
+        return (exact / (exact.square().mean((1, 2), keepdim=True) + TINY).sqrt()).to(pooled.dtype)
 
 
 class PlainSum(nn.Module):
