@@ -25,10 +25,10 @@ from .invariants.grey import is_grey
 from .invariants.means import EnlargedMeans, KeptMeans, Limits
 from .invariants.span import FULL_SPAN, Span, bounded, find_span
 from .models.network import Network, enlarge
-from .models.pooling import MeasuringPool, RecalledPool
 from .photos.hidden import fill_hidden
 from .photos.photo import FULL_SCALE, Photo, Pixels, check_pixels
 from .photos.reader import read_photo
+from .running import Forward, Runner
 from .tensors import ALL_TURNS, AS_IT_IS, as_hwc, fill_rows, to_tensor
 from .tiling import Plan, Process, plan_tiles, process_tiles
 from .weights.checkpoint import is_ours, load_checkpoint
@@ -39,7 +39,6 @@ SMALLEST_TILE = 64  # pixels; below it a device that runs out of memory is given
 
 SAMPLE_GRID, SAMPLE_SIDE = 4, 64  # squares a side and pixels a square of the sample that averages are measured on
 
-Averages = list[Tensor] | None  # of a network's layers in their order; None for networks that take none
 Progress = Callable[[int, int], None]  # (tiles done, tiles in all)
 
 
@@ -86,10 +85,10 @@ class Restorer:
         Raises UsageError for a tile or an overlap that cannot be.
         """
         self.device = device or choose_device()
-        self.network = network.to(self.device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network
         self.scale, self.stride, self.tile, self.overlap = scale, stride, tile, overlap
         self.strength, self.out_scale = strength, out_scale or scale
-        self._turns = ALL_TURNS if tta else AS_IT_IS
+        self._runner = Runner(network, self.device, ALL_TURNS if tta else AS_IT_IS)
         try:
             plan_tiles(1, 1, tile=tile, overlap=overlap, stride=stride)
         except ValueError as error:
@@ -173,7 +172,7 @@ class Restorer:
             done += count
             progress(done, len(plan))
 
-        process: Process = partial(self.process, averages=self._measure(shown, span, plan))
+        process: Process = partial(self._process, self._runner.prepare(self._sample(shown, span, plan)))
         process = process if span == FULL_SPAN else bounded(process, self.scale)
         rows = process_tiles(plan, read, process, scale=self.scale, batch=batch, progress=advance)
         if rule := self._kept_means(span.limits(shown)):
@@ -190,52 +189,22 @@ class Restorer:
             return EnlargedMeans(limits)
         return None if isinstance(self.network, ForeignNetwork) else KeptMeans(limits)
 
-    @torch.inference_mode()
-    def _measure(self, shown: Pixels, span: Span, plan: Plan) -> list[Averages]:
-        """The averages that tiles share, for every turn; None for a photo that is one tile, all of it the sample."""
+    def _sample(self, shown: Pixels, span: Span, plan: Plan) -> Tensor | None:
+        """What the averages of the photo are measured on; None for one that is one tile, all of it the sample."""
         parts = sample_parts(shown)
-        if not isinstance(self.network, Network) or len(parts) == len(plan) == 1:
-            return [None] * len(self._turns)
-        sample = self._to_device(torch.stack([span.stretch(to_tensor(part)) for part in parts]))
-        sample = sample if span == FULL_SPAN else sample.clamp(0, 1)
-        measured: list[Averages] = []
-        for turn in self._turns:
-            pool = MeasuringPool()
-            self.network(turn.apply(sample), pool)  # at fp32: the averages must be finite whatever the precision
-            measured.append(pool.averages)
-        return measured
+        if len(parts) == len(plan) == 1:
+            return None
+        sample = torch.stack([span.stretch(to_tensor(part)) for part in parts])
+        return sample if span == FULL_SPAN else sample.clamp(0, 1)
 
     @torch.inference_mode()
-    def process(self, tiles: Tensor, averages: list[Averages]) -> Tensor:
-        """Run the network on a batch of tiles on the CPU, (n, 3, h, w) -> (n, 3, scale h, scale w) float32.
-
-        A result that is not finite at reduced precision is computed again at fp32.
-        """
-        tiles = self._to_device(tiles)
-        with self.device.autocast():
-            restored = self._ensemble(tiles, averages)
-        if not restored.isfinite().all():
-            restored = self._ensemble(tiles, averages)
-            if not restored.isfinite().all():
-                raise HfpieError("the network gave values that are not numbers", "try other weights")
+    def _process(self, forward: Forward, tiles: Tensor) -> Tensor:
+        """Restore a batch of tiles on the CPU, (n, 3, h, w) -> (n, 3, scale h, scale w) float32."""
+        tiles = self._runner.to_device(tiles)
+        restored = forward(tiles)
         if self.strength < 1:
             restored = torch.lerp(enlarge(tiles, self.scale), restored, self.strength)
         return restored.cpu()
-
-    def _to_device(self, tiles: Tensor) -> Tensor:
-        target = self.device.torch_device
-        if target.type == "cuda":
-            tiles = tiles.pin_memory()
-        return tiles.to(target, non_blocking=True).contiguous(memory_format=torch.channels_last)
-
-    def _ensemble(self, tiles: Tensor, averages: list[Averages]) -> Tensor:
-        """The mean over the turns, each turned back."""
-        results = []
-        for turn, known in zip(self._turns, averages, strict=True):
-            turned = turn.apply(tiles)
-            restored = self.network(turned) if known is None else self.network(turned, RecalledPool(known))
-            results.append(turn.undo(restored.float()))
-        return torch.stack(results).mean(0) if len(results) > 1 else results[0]
 
     def _finish(self, photo: Photo) -> Photo:
         """Bring colours and transparency to the size asked for."""

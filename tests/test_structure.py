@@ -14,7 +14,7 @@ LAYERS = [  # rooms: folders, and modules at the top; each imports only from tho
     {"training"},
     {"evaluation"},
     {"restore", "jobs"},
-    {"data", "weights", "invariants"},
+    {"data", "weights", "invariants", "running"},
     {"photos", "models", "tiling", "tensors", "device", "hub", "console"},
     {"tasks", "files", "interruption", "ranks"},
     {"errors"},

@@ -39,8 +39,12 @@ class ResidualChannelAttentionBlock(nn.Module):
 
     def forward(self, x: Tensor, pool: Pool) -> Tensor:
         residual = self.conv2(self.conv1(x).relu_())
-        attention = self.excite(self.squeeze(pool(residual)).relu_()).sigmoid()  # (n, c, 1, 1)
-        return torch.addcmul(x, residual, attention)
+        return torch.addcmul(x, residual, self.weigh(residual, pool))
+
+    def weigh(self, residual: Tensor, pool: Pool) -> Tensor:
+        """The gates of maps (n, c, h, w): (n, c, 1, 1) in [0, 1]."""
+        gates: Tensor = self.excite(self.squeeze(pool(residual)).relu_()).sigmoid()
+        return gates
 
 
 class Blocks(nn.ModuleList):

@@ -96,7 +96,8 @@ class Network(nn.Module):
     def forward(self, picture: Tensor, pool: Pool = pool_each) -> Tensor:
         height, width = picture.shape[-2:]
         padded = pad_to_multiple(picture, self.config.stride)
-        restored = self.output(self._features(padded - INPUT_SHIFT, pool)) + enlarge(padded, self.config.scale)
+        shifted = (padded - INPUT_SHIFT).to(next(self.parameters()).dtype)
+        restored = self.output(self._features(shifted, pool)) + enlarge(padded, self.config.scale)
         return restored[..., : height * self.config.scale, : width * self.config.scale]
 
     def _features(self, picture: Tensor, pool: Pool) -> Tensor:

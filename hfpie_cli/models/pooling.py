@@ -38,13 +38,16 @@ class _Mean(torch.autograd.Function):
 
 
 class MeasuringPool:
-    """Averages over the whole batch, taken for one picture, and remembers them in the order of the network's layers."""
+    """Averages over the whole batch, taken for one picture, and remembers them in the order of the network's layers.
+
+    (n, c, h, w) of any float type -> (1, c, 1, 1) float32.
+    """
 
     def __init__(self) -> None:
         self.averages: list[Tensor] = []
 
     def __call__(self, maps: Tensor) -> Tensor:
-        average = maps.mean((0, 2, 3), keepdim=True)
+        average = maps.mean((0, 2, 3), keepdim=True, dtype=torch.float32)
         self.averages.append(average)
         return average
 

@@ -1,0 +1,103 @@
+"""How a network runs on the tiles of a photograph: averages measured once, attention folded, in reduced precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from .device import PRECISIONS, Device
+from .errors import HfpieError
+from .models.fold import fold
+from .models.legacy import LegacyNetwork
+from .models.network import Network
+from .models.pooling import MeasuringPool, RecalledPool
+from .tensors import Turn
+
+Forward = Callable[[Tensor], Tensor]  # (n, 3, h, w) on the device -> (n, 3, scale h, scale w)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The network for one turn of the ensemble: in the device's precision, and at fp32 for what is not finite in it."""
+
+    turn: Turn
+    reduced: Forward
+    exact: Forward
+
+
+class Runner:
+    """Runs a network on a device, averaged over the turns of an ensemble.
+
+    network: (n, 3, h, w) -> (n, 3, scale h, scale w).
+    """
+
+    def __init__(self, network: nn.Module, device: Device, turns: Sequence[Turn]) -> None:
+        self.network = network.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.device, self._turns = device, turns
+
+    @torch.inference_mode()
+    def prepare(self, sample: Tensor | None) -> Forward:
+        """What restores the tiles of one photograph, whose averages are those of `sample`, (n, 3, h, w) on the CPU.
+
+        Without a sample, and for networks that take no averages, every tile is restored by itself.
+        """
+        if sample is None or not isinstance(self.network, Network):
+            passes = [Pass(turn, self._reduced, self.network) for turn in self._turns]
+        else:
+            sample = self.to_device(sample)
+            passes = [self._fixed(turn, self._measure(self.network, turn.apply(sample))) for turn in self._turns]
+        return partial(self._run, passes)
+
+    def to_device(self, tiles: Tensor) -> Tensor:
+        """Tiles from the CPU, laid out as the network likes them."""
+        target = self.device.torch_device
+        if target.type == "cuda":
+            tiles = tiles.pin_memory()
+        return tiles.to(target, non_blocking=True).contiguous(memory_format=torch.channels_last)
+
+    def _measure(self, network: Network, sample: Tensor) -> list[Tensor]:
+        """The averages of a sample, at fp32 where the device's precision does not give finite ones."""
+        pool = MeasuringPool()
+        with self.device.autocast():
+            network(sample, pool)
+        if not all(average.isfinite().all() for average in pool.averages):
+            pool = MeasuringPool()
+            network(sample, pool)
+        return pool.averages
+
+    def _fixed(self, turn: Turn, averages: list[Tensor]) -> Pass:
+        """The pass with these averages."""
+
+        def exact(tiles: Tensor) -> Tensor:
+            return self.network(tiles, RecalledPool(averages))
+
+        def reduced(tiles: Tensor) -> Tensor:
+            with self.device.autocast():
+                return exact(tiles)
+
+        if not isinstance(self.network, Network) or isinstance(self.network, LegacyNetwork):
+            return Pass(turn, reduced, exact)
+        return Pass(turn, fold(self.network, averages, PRECISIONS[self.device.precision]), exact)
+
+    def _reduced(self, tiles: Tensor) -> Tensor:
+        with self.device.autocast():
+            return self.network(tiles)
+
+    def _run(self, passes: list[Pass], tiles: Tensor) -> Tensor:
+        """Restore tiles on the device. Raises HfpieError where not even fp32 gives finite pixels."""
+        restored = _average(tiles, [(each.turn, each.reduced) for each in passes])
+        if not restored.isfinite().all():
+            restored = _average(tiles, [(each.turn, each.exact) for each in passes])
+            if not restored.isfinite().all():
+                raise HfpieError("the network gave values that are not numbers", "try other weights")
+        return restored
+
+
+def _average(tiles: Tensor, ways: list[tuple[Turn, Forward]]) -> Tensor:
+    """The mean over the turns, each turned back."""
+    results = [turn.undo(forward(turn.apply(tiles)).float()) for turn, forward in ways]
+    return torch.stack(results).mean(0) if len(results) > 1 else results[0]
