@@ -14,6 +14,9 @@ from hfpie_cli.weights.convert import infer_config
 from hfpie_cli.weights.unpickle import tensors_of
 from tests.test_hostile import CANARY, Trap, torchscript
 
+ZERO = torch.zeros(1)
+PLAIN = {"conv.weight": torch.arange(4.0), "conv.bias": torch.ones(2)}
+
 
 @pytest.fixture
 def convert(tmp_path, monkeypatch):
@@ -65,6 +68,34 @@ def test_the_best_weights_of_a_file_are_taken():
     assert torch.equal(found["conv.weight"], weights["conv.weight"])
     assert found["conv.weight"].is_contiguous()
     assert tensors_of([torch.zeros(1)]) == {}
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"net_g": {"params": PLAIN}, "net_d": {"conv.weight": ZERO}},
+        {"state_dict": {f"module.{name}": weight for name, weight in PLAIN.items()}},
+        {"state_dict": {f"_orig_mod.module.{name}": weight for name, weight in PLAIN.items()}},
+        {"state_dict": {**{f"net_g.{name}": weight for name, weight in PLAIN.items()}, "net_d.conv.weight": ZERO}},
+        {
+            "pytorch-lightning_version": "2.4.0",
+            "state_dict": {**{f"model.{name}": weight for name, weight in PLAIN.items()}, "loss.conv.weight": ZERO},
+        },
+        {"params": {"conv.weight": ZERO}, "params_ema": {f"model.{name}": weight for name, weight in PLAIN.items()}},
+    ],
+)
+def test_what_trainers_wrap_around_weights_is_taken_off(wrapped):
+    found = tensors_of(wrapped)
+    assert set(found) == set(PLAIN)
+    assert all(torch.equal(found[name], weight) for name, weight in PLAIN.items())
+
+
+def test_names_that_only_look_wrapped_stay():
+    for names in (("model.0.weight", "model.1.sub.0.weight"), ("model.conv.weight", "head.weight")):
+        assert set(tensors_of(dict.fromkeys(names, ZERO))) == set(names)
+    endless: dict[str, object] = {}
+    endless["params"] = endless
+    assert tensors_of(endless) == {}
 
 
 def test_code_is_not_run(convert):

@@ -2,8 +2,12 @@
 
 import io
 import json
+import os
 import pickle
+import shutil
 import struct
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -221,7 +225,69 @@ def test_the_one_they_were_made_from_is_fine(good, tmp_path, monkeypatch):
     Restorer.from_weights("good.safetensors")
 
 
-def test_the_trap_would_snap(tmp_path, monkeypatch):
+class Call:
+    """Unpickling it calls a function."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+TRAPS = {  # each makes the canary
+    "touch": Trap(),
+    "system": Call(os.system, "touch canary"),
+    "subprocess": Call(subprocess.call, ["touch", "canary"]),
+    "exec": Call(exec, "open('canary', 'w')"),
+    "eval": Call(eval, "open('canary', 'w')"),
+    "open": Call(open, "canary", "w"),
+    "open of the system": Call(os.open, "canary", os.O_CREAT),
+    "folder": Call(os.mkdir, "canary"),
+    "copy": Call(shutil.copyfile, os.devnull, "canary"),
+    "save": Call(torch.save, 1, "canary"),
+}
+
+
+def saved(content: object, **how: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(content, file, **how)
+    return file.getvalue()
+
+
+FORMS = {
+    "zip": lambda trap: saved({"params": {"weight": torch.zeros(1), "trap": trap}}),
+    "old": lambda trap: saved({"weight": torch.zeros(1), "trap": trap}, _use_new_zipfile_serialization=False),
+    "protocol 0": lambda trap: pickle.dumps({"trap": trap}, protocol=0),
+    "protocol 4": lambda trap: pickle.dumps(trap, protocol=4),
+}
+READ_ALL = """
+import sys
+from hfpie_cli.weights.unpickle import main
+for source in sys.argv[1:]:
+    try:
+        main(source, source + ".safetensors")
+    except SystemExit as refusal:
+        print(refusal)
+"""
+
+
+def test_no_pickle_runs_its_code(tmp_path, monkeypatch):
+    """40 of them in one process, as `convert` and pickles of weights.toml are read."""
     monkeypatch.chdir(tmp_path)
-    pickle.loads(pickle.dumps(Trap()))
+    files = []
+    for what, trap in TRAPS.items():
+        for form, pack_up in FORMS.items():
+            files.append(f"{what}, {form}.pth")
+            Path(files[-1]).write_bytes(pack_up(trap))
+    done = subprocess.run([sys.executable, "-c", READ_ALL, *files], capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == len(files) == 40
+    assert not CANARY.exists()
+    assert {path.name for path in Path().iterdir()} == set(files)
+
+
+@pytest.mark.parametrize("what", TRAPS)
+def test_each_trap_would_snap(what, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pickle.loads(pickle.dumps(TRAPS[what]))
     assert CANARY.exists()

@@ -34,7 +34,7 @@ def test_without_yes_it_only_shows(server):
     size = (SHIPPED / "compact.denoise.safetensors").stat().st_size
     assert f"would upload compact.denoise.safetensors, {size:,} bytes, to me/nets" in result.stderr
     assert "unit-test" not in result.output
-    assert "RealESRGAN" not in result.output
+    assert "nafnet" not in result.output
     assert model_card(publishable(), "me/nets") in result.stdout
     assert not server.requests
 
@@ -54,7 +54,7 @@ def test_with_yes_it_uploads_in_one_commit(server):
 
 def test_refusals_are_one_line(server, monkeypatch):
     assert "owner/name" in push("--repo", "nets", code=2).stderr
-    assert "not a checkpoint of ours" in push("--repo", "me/nets", "RealESRGAN_x4plus", code=2).stderr
+    assert "not a checkpoint of ours" in push("--repo", "me/nets", "realesrgan-x4plus", code=2).stderr
     assert "offline" in push("--repo", "me/nets", "--yes", "--offline", code=4).stderr
     monkeypatch.setenv("HF_TOKEN", "hf_wrongwrongwrong")
     result = push("--repo", "me/nets", "compact.highpass", "--yes", code=4)

@@ -1,6 +1,8 @@
 """Weights by name: package, cache, Hub; verified every time, downloaded once, and never changed unnoticed."""
 
+import dataclasses
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -8,18 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
 from hfpie_cli.errors import UnavailableError
-from hfpie_cli.hub.lock import lock_path
 from hfpie_cli.weights import table as weights
+from hfpie_cli.weights.unpickle import main as unpickle
 from tests.hub_server import COMMIT, FAULTS, TOKEN, HubServer, odd_headers
+from tests.test_hostile import CANARY, Trap
 
 TABLE = """
 ["pinned"]
 task = "denoise"
+use = "tests"
 scale = 1
 tile = 64
 overlap = 16
@@ -31,6 +37,7 @@ revision = "{commit}"
 
 ["theirs"]
 task = "denoise"
+use = "the same tests"
 scale = 1
 tile = 64
 overlap = 16
@@ -38,7 +45,21 @@ file = "net.safetensors"
 licence = "CC0-1.0"
 repo = "they/theirs"
 revision = "main"
-pinned = false
+source = "https://example.org"
+
+["sharper"]
+task = "deblur"
+use = "a pickle of the same"
+scale = 1
+tile = 64
+overlap = 16
+file = "deep/net.pth"
+sha256 = "{pickle}"
+seen = false
+aliases = ["Sharper"]
+licence = "MIT"
+repo = "they/pickled"
+revision = "main"
 source = "https://example.org"
 """
 
@@ -48,8 +69,10 @@ def server(monkeypatch, tmp_path, identity):
     """Two checkpoints that do not ship, a Hub that has them, an empty cache, and a folder with a photograph."""
     import huggingface_hub.constants as constants
 
-    content = identity.read_bytes()
-    table = TABLE.format(sha256=hashlib.sha256(content).hexdigest(), commit=COMMIT)
+    content, pickle = identity.read_bytes(), pickled(load_file(identity))
+    table = TABLE.format(
+        sha256=hashlib.sha256(content).hexdigest(), commit=COMMIT, pickle=hashlib.sha256(pickle).hexdigest()
+    )
     (tmp_path / "weights.toml").write_text(table)
     monkeypatch.setattr(weights, "PACKAGE", tmp_path)
     monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.4)
@@ -61,13 +84,21 @@ def server(monkeypatch, tmp_path, identity):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     Image.fromarray(np.full((20, 30, 3), 99, np.uint8)).save("a.png")
-    weights.table.cache_clear()
+    cached_table = weights.table  # tests may replace it
+    cached_table.cache_clear()
     with HubServer() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
         server.add("me/pinned", "net.safetensors", content)
         server.add("they/theirs", "net.safetensors", content)
+        server.add("they/pickled", "deep/net.pth", pickle)
         yield server
-    weights.table.cache_clear()
+    cached_table.cache_clear()
+
+
+def pickled(weights: object) -> bytes:
+    file = io.BytesIO()
+    torch.save({"params": weights}, file)
+    return file.getvalue()
 
 
 def hfpie(*arguments: str, code: int = 0):
@@ -87,7 +118,7 @@ def cached() -> list[Path]:
     return [path for path in files if {"snapshots", "blobs"} & set(path.parts)]
 
 
-@pytest.mark.parametrize("name", ["pinned", "theirs", f"hf://they/theirs/net.safetensors@{COMMIT}"])
+@pytest.mark.parametrize("name", ["pinned", f"hf://they/theirs/net.safetensors@{COMMIT}"])
 def test_the_first_run_downloads_the_second_asks_nobody(server, name):
     denoise("--weights", name, "--offline", code=4)
     assert not server.requests
@@ -128,27 +159,110 @@ def test_a_file_that_was_changed_in_the_cache_is_refused(server):
     denoise("--weights", "pinned")
 
 
-def test_what_is_not_pinned_stays_as_it_was_first_seen(server, identity):
-    hfpie("weights", "pull", "theirs")
-    entry = json.loads(lock_path().read_text())["hf://they/theirs/net.safetensors@main"]
-    sha256 = hashlib.sha256(identity.read_bytes()).hexdigest()
-    assert entry == {"commit": COMMIT, "sha256": sha256}
-    for path in cached():
-        path.unlink()
-    other = server.add("they/theirs", "net.safetensors", identity.read_bytes()[:-4] + b"moved"[:4])
-    result = denoise("--weights", "theirs", code=4)
-    assert f"SHA-256 is {other}, should be {sha256}" in result.stderr
-    assert COMMIT in server.requests[-1].path or "/cdn/" in server.requests[-1].path
+@pytest.mark.parametrize(
+    "name", ["theirs", "hf://they/theirs/net.safetensors", f"hf://they/theirs/net.safetensors@{COMMIT}"]
+)
+def test_what_is_not_pinned_is_compared_with_what_the_hub_published_at_every_use(server, name):
+    denoise("--weights", name)
+    blob = next(path for path in cached() if "blobs" in path.parts)
+    blob.write_bytes(blob.read_bytes()[:-1] + b"x")
+    wrong = hashlib.sha256(blob.read_bytes()).hexdigest()
+    result = denoise("--weights", name, "--offline", code=4)
+    assert f"SHA-256 is {wrong}, should be {blob.name}" in result.stderr
     assert not cached()
-    lock_path().write_text('{"a": 1}')
-    assert "not a lock file" in denoise("--weights", "theirs", code=4).stderr
+    denoise("--weights", name)
+
+
+def test_a_branch_that_moved_is_taken_as_it_is_now(server, identity):
+    denoise("--weights", "theirs")
+    server.commit = "f" * 40
+    server.add("they/theirs", "net.safetensors", b"something else")
+    assert "not a readable safetensors" in denoise("--weights", "theirs", code=4).stderr
+    assert "something else" in {path.read_text(errors="replace") for path in cached()}
+
+
+def test_a_small_file_is_known_by_gits_hash(server, monkeypatch, identity):
+    content = identity.read_bytes()
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    monkeypatch.setitem(FAULTS, "git's hash", ("HEAD", odd_headers(X_Linked_Etag=f'"{blob}"')))
+    server.fault = "git's hash"
+    denoise("--weights", "theirs")
+    path = next(path for path in cached() if path.name == blob)
+    path.write_bytes(content[:-1] + b"x")
+    assert f"should be {blob}" in denoise("--weights", "theirs", "--offline", code=4).stderr
 
 
 def test_a_file_that_the_hub_does_not_vouch_for_is_refused(server, monkeypatch):
     monkeypatch.setitem(FAULTS, "no hash", ("HEAD", odd_headers(X_Linked_Etag='"not-a-hash"')))
     server.fault = "no hash"
-    assert "no SHA-256 is known" in denoise("--weights", "theirs", code=4).stderr
-    assert not lock_path().exists()
+    assert "nobody vouches" in denoise("--weights", "theirs", code=4).stderr
+    assert "nobody vouches" in denoise("--weights", "theirs", "--offline", code=4).stderr
+
+
+def test_a_pickle_of_known_hash_is_converted_once(server):
+    hfpie("deblur", "a.png", "--weights", "Sharper")
+    done = len(server.requests)
+    assert np.asarray(Image.open("a_deblurred.png")).mean() == 99
+    made = next(Path("cache/hfpie/converted").rglob("*.safetensors"))
+    assert made.parent.name == weights.table()["sharper"].sha256
+    before = made.stat().st_mtime_ns
+    for path in cached():
+        path.unlink()
+    assert weights.resolve("sharper").path.stat().st_mtime_ns == before
+    assert len(server.requests) == done
+    assert "as it should be" in hfpie("weights", "verify", "sharper").stdout
+    made.write_bytes(made.read_bytes()[:-1] + b"x")
+    assert "not in the cache" in hfpie("weights", "verify", "sharper", code=4).stderr
+    assert not made.exists()
+    assert len(server.requests) == done
+
+
+def test_a_pickle_of_another_hash_is_refused_before_it_is_downloaded(server):
+    right, wrong = weights.table()["sharper"].sha256, server.add("they/pickled", "deep/net.pth", b"another")
+    result = hfpie("deblur", "a.png", "--weights", "sharper", code=4)
+    assert f"SHA-256 is {wrong}, should be {right}" in result.stderr
+    assert "hfpie has never seen the file: ask the owner of they/pickled" in result.stderr
+    assert {request.method for request in server.requests} == {"HEAD"}
+    assert not cached()
+
+
+def test_a_pickle_that_holds_code_is_refused_whatever_its_hash(server, monkeypatch):
+    sha256 = server.add("they/pickled", "deep/net.pth", pickled(Trap()))
+    entry = dataclasses.replace(weights.table()["sharper"], sha256=sha256)
+    monkeypatch.setattr(weights, "table", lambda: {"sharper": entry})
+    assert "without running its code" in hfpie("deblur", "a.png", "--weights", "sharper", code=4).stderr
+    assert not CANARY.exists()
+    assert not list(Path("cache/hfpie").rglob("*.safetensors"))
+    unknown = dataclasses.replace(entry, sha256="")
+    monkeypatch.setattr(weights, "table", lambda: {"sharper": unknown})
+    assert "is never opened" in hfpie("deblur", "a.png", "--weights", "sharper", code=4).stderr
+
+
+FOREIGN = [entry for entry in weights.table().values() if entry.repo]
+
+
+@pytest.mark.parametrize("entry", FOREIGN, ids=[entry.name for entry in FOREIGN])
+def test_every_name_is_fetched_from_where_the_table_says(server, entry, identity, monkeypatch):
+    """With another content of its own hash, as nobody has these files here; the pickle is read in this process."""
+    monkeypatch.setattr(
+        "hfpie_cli.weights.convert._unpickle", lambda source, target: unpickle(str(source), str(target))
+    )
+    content = pickled(load_file(identity)) if entry.is_pickled else identity.read_bytes()
+    server.commit = entry.revision if len(entry.revision) == 40 else COMMIT
+    sha256 = server.add(entry.repo, entry.file, content)
+    pinned = dataclasses.replace(entry, sha256=sha256 if entry.sha256 else "")
+    monkeypatch.setattr(weights, "table", lambda: {entry.name: pinned})
+    assert hfpie("weights", "list", "--json").stdout.count("on the Hub") == 1
+    hfpie("weights", "pull", entry.name)
+    online = len(server.requests)
+    assert [r.token for r in server.requests if "/cdn/" in r.path] == [False]
+    found = weights.resolve((entry.aliases or [entry.name])[0], weights.Hub.from_environment(offline=True))
+    assert (found.name, found.tile, found.overlap) == (entry.name, entry.tile, entry.overlap)
+    assert set(load_file(found.path)) == set(load_file(identity))
+    assert len(server.requests) == online
+    assert '"where": "cached"' in hfpie("weights", "list", "--json").stdout
+    pinned = dataclasses.replace(entry, sha256="0" * 64)
+    assert "should be " + "0" * 64 in hfpie("weights", "pull", entry.name, code=4).stderr
 
 
 def test_a_private_repository_needs_a_token_that_no_output_holds(server, monkeypatch):
@@ -170,14 +284,25 @@ def test_a_pickle_is_refused_with_the_way_out(server):
 def test_list_and_info_tell_where_files_are(server, monkeypatch):
     hfpie("weights", "pull", "theirs")
     records = [json.loads(line) for line in hfpie("weights", "list", "--json").stdout.splitlines()]
-    assert {r["name"]: r["where"] for r in records} == {"pinned": "on the Hub", "theirs": "cached"}
-    assert "theirs" in hfpie("weights", "list").stdout
+    where = {"pinned": "on the Hub", "theirs": "cached", "sharper": "on the Hub"}
+    assert {record["name"]: record["where"] for record in records} == where
     record = json.loads(hfpie("weights", "info", "theirs", "--json").stdout)
-    assert (record["commit"], record["source"]) == (COMMIT, "https://example.org")
-    assert COMMIT in hfpie("weights", "info", "theirs").stdout
+    assert (record["where"], record["source"]) == ("cached", "https://example.org")
+    assert "what the Hub publishes holds" in hfpie("weights", "info", "theirs").stdout
+    told = hfpie("weights", "info", "Sharper").stdout
+    assert "not confirmed by a download yet" in told
+    assert "hf://they/pickled/deep/net.pth@main, a pickle" in told
     assert "no weights named" in hfpie("weights", "info", "nothing", code=4).stderr
-    monkeypatch.setattr("hfpie_cli.commands.weights.default_weights", lambda task: "theirs")
-    assert COMMIT in hfpie("weights", "info", "denoise").stdout
+
+
+def test_the_list_is_by_task_with_what_each_is_for():
+    lines = hfpie("weights", "list").stdout.splitlines()
+    at = {words[0]: number for number, line in enumerate(lines) if (words := line.split())}
+    for entry in weights.public_entries():
+        assert entry.use in lines[at[entry.name]]
+        assert (f"{entry.name} * " in lines[at[entry.name]]) == entry.is_default
+    assert at["denoise"] < at["compact.denoise"] < at["nafnet-sidd-w32"] < at["deblur"] < at["compact.deblur"]
+    assert max(map(len, lines)) <= 140
 
 
 def test_pull_of_what_ships_says_so():
@@ -193,9 +318,60 @@ def test_a_shipped_file_that_was_changed_is_refused(monkeypatch, tmp_path):
         weights.resolve("compact.denoise")
 
 
-def test_every_entry_is_pinned_or_says_that_it_is_not():
+@pytest.mark.parametrize(
+    ("name", "told", "way_out"),
+    [
+        ("nafnet", "no weights named 'nafnet'", "did you mean nafnet-sidd-w32 or nafnet-sidd-w64"),
+        ("realesrgan", "no weights named", "for denoise there are compact.denoise, "),
+        ("they/theirs", "a repository of the Hub", "hf://they/theirs/FILE.safetensors"),
+        (
+            "https://huggingface.co/o/r/resolve/main/a/b.safetensors?download=true",
+            "a web address",
+            "write hf://o/r/a/b.safetensors@main",
+        ),
+        ("https://example.org/net.pth", "a web address", "hf://owner/repo/file@revision"),
+        ("deblur", "compact.deblur: made for deblur, not for denoise", "--force"),
+        ("RealESRGAN_x4plus", "realesrgan-x4plus: made for sr, not for denoise", "scunet-psnr"),
+    ],
+)
+def test_what_is_no_name_for_this_command_is_told_with_the_way_out(tmp_path, monkeypatch, name, told, way_out):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (20, 30)).save("a.png")
+    result = denoise("--weights", name, "--offline", code=2 if "made for" in told else 4)
+    assert told in result.stderr
+    assert way_out in result.stderr
+    assert len(result.stderr.splitlines()) == 2
+
+
+def test_another_tasks_network_runs_if_forced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (20, 30)).save("a.png")
+    hfpie("deblur", "a.png", "--weights", "unit-test", code=2)
+    hfpie("deblur", "a.png", "--weights", "unit-test", "--force")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "a pointer of Git LFS"),
+        (b"\n<!DOCTYPE html><html>Log in</html>", "a web page"),
+        (pickled({"a": torch.zeros(1)}), "a pickle whatever its name says"),
+    ],
+)
+def test_files_that_are_something_else_are_named(tmp_path, monkeypatch, content, told):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (20, 30)).save("a.png")
+    Path("net.safetensors").write_bytes(content)
+    Path("net.pth").write_bytes(content)
+    assert f"net.safetensors: {told}" in denoise("--weights", "net.safetensors", code=4).stderr
+    if "pickle" not in told:
+        assert f"net.pth: {told}" in hfpie("weights", "convert", "net.pth", "-o", "to.safetensors", code=4).stderr
+
+
+def test_every_entry_is_pinned_and_has_a_source_or_ships():
     for entry in weights.table().values():
-        assert entry.pinned == bool(entry.sha256)
+        assert entry.sha256 or "non-commercial" in entry.licence
+        assert entry.seen == (entry.shipped is not None or not entry.sha256)
         assert entry.shipped or entry.on_hub
         assert entry.source or entry.shipped
 

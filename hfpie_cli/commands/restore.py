@@ -45,6 +45,7 @@ class RestoreOptions(HubOptions):
         str | None,
         typer.Option(help="A name of `weights list`, a .safetensors file, or hf://owner/repo/file@revision."),
     ] = None
+    force: Annotated[bool, typer.Option("--force", help="Take weights that were made for another task.")] = False
     strength: Annotated[float, typer.Option(min=0, max=1, help="Share of the restored picture in the result.")] = 1.0
     tta: Annotated[bool, typer.Option("--tta", help="Average over 8 turned and mirrored inputs: 8 times slower.")] = (
         False
@@ -130,7 +131,7 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
     if options.json and any(job.target is None for job in jobs):
         raise UsageError("--json and the picture would both go to standard output", "name a file with --output")
     _tell_left_out(plan, len(plan.jobs) - len(jobs), options, console)
-    restorer = _load(options, default, scale)
+    restorer = _load(task, options, default, scale)
     make_folders(jobs)
     failures: list[HfpieError] = []
     with console.progress(len(jobs)) as progress:
@@ -167,8 +168,8 @@ def _tell_left_out(plan: Plan, skipped: int, options: RestoreOptions, console: C
         console.say(f"files left out, with names of hfpie's outputs: {count}; name such a file to restore it")
 
 
-def _load(options: RestoreOptions, default: str, scale: int) -> Restorer:
-    weights = resolve(options.weights or default, options.hub())
+def _load(task: Task, options: RestoreOptions, default: str, scale: int) -> Restorer:
+    weights = resolve(options.weights or default, options.hub(), task="" if options.force else task.name)
     import torch
 
     from ..restore import Restorer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,15 +13,11 @@ from ..console import Console
 from ..data.datasets import DEFAULT_ROOT
 from ..errors import ExitCode, UnavailableError
 from ..hub.client import SCHEME, Hub, HubFile, fetch
-from ..hub.lock import locked
-from ..tasks import TASKS
-from ..weights.table import TEST_WEIGHTS, Entry, default_weights, locate, resolve, table, whereabouts
+from ..weights.table import Entry, find_entry, locate, public_entries, resolve, whereabouts
 from . import publish
 from .options import HubOptions, add_command
+from .weights_views import PARTS_HEADINGS, VERIFY_HEADINGS, print_info, print_list, print_table
 
-HEADINGS = ("name", "task", "scale", "size", "where", "licence")
-PARTS_HEADINGS = ("part", "largest value", "share of its join", "worth")
-NUMBERS = {"scale", "size", *PARTS_HEADINGS[1:]}  # columns that stand to the right
 HARD = {"denoise": "awgn-50", "deblur": "motion-jpeg", "sr": "bicubic-x4"}  # by task: what needs every scale
 
 
@@ -74,7 +69,7 @@ def register(app: typer.Typer) -> None:
         "list",
         ListOptions,
         show_list,
-        summary="List every checkpoint that hfpie knows by name.",
+        summary="List every checkpoint that hfpie knows by name, by task.",
         examples="Examples: [bold]hfpie weights list[/] | [bold]hfpie weights list --json[/]",
     )
     add_command(
@@ -84,7 +79,7 @@ def register(app: typer.Typer) -> None:
         show_info,
         summary="Tell all that is known of a checkpoint.",
         examples="Examples: [bold]hfpie weights info compact.denoise[/] | "
-        "[bold]hfpie weights info RealESRGAN_x4plus --json[/]",
+        "[bold]hfpie weights info realesrgan-x4plus --json[/]",
     )
     add_command(
         weights,
@@ -92,7 +87,7 @@ def register(app: typer.Typer) -> None:
         PullOptions,
         pull,
         summary="Download checkpoints and verify them, to use them offline later.",
-        examples="Examples: [bold]hfpie weights pull RealESRGAN_x4plus[/] | "
+        examples="Examples: [bold]hfpie weights pull realesrgan-x4plus[/] | "
         "[bold]hfpie weights pull hf://owner/repo/file.safetensors@main[/]",
     )
     add_command(
@@ -110,53 +105,29 @@ def register(app: typer.Typer) -> None:
 def show_list(options: ListOptions) -> int:
     """Print the table, or one JSON object a checkpoint."""
     hub, console = options.hub(), options.console()
-    entries = _public()
+    entries = public_entries()
     if options.json:
         for entry in entries:
             console.result(_record(entry, hub))
     else:
-        _print_table([_cells(entry, hub) for entry in entries], HEADINGS)
+        print_list(entries, hub)
     return ExitCode.OK
 
 
-def _cells(entry: Entry, hub: Hub) -> tuple[str, ...]:
-    size = f"{entry.size / 1e6:.1f} MB" if entry.size else ""
-    return entry.name, entry.task, f"x{entry.scale}", size, whereabouts(entry, hub), entry.licence
-
-
-def _print_table(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
-    from rich.console import Console as RichConsole
-    from rich.table import Table
-
-    view = Table(box=None)
-    for heading in headings:
-        view.add_column(
-            heading, justify="right" if heading in NUMBERS else "left", no_wrap=heading != "licence", overflow="fold"
-        )
-    for row in rows:
-        view.add_row(*row)
-    RichConsole().print(view)
-
-
 def _record(entry: Entry, hub: Hub) -> dict[str, Any]:
-    """All that weights.toml says, where the file is, and what the lock file says of it."""
-    record = dataclasses.asdict(entry) | {"where": whereabouts(entry, hub)}
-    known = locked(entry.on_hub) if entry.on_hub and not entry.pinned else None
-    return record | (dataclasses.asdict(known) if known else {})
+    """All that weights.toml says, and where the file is."""
+    return dataclasses.asdict(entry) | {"where": whereabouts(entry, hub), "default": entry.is_default}
 
 
 def show_info(options: InfoOptions) -> int:
     """Print what is known, one line each, or as one JSON object; with --parts, a line for each part instead."""
     if options.parts:
         return _show_parts(options)
-    record = _record(_entry(options.name), options.hub())
+    entry, hub = _entry(options.name), options.hub()
     if options.json:
-        options.console().result(record)
-        return ExitCode.OK
-    scores = record.pop("scores")
-    for key, value in (record | scores).items():
-        if value not in ("", 0):
-            typer.echo(f"{key:>12}  {value}" if key in record else f"{'score':>12}  {key}: {value}")
+        options.console().result(_record(entry, hub))
+    else:
+        print_info(entry, whereabouts(entry, hub))
     return ExitCode.OK
 
 
@@ -174,7 +145,7 @@ def _show_parts(options: InfoOptions) -> int:
         return ExitCode.OK
     console.say(f"{entry.name} on {options.dataset}, {degradation}; worth: what PSNR loses without the part")
     rows = [(p.name, f"{p.peak:.3g}", "" if p.share is None else f"{p.share:.3f}", f"{p.worth:.3f} dB") for p in parts]
-    _print_table(rows, PARTS_HEADINGS)
+    print_table(PARTS_HEADINGS, {"": rows})
     for fault in (fault for part in parts for fault in part.faults()):
         console.say(f"warning: {fault}")
     return ExitCode.OK
@@ -199,29 +170,33 @@ def pull(options: PullOptions) -> int:
 def verify(options: VerifyOptions) -> int:
     """Verify all that are here; wrong ones are told at once and make the exit code 4."""
     hub = dataclasses.replace(options.hub(), offline=True)
-    names = options.names or [e.name for e in _public() if whereabouts(e, hub) in ("shipped", "cached")]
+    entries = [_entry(name) for name in options.names] or [
+        entry for entry in public_entries() if whereabouts(entry, hub) in ("shipped", "cached")
+    ]
     console, wrong = options.console(), False
-    for name in names:
+    rows = []
+    for entry in entries:
         try:
-            _report(console, name, locate(_entry(name), hub), "as it should be")
+            path = locate(entry, hub)
         except UnavailableError as error:
             wrong = True
             console.error(error)
-            console.result({"name": name, "error": error.message, "hint": error.hint})
+            console.result({"name": entry.name, "error": error.message, "hint": error.hint})
+            rows.append((entry.name, "wrong or not here", entry.sha256))
+        else:
+            console.result({"name": entry.name, "path": str(path), "state": "as it should be"})
+            rows.append((entry.name, "as it should be", entry.sha256 or "as the Hub published it"))
+    if rows and not options.json and not options.quiet:
+        print_table(VERIFY_HEADINGS, {"": rows})
     return ExitCode.UNAVAILABLE if wrong else ExitCode.OK
 
 
 def _entry(name: str) -> Entry:
-    entry = table().get(default_weights(name) if name in TASKS else name)
+    entry = find_entry(name)
     if entry is None:
-        known = ", ".join(entry.name for entry in _public())
+        known = ", ".join(entry.name for entry in public_entries())
         raise UnavailableError(f"no weights named {name!r}", f"there are {known}")
     return entry
-
-
-def _public() -> list[Entry]:
-    """The entries that are there for users."""
-    return [entry for name, entry in table().items() if name != TEST_WEIGHTS]
 
 
 def _report(console: Console, name: str, path: Path, state: str) -> None:

@@ -5,6 +5,7 @@ The client reads HF_ENDPOINT and the like once, when it is imported; here they a
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,8 @@ ENDPOINT = "https://huggingface.co"
 DEFAULT_REVISION = "main"
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 COMMIT = re.compile(r"[0-9a-f]{40}")
-SHA256 = re.compile(r"[0-9a-f]{64}")
+SHA256 = re.compile(r"[0-9a-f]{64}")  # of a large file
+BLOB = re.compile(r"[0-9a-f]{40}")  # of a small one: what git calls it
 YES = {"1", "ON", "YES", "TRUE"}  # what the client takes for true in HF_HUB_OFFLINE
 
 Kind = Literal["model", "dataset"]
@@ -84,8 +86,8 @@ class Hub:
 class Fetched:
     """A file of the Hub that lies in the cache.
 
-    commit: 40 hex digits. sha256: of what lies there, computed just now. published: what the Hub says it is; empty
-    where it was not asked (the file was there already) or does not tell (small text files).
+    commit: 40 hex digits. sha256: of what lies there, computed just now. published: what the Hub says it is, a SHA-256
+    or git's hash of a blob; empty where it was not asked, as the file was there already.
     """
 
     path: Path
@@ -94,22 +96,28 @@ class Fetched:
     published: str
 
 
-def fetch(file: HubFile, hub: Hub, *, sha256: str = "") -> Fetched:
+def fetch(file: HubFile, hub: Hub, *, sha256: str = "", way_out: str = "") -> Fetched:
     """The file, from the cache if it is there at this very commit, else downloaded; nothing partial is ever left.
 
-    sha256: what it must be, in hex digits. A download must also be what the Hub publishes. A file that is something
-    else is removed. Raises UnavailableError, in one line, for that and for whatever else goes wrong.
+    sha256: what it must be, in hex digits; then nobody is asked about a file that is in the cache. The file must also
+    be what the Hub publishes: at a download what it says, later what the cache recorded of that. A file that is
+    something else is removed. way_out: the hint for one that is not `sha256`. Raises UnavailableError, in one line,
+    for that and for whatever else goes wrong.
     """
     with _calm_client(hub):
         try:
-            fetched = _find_or_download(file, hub)
+            fetched = _find_or_download(file, hub, sha256, way_out)
         except Exception as error:  # the client's errors come from three libraries and share no base
             raise explain(error, str(file), hub.endpoint, hub.cache) from None
-    for expected in filter(None, (sha256, fetched.published)):
-        if fetched.sha256 != expected:
+    expected = dict.fromkeys(filter(None, (sha256, fetched.published, _recorded(fetched.path))))
+    if not expected:
+        message = f"{file}: nobody vouches for its content: the Hub gave no hash of it, and the cache holds none"
+        raise UnavailableError(message, "go online, so that it can be compared with what the Hub publishes")
+    for digest in expected:
+        found = fetched.sha256 if SHA256.fullmatch(digest) else _blob_of(fetched.path)
+        if found != digest:
             _discard(fetched.path)
-            message = f"{file}: SHA-256 is {fetched.sha256}, should be {expected}"
-            raise UnavailableError(message, "the file was removed; try again, and do not use it if that fails too")
+            raise _mismatch(file, found, digest, way_out if digest == sha256 else "")
     return fetched
 
 
@@ -138,9 +146,9 @@ def upload(files: Mapping[str, Path | bytes], repo: str, hub: Hub, *, private: b
             raise explain(error, name, hub.endpoint, hub.cache) from None
 
 
-def _find_or_download(file: HubFile, hub: Hub) -> Fetched:
+def _find_or_download(file: HubFile, hub: Hub, sha256: str, way_out: str) -> Fetched:
     cached = _cached(file, hub)
-    if cached is not None and (hub.offline or file.is_pinned):
+    if cached is not None and (hub.offline or sha256 or (file.is_pinned and _recorded(cached))):
         return _as_fetched(cached, file)
     if hub.offline:
         raise UnavailableError(f"{file}: not in the cache, and hfpie is offline", "go online once to download it")
@@ -150,8 +158,29 @@ def _find_or_download(file: HubFile, hub: Hub) -> Fetched:
         if cached is None or 400 <= status_of(error) < 500:
             raise
         return _as_fetched(cached, file)  # the Hub cannot be reached: what the branch was when last seen
+    if sha256 and SHA256.fullmatch(published) and published != sha256:
+        raise _mismatch(file, published, sha256, way_out)  # known before the download
     fetched = _as_fetched(_download(file, hub), file)  # by the branch's name, so that the cache remembers the branch
     return replace(fetched, published=published if fetched.commit == commit else "")
+
+
+def _mismatch(file: HubFile, found: str, expected: str, way_out: str) -> UnavailableError:
+    kind = "SHA-256" if SHA256.fullmatch(expected) else "git's hash"
+    hint = way_out or "the file was removed; try again, and do not use it if that fails too"
+    return UnavailableError(f"{file}: {kind} is {found}, should be {expected}", hint)
+
+
+def _recorded(path: Path) -> str:
+    """What the Hub published of a file at its download: the name of the content in the cache; empty if it has none."""
+    name = path.resolve().name
+    return name if path.is_symlink() and (SHA256.fullmatch(name) or BLOB.fullmatch(name)) else ""
+
+
+def _blob_of(path: Path) -> str:
+    """What git calls a file's content: the SHA-1 of its length and its bytes."""
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: digest).hexdigest()
 
 
 def _cached(file: HubFile, hub: Hub) -> Path | None:
@@ -169,7 +198,7 @@ def _as_fetched(path: Path, file: HubFile) -> Fetched:
 
 
 def _look_up(file: HubFile, hub: Hub) -> tuple[str, str]:
-    """The commit that a revision stands for, and the SHA-256 that the Hub publishes, if any."""
+    """The commit that a revision stands for, and the hash that the Hub publishes, if any."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 
     url = hf_hub_url(file.repo, file.path, repo_type=file.kind, revision=file.revision, endpoint=hub.endpoint)
@@ -177,7 +206,7 @@ def _look_up(file: HubFile, hub: Hub) -> tuple[str, str]:
     commit, etag = found.commit_hash or "", found.etag or ""
     if not COMMIT.fullmatch(commit) or not re.fullmatch(r"[\w-]+", etag):  # both become names of files
         raise UnavailableError(f"{file}: {host_of(hub.endpoint)} does not answer as a Hub does", ENDPOINT_HINT)
-    return commit, etag if SHA256.fullmatch(etag) else ""
+    return commit, etag if SHA256.fullmatch(etag) or BLOB.fullmatch(etag) else ""
 
 
 def _download(file: HubFile, hub: Hub) -> Path:

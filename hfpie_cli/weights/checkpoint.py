@@ -23,6 +23,7 @@ from ..files import atomic_path
 from ..models.highpass import HighpassConfig, HighpassNetwork
 from ..models.legacy import LegacyConfig, LegacyNetwork
 from ..models.network import Network, NetworkConfig
+from .kinds import check_kind
 
 FORMAT = "hfpie-1"  # the metadata key `format` of our files
 MAX_PARAMETERS = 200_000_000
@@ -115,6 +116,7 @@ def _opened(path: Path) -> Iterator[Any]:
     except FileNotFoundError:
         raise UnavailableError(f"{path}: no such checkpoint", "weights.toml names those there are") from None
     except (OSError, safetensors.SafetensorError, struct.error) as error:
+        check_kind(path, pickle=False)
         hint = "hfpie reads safetensors files only; download it again or train it anew"
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnavailableError(f"{path}: not a readable safetensors checkpoint ({reason})", hint) from None

@@ -20,6 +20,7 @@ from ..errors import HfpieError, UnavailableError
 from ..files import atomic_path
 from ..models.network import LEVELS, NetworkConfig
 from .checkpoint import Checkpoint, expected_shapes, load_weights, save_checkpoint
+from .kinds import check_kind
 
 SAFE_TORCH = (2, 10)  # before it a pickle could break out of weights_only (CVE-2026-24747)
 SECONDS = 600  # that a file may take
@@ -94,6 +95,7 @@ def _check_torch() -> None:
 def _check_source(source: Path) -> None:
     if not source.is_file():
         raise UnavailableError(f"{source}: no such file")
+    check_kind(source, pickle=True)
     if zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as archive:
             if any(name.endswith("/constants.pkl") for name in archive.namelist()):

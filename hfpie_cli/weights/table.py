@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import UnavailableError
+from ..errors import UnavailableError, UsageError
 from ..files import sha256_of
-from ..hub.client import SCHEME, Hub, HubFile, fetch, is_cached
-from ..hub.lock import fetch_locked, pinned_file
+from ..hub.client import REPOSITORY, SCHEME, Hub, HubFile, fetch, is_cached
 from ..tasks import TASKS
+from .converted import find_converted, is_converted, make_converted
 
 PACKAGE = Path(__file__).parent.parent
 SHIPPED = PACKAGE / "checkpoints"
 DEFAULT_TILE, DEFAULT_OVERLAP = 256, 32  # pixels, for files that are not in the table
 TEST_WEIGHTS = "unit-test"
 PICKLES = {".pth", ".pt", ".ckpt", ".bin", ".pkl"}
+_UNSEEN = "other projects state that hash and hfpie has never seen the file: ask the owner of {repo} which one is right"
+_CONVERT = "download it yourself, then: hfpie weights convert FILE"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One checkpoint of weights.toml.
 
-    stride, tile, overlap: input pixels. size: bytes, 0 if it is not known before the download. flop: per input pixel,
-    a multiply-add counts as two. file: its name in the package, or its path in `repo`, a repository of the Hub.
-    revision: there. pinned: whether sha256 is known; if not, what the Hub publishes at the first download holds.
-    source: the page that tells more of somebody else's checkpoint, empty for our own. scores: measured, by protocol.
+    use: what it is for, in a few words. gan: whether it invents detail. stride, tile, overlap: input pixels.
+    size: bytes, 0 if it is not known before the download. flop: per input pixel, a multiply-add counts as two.
+    file: its name in the package, or its path in `repo`, a repository of the Hub; a pickle is converted after its hash
+    was compared. revision: there. sha256: of the file, empty if it is not known; then what the Hub publishes holds.
+    seen: whether a download has confirmed it. aliases: other names of the same. source: the page that tells more of
+    somebody else's checkpoint, empty for our own. scores: measured, by protocol.
     """
 
     name: str
     task: str
+    use: str
+    gan: bool = False
     scale: int
     stride: int = 1
     tile: int
@@ -47,9 +55,15 @@ class Entry:
     parameters: int = 0
     repo: str = ""
     revision: str = ""
-    pinned: bool = True
+    seen: bool = True
+    aliases: list[str] = field(default_factory=list)
     source: str = ""
     scores: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_default(self) -> bool:
+        """Whether a task uses it when none is named."""
+        return self.name in {name for task in TASKS.values() for name in (task.weights, task.gan_weights)}
 
     @property
     def shipped(self) -> Path | None:
@@ -61,6 +75,11 @@ class Entry:
     def on_hub(self) -> HubFile | None:
         """The file on the Hub, None while it is not published."""
         return HubFile(self.repo, self.file, self.revision) if self.repo else None
+
+    @property
+    def is_pickled(self) -> bool:
+        """Whether its file must be converted before it is loaded."""
+        return Path(self.file).suffix.lower() in PICKLES
 
 
 @dataclass(frozen=True)
@@ -86,24 +105,36 @@ def table() -> dict[str, Entry]:
     return {name: Entry(name=name, **entry) for name, entry in entries.items()}
 
 
+def find_entry(name: str) -> Entry | None:
+    """The entry of this name, or of one that is its alias; of a task, its default one's. None if there is none."""
+    name = TASKS[name].weights if name in TASKS else name
+    entries = table()
+    return entries.get(name) or next((entry for entry in entries.values() if name in entry.aliases), None)
+
+
 def default_weights(task: str, *, gan: bool = False) -> str:
     """The name of the checkpoint that a task uses when none is named."""
     return TASKS[task].gan_weights if gan else TASKS[task].weights
 
 
-def resolve(name: str, hub: Hub | None = None) -> Weights:
+def resolve(name: str, hub: Hub | None = None, *, task: str = "") -> Weights:
     """Find and verify weights: a task's name, a name in the table, `hf://owner/repo/file@revision`, or a file's path.
 
     A name is looked for in the package, in the cache, then on the Hub (`hub`, by default as the environment says). Its
     file is read in full to compare its SHA-256 every time: remembering that it was right would trust whoever may write
-    to the cache. Raises UnavailableError for what is not there or not what it should be.
+    to the cache. task: what the weights are for; empty takes those of any. Raises UsageError for a name of another
+    task, UnavailableError for what is not there or not what it should be.
     """
-    name = TASKS[name].weights if name in TASKS else name
-    entry = table().get(name)
+    entry = find_entry(name)
     if entry is not None:
-        return Weights(name, locate(entry, hub or Hub.from_environment()), entry.tile, entry.overlap)
+        if task and entry.task != task:
+            hint = f"{_names_there_are(task)}; --force runs it all the same"
+            raise UsageError(f"{entry.name}: made for {entry.task}, not for {task}", hint)
+        return Weights(entry.name, locate(entry, hub or Hub.from_environment()), entry.tile, entry.overlap)
     file = HubFile.parse(name) if name.startswith(SCHEME) else None
     path = Path(file.path if file else name)
+    if address := re.fullmatch(r"https?://([^/?#]+)(/[^?#]*)?.*", name):
+        raise UnavailableError(f"{name}: a web address, not weights", _instead_of_address(address[1], address[2] or ""))
     if path.suffix.lower() in PICKLES:
         hint = f"convert it first: hfpie weights convert {path.name if file else name}"
         raise UnavailableError(f"{name}: a pickle can run any code, so hfpie loads safetensors only", hint)
@@ -111,8 +142,36 @@ def resolve(name: str, hub: Hub | None = None) -> Weights:
         return Weights(str(file), fetch(file, hub or Hub.from_environment()).path)
     if path.suffix == ".safetensors" or path.exists():
         return Weights(path.stem, path)
-    known = ", ".join(sorted(set(table()) - {TEST_WEIGHTS}))
-    raise UnavailableError(f"no weights named {name!r}", f"there are {known}, or give a .safetensors file")
+    if REPOSITORY.fullmatch(name):
+        hint = f"name a file in it: {SCHEME}{name}/FILE.safetensors"
+        raise UnavailableError(f"{name}: a repository of the Hub perhaps, but no file", hint)
+    raise UnavailableError(f"no weights named {name!r}", _suggestion(name, task))
+
+
+def public_entries(task: str = "") -> list[Entry]:
+    """The entries that are there for users, of one task or of all."""
+    return [e for e in table().values() if e.name != TEST_WEIGHTS and task in ("", e.task)]
+
+
+def _names_there_are(task: str) -> str:
+    return f"{f'for {task} ' if task else ''}there are {', '.join(entry.name for entry in public_entries(task))}"
+
+
+def _suggestion(name: str, task: str) -> str:
+    """The names that come near, or all."""
+    lower = {known.lower(): e.name for e in public_entries(task) for known in (e.name, *e.aliases)}
+    near = get_close_matches(name.lower(), lower, n=3) or [known for known in lower if name.lower() in known][:3]
+    if near:
+        return f"did you mean {' or '.join(dict.fromkeys(lower[known] for known in near))}?"
+    return f"{_names_there_are(task)}, or give a .safetensors file"
+
+
+def _instead_of_address(host: str, path: str) -> str:
+    """What to write in place of a web address."""
+    parts = re.fullmatch(rf"/({REPOSITORY.pattern})/(?:resolve|blob|raw)/([\w.-]+)/(.+)", path)
+    if parts and host in ("huggingface.co", "hf.co", "www.huggingface.co"):
+        return f"write {HubFile(parts[1], parts[3], parts[2])}"
+    return f"download the file and name it, or write {SCHEME}owner/repo/file@revision"
 
 
 def whereabouts(entry: Entry, hub: Hub) -> str:
@@ -121,13 +180,15 @@ def whereabouts(entry: Entry, hub: Hub) -> str:
         return "shipped"
     if entry.on_hub is None:
         return "missing"
-    return "cached" if is_cached(pinned_file(entry.on_hub), hub) else "on the Hub"
+    ready = entry.is_pickled and is_converted(entry.sha256)
+    return "cached" if ready or is_cached(entry.on_hub, hub) else "on the Hub"
 
 
 def locate(entry: Entry, hub: Hub) -> Path:
     """The verified file of an entry: the package's, or else the Hub's, which is downloaded unless it is in the cache.
 
-    Raises UnavailableError if it cannot be had or is not what it should be.
+    Of a pickle, the safetensors file made from it. Raises UnavailableError if it cannot be had or is not what it should
+    be.
     """
     if entry.shipped is not None:
         found = sha256_of(entry.shipped)
@@ -137,6 +198,11 @@ def locate(entry: Entry, hub: Hub) -> Path:
         return entry.shipped
     if entry.on_hub is None:
         raise UnavailableError(f"{entry.name}: its file {SHIPPED / entry.file} is not there", "install hfpie again")
-    if entry.pinned:
-        return fetch(entry.on_hub, hub, sha256=entry.sha256).path
-    return fetch_locked(entry.on_hub, hub).path
+    way_out = "" if entry.seen else _UNSEEN.format(repo=entry.repo)
+    if not entry.is_pickled:
+        return fetch(entry.on_hub, hub, sha256=entry.sha256, way_out=way_out).path
+    if not entry.sha256:
+        raise UnavailableError(f"{entry.name}: a pickle whose SHA-256 is not known is never opened", _CONVERT)
+    if made := find_converted(entry.sha256):
+        return made
+    return make_converted(fetch(entry.on_hub, hub, sha256=entry.sha256, way_out=way_out).path, entry.sha256)

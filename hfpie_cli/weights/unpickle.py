@@ -13,11 +13,15 @@ from collections.abc import Mapping
 import safetensors.torch
 import torch
 
-NESTS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "generator", "net")  # the best first
+NESTS = ("params_ema", "net_g_ema", "params", "net_g", "state_dict", "model_state_dict", "model", "generator", "net")
+DEPTH = 4  # of nests in nests
+LIGHTNING = "pytorch-lightning_version"  # a key of its files
+GENERATORS = ("net_g_ema.", "net_g.", "netG.", "generator.")  # in front of names; what has none of it is no generator's
+WRAPPINGS = ("module.", "_orig_mod.", "model.")  # in front of every name
 
 
 def main(source: str, target: str) -> None:
-    """Write the tensors of the first of NESTS that the file has, or those at its top."""
+    """Write the tensors of the first of NESTS that the file has, the best first, or those at its top."""
     try:
         loaded = torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # pickles fail in any way that Python can
@@ -29,12 +33,36 @@ def main(source: str, target: str) -> None:
 
 
 def tensors_of(loaded: object) -> dict[str, torch.Tensor]:
-    """The named tensors of a state, each in memory of its own, float64 as float32, without a `module.` in front."""
-    if isinstance(loaded, Mapping):
-        nest = next((loaded[name] for name in NESTS if isinstance(loaded.get(name), Mapping)), loaded)
-        named = {str(name).removeprefix("module."): value for name, value in nest.items()}
-        return {name: _own(value) for name, value in named.items() if isinstance(value, torch.Tensor)}
-    return {}
+    """The named tensors of a state, each in memory of its own, float64 as float32, without what stands before names."""
+    nest, is_lightning = loaded, False
+    for _ in range(DEPTH):
+        if not isinstance(nest, Mapping):
+            return {}
+        is_lightning = is_lightning or LIGHTNING in nest
+        inner = next((nest[name] for name in NESTS if isinstance(nest.get(name), Mapping)), None)
+        if inner is None:
+            break
+        nest = inner
+    if not isinstance(nest, Mapping):
+        return {}
+    named = {str(name): value for name, value in nest.items() if isinstance(value, torch.Tensor)}
+    if is_lightning:  # its losses and metrics have weights as well
+        named = {name: value for name, value in named.items() if name.startswith("model.")} or named
+    return {name: _own(value) for name, value in _unwrapped(named).items()}
+
+
+def _unwrapped(named: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Without the prefixes of wrappers, in any order; `model.0` stays, which is how ESRGAN names its layers."""
+    for _ in range(DEPTH):
+        for prefix in (*GENERATORS, *WRAPPINGS):
+            inner = {n.removeprefix(prefix): value for n, value in named.items() if n.startswith(prefix)}
+            whole = len(inner) == len(named) and not any(name[:1].isdigit() for name in inner)
+            if inner and (prefix in GENERATORS or whole):
+                named = inner
+                break
+        else:
+            break
+    return named
 
 
 def _own(tensor: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,91 @@
+"""What `hfpie weights` shows a person: the list by task, all of one checkpoint, and what `verify` found."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from ..hub.client import Hub
+from ..weights.table import Entry, whereabouts
+
+LIST_HEADINGS = ("name", "for", "MB", "MFLOP/px", "where", "licence")
+PARTS_HEADINGS = ("part", "largest value", "share of its join", "worth")
+VERIFY_HEADINGS = ("name", "state", "SHA-256")
+NUMBERS = {"MB", "MFLOP/px", *PARTS_HEADINGS[1:]}  # columns that stand to the right
+WRAPPED = {"for", "licence", "where", "state"}  # columns that may take several lines
+WIDTH = 140  # columns where the output is no terminal
+GROUPS = {  # by task and whether detail is invented
+    ("denoise", False): "denoise",
+    ("deblur", False): "deblur",
+    ("sr", False): "sr, faithful",
+    ("sr", True): "sr, invents detail",
+}
+OTHERS = "training alone"
+
+
+def print_list(entries: Iterable[Entry], hub: Hub) -> None:
+    """A table for each task, the default first and marked."""
+    groups: dict[str, list[Entry]] = {title: [] for title in (*GROUPS.values(), OTHERS)}
+    for entry in entries:
+        groups[GROUPS.get((entry.task, entry.gan), OTHERS)].append(entry)
+    sections = {
+        title: [_cells(e, hub) for e in sorted(group, key=lambda e: (not e.is_default, bool(e.source), e.name))]
+        for title, group in groups.items()
+        if group
+    }
+    print_table(LIST_HEADINGS, sections)
+    print("\n* is taken when no --weights are named; with --gan, the one that invents detail")
+
+
+def _cells(entry: Entry, hub: Hub) -> tuple[str, ...]:
+    name = f"{entry.name} *" if entry.is_default else entry.name
+    size = f"{entry.size / 1e6:.1f}" if entry.size else ""
+    cost = f"{entry.flop / 1e6:.2f}" if entry.flop else ""
+    return name, entry.use, size, cost, whereabouts(entry, hub), entry.licence
+
+
+def print_info(entry: Entry, where: str) -> None:
+    """All that is known, a line each, in words."""
+    seen = "" if entry.seen else ", as other projects state it: not confirmed by a download yet"
+    origin = f"hf://{entry.repo}/{entry.file}@{entry.revision}" if entry.repo else "the package"
+    facts = {
+        "name": entry.name,
+        "also": ", ".join(entry.aliases),
+        "for": f"{entry.task}: {entry.use}",
+        "enlarges": f"{entry.scale} times" if entry.scale > 1 else "",
+        "default": "yes" if entry.is_default else "",
+        "where": where,
+        "from": origin + (", a pickle: converted after its SHA-256 was compared" if entry.is_pickled else ""),
+        "more": entry.source,
+        "licence": entry.licence,
+        "trained on": entry.trained_on,
+        "size": f"{entry.size:,} bytes" if entry.size else "",
+        "parameters": f"{entry.parameters:,}" if entry.parameters else "",
+        "cost": f"{entry.flop:,} FLOP a pixel of the input" if entry.flop else "",
+        "tiles": f"{entry.tile} pixels, overlapping by {entry.overlap}",
+        "SHA-256": f"{entry.sha256}{seen}" if entry.sha256 else "not known: what the Hub publishes holds",
+    }
+    lines = [(key, fact) for key, fact in facts.items() if fact]
+    for key, fact in [*lines, *(("score", f"{what}: {score}") for what, score in entry.scores.items())]:
+        print(f"{key:>12}  {fact}")
+
+
+def print_table(headings: Sequence[str], sections: Mapping[str, Sequence[Sequence[str]]]) -> None:
+    """Rows below headings on standard output; before those of each section its title, unless that is empty."""
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+
+    console = RichConsole(width=None if sys.stdout.isatty() else WIDTH)
+    view = Table(box=None, padding=(0, 1, 0, 0))
+    for heading in headings:
+        justify: Literal["left", "right"] = "right" if heading in NUMBERS else "left"
+        view.add_column(heading, justify=justify, no_wrap=heading not in WRAPPED)
+    for number, (title, rows) in enumerate(sections.items()):
+        if title:
+            if number:
+                view.add_row()
+            view.add_row(f"[bold]{title}[/]")
+        for row in rows:
+            view.add_row(*row)
+    console.print(view)

@@ -1,0 +1,44 @@
+"""Pickles of known hash as safetensors: made once and kept in hfpie's own cache. Knows nothing of torch."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from ..files import cache_folder, sha256_of
+
+SUFFIX = ".safetensors"
+
+
+def is_converted(sha256: str) -> bool:
+    """Whether there is a file that was made from the pickle of this SHA-256; its content is not looked at."""
+    return any(_folder(sha256).glob(f"*{SUFFIX}"))
+
+
+def find_converted(sha256: str) -> Path | None:
+    """The file made from the pickle of this SHA-256, None if there is none. One that was changed since is removed."""
+    for path in _folder(sha256).glob(f"*{SUFFIX}"):
+        if sha256_of(path) == path.stem:
+            return path
+        path.unlink(missing_ok=True)
+    return None
+
+
+def make_converted(pickle: Path, sha256: str) -> Path:
+    """Make that file from the pickle, whose SHA-256 was compared; raises as `convert` does, and then leaves nothing.
+
+    It is named by its own SHA-256, so that it can be compared whenever it is used.
+    """
+    from .convert import convert
+
+    folder = _folder(sha256)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as making:
+        made = Path(making) / f"net{SUFFIX}"
+        convert(pickle, made, overwrite=False)
+        folder.mkdir(exist_ok=True)
+        return made.replace(folder / f"{sha256_of(made)}{SUFFIX}")
+
+
+def _folder(sha256: str) -> Path:
+    return cache_folder() / "converted" / sha256

@@ -1,0 +1,30 @@
+"""What a file is that was to be weights and is not: told by its first bytes. Nothing of it is run."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from ..errors import UnavailableError
+
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_PAGES = (b"<!doctype", b"<html", b"<?xml", b"<head")
+_PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how those of torch's old format begin
+
+
+def check_kind(path: Path, *, pickle: bool) -> None:
+    """Raises UnavailableError for a pointer of Git LFS and for a web page; and unless `pickle`, for a pickle."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(256)
+    except OSError:
+        return  # whoever opens it says why
+    if start.startswith(_POINTER):
+        hint = "run `git lfs pull` in its repository, or let hfpie fetch it: hf://owner/repo/file@revision"
+        raise UnavailableError(f"{path}: a pointer of Git LFS, not the file itself", hint)
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGES):
+        hint = "what was downloaded is the page about the file, or a login: fetch hf://owner/repo/file@revision instead"
+        raise UnavailableError(f"{path}: a web page, not weights", hint)
+    if not pickle and (zipfile.is_zipfile(path) or start.startswith(_PICKLES)):
+        hint = f"convert it first: hfpie weights convert {path}"
+        raise UnavailableError(f"{path}: a pickle whatever its name says, and hfpie loads safetensors only", hint)
