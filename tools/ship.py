@@ -1,6 +1,6 @@
 """Ship a checkpoint: copy it into the package at half precision and write its entry in weights.toml.
 
-    python tools/ship.py NAME CHECKPOINT --tile 256 --overlap 32 --licence TEXT --trained-on TEXT
+    python tools/ship.py NAME CHECKPOINT --tile 256 --overlap 32 --use TEXT --licence TEXT --trained-on TEXT
 
 What `hfpie eval` scored is added with `--score "CBSD68 sigma 25=31.02 dB"`, as often as needed; --repo and --revision
 are what `hfpie weights push` printed. An entry that exists keeps the values that are not given.
@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path, nargs="?")
     parser.add_argument("--tile", type=int)
     parser.add_argument("--overlap", type=int)
+    parser.add_argument("--use")
     parser.add_argument("--licence")
     parser.add_argument("--trained-on", dest="trained_on")
     parser.add_argument("--repo")
