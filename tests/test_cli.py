@@ -208,9 +208,9 @@ def test_outputs_of_other_commands_are_passed_over(hfpie, tmp_path, enlarger):
 def test_any_error_of_one_file_leaves_the_others(hfpie, tmp_path, monkeypatch):
     save(tmp_path / "in/a.png")
     save(tmp_path / "in/b.png")
-    from hfpie_cli.restore import Restorer
+    from hfpie_cli.running import Runner
 
-    process, calls = Restorer.process, []
+    process, calls = Runner.prepare, []
 
     def fail_first(self, *arguments, **options):
         calls.append(1)
@@ -218,7 +218,7 @@ def test_any_error_of_one_file_leaves_the_others(hfpie, tmp_path, monkeypatch):
             raise RuntimeError("a bug")
         return process(self, *arguments, **options)
 
-    monkeypatch.setattr(Restorer, "process", fail_first)
+    monkeypatch.setattr(Runner, "prepare", fail_first)
     result = hfpie("denoise", "in", "-o", "out")
     assert result.exit_code == 3
     assert "in/a.png: internal error: RuntimeError: a bug" in result.stderr
@@ -227,15 +227,15 @@ def test_any_error_of_one_file_leaves_the_others(hfpie, tmp_path, monkeypatch):
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(hfpie, tmp_path, monkeypatch):
     save(tmp_path / "a.png")
-    from hfpie_cli.restore import Restorer
+    from hfpie_cli.running import Runner
 
-    process = Restorer.process
+    process = Runner.prepare
 
     def appear(self, *arguments, **options):
         (tmp_path / "a_denoised.png").write_text("mine")
         return process(self, *arguments, **options)
 
-    monkeypatch.setattr(Restorer, "process", appear)
+    monkeypatch.setattr(Runner, "prepare", appear)
     assert hfpie("denoise", "a.png").exit_code == 1
     assert (tmp_path / "a_denoised.png").read_text() == "mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "a_denoised.png"]
@@ -319,7 +319,7 @@ def test_an_interrupt_leaves_nothing_half_written(hfpie, tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hfpie_cli.restore.Restorer.process", interrupt)
+    monkeypatch.setattr("hfpie_cli.running.Runner.prepare", interrupt)
     assert hfpie("denoise", "photo.png").exit_code == 130
     assert [p.name for p in tmp_path.iterdir()] == ["photo.png"]
 

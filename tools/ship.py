@@ -74,7 +74,10 @@ def install(checkpoint: Checkpoint, name: str) -> dict[str, object]:
 
 def write_table(entries: dict[str, Entry]) -> None:
     """Write weights.toml anew, its comment kept."""
-    defaults = {field.name: field.default for field in dataclasses.fields(Entry)}
+    defaults = {
+        field.name: field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        for field in dataclasses.fields(Entry)
+    }
     comment = TABLE.read_text(encoding="utf-8").split("\n[")[0].strip()
     lines = [comment]
     for name in sorted(entries, key=lambda name: (entries[name].source != "", name)):
