@@ -25,6 +25,7 @@ from hfpie_cli.training.losses import LossConfig
 from hfpie_cli.training.optim import orthogonalise
 from hfpie_cli.training.run import setup
 from hfpie_cli.weights.checkpoint import load_checkpoint
+from hfpie_cli.weights.table import SHIPPED
 
 from .conftest import run_twice
 
@@ -345,3 +346,10 @@ def test_pairs_take_the_place_of_degradations_that_do_not_name_them(photos, tmp_
     needs_pairs = invoke("--data", photos, "--out", tmp_path / "other", "--set", "degradation.pairs=1")
     assert needs_pairs.exit_code == 2
     assert "--degraded and --clean" in needs_pairs.stderr
+
+
+def test_a_run_does_not_start_from_a_network_of_the_arrangement_before(tmp_path):
+    old = SHIPPED / "compact.denoise-awgn.safetensors"
+    with pytest.raises(UsageError, match="the arrangement before"):
+        setup(CONFIG, tmp_path / "run", CPU, init=old)
+    assert not (tmp_path / "run").exists()

@@ -1,6 +1,6 @@
 """Make a run's state small enough to keep in the repository: float16, without the optimisers' moments.
 
-    python tools/pack_state.py runs/sr-gan docs/states/compact.sr-x4-gan
+    python tools/pack_state.py runs/sr-gan states/sr-gan
 
 The folder it writes is a run: copy it and go on with `hfpie train --task TASK [--gan] --data DATA --resume COPY`. The
 moments build up anew within some hundred steps, so the result is not bit for bit that of a run that was never packed.

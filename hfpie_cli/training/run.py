@@ -20,6 +20,7 @@ from ..device import Device
 from ..errors import HfpieError, UsageError
 from ..files import atomic_path
 from ..models.highpass import HighpassConfig
+from ..models.legacy import LegacyConfig
 from ..ranks import Ranks
 from ..weights.checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
 from .config import TrainConfig, write_config
@@ -141,7 +142,11 @@ def _objective(config: TrainConfig, device: Device) -> Objective:
 
 def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, whole: bool) -> None:
     """Take the weights that fit; `whole`: all of them must, for invented detail comes last."""
-    wanted, given = network.state_dict(), load_checkpoint(init).weights
+    checkpoint = load_checkpoint(init)
+    if isinstance(checkpoint.config, LegacyConfig):
+        message = f"{init}: a network of the arrangement before, whose smaller scales are dead"
+        raise UsageError(message, "start from weights that were trained since, or from random numbers")
+    wanted, given = network.state_dict(), checkpoint.weights
     fitting = {name: given[name] for name in wanted if name in given and given[name].shape == wanted[name].shape}
     if not fitting or (whole and len(fitting) < len(wanted)):
         message = f"{init}: {len(fitting)} of the {len(wanted)} tensors of the recipe's network are in it"
