@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import pairwise
+from itertools import count, pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +15,7 @@ from hfpie_cli.cli import app
 from hfpie_cli.errors import UsageError
 from hfpie_cli.ranks import Ranks
 from hfpie_cli.training import loop, validation
-from hfpie_cli.training.budget import Minutes, Steps
+from hfpie_cli.training.budget import LAST_REPORT, REPORTS, Minutes, Steps
 from hfpie_cli.training.config import Finish, load_config, write_config
 from hfpie_cli.training.run import setup
 
@@ -67,6 +67,26 @@ def test_a_run_by_the_clock_rises_stays_falls_to_zero_and_ends_in_time(pace):
     falling = rates[-len(rates) // 20 :]
     assert all(after < before + 0.02 for before, after in pairwise(falling))
     assert (crops[0], crops[-1]) == (32, 64)
+
+
+def test_a_run_is_validated_on_the_way_however_dear_its_pictures_are():
+    estimate = LAST_REPORT * 60 * 80  # of as many pictures as may be
+    for cost in (estimate, estimate / 2):
+        config = by_the_clock(80)
+        budget, seconds, reports = Minutes(config, Ranks(), 0, 60.0, report_cost=estimate, save_cost=0.1), 60.0, []
+        for step in count(1):
+            seconds += 0.5
+            budget.stepped(step, seconds)
+            reported = budget.is_over(step) or budget.report_is_due(step)
+            seconds += cost if reported else 0.0
+            reports += [seconds] if reported else []
+            if budget.is_over(step):
+                break
+            budget.rested(seconds, reported=reported, saved=reported)
+        assert 3 <= len(reports) <= 1 + REPORTS * 80 * 60 / cost
+        assert reports[0] < 0.4 * 80 * 60
+        assert len(reports) * cost <= (LAST_REPORT + REPORTS) * 80 * 60
+        assert seconds < 80 * 60
 
 
 def test_a_run_that_goes_on_has_the_minutes_that_are_left():

@@ -12,7 +12,7 @@ from .config import TrainConfig
 
 CHECK_EVERY = 20  # steps between two looks at the loss or at another process, which make a GPU wait
 SLOW = 0.1  # seconds of a step beside which asking the other processes costs nothing
-LAST_REPORT, REPORTS, SAVES = 0.015, 0.025, 0.01  # of a run's time: its last validation, those before it, saving
+LAST_REPORT, REPORTS, SAVES = 0.01, 0.03, 0.01  # of a run's time: its last validation, those before it, saving
 MOST_REPORTS = 40  # validations of a run by the clock
 MARGIN = 1.5  # that the last validation may take longer than those before it
 ENDING = 1.0  # seconds that Python needs to start and to end
@@ -154,7 +154,7 @@ class Minutes:
     def _look(self, step: int, seconds: float) -> None:
         """Take over what the leader's clock says."""
         spacing = max(self._report_cost / REPORTS, self._total / MOST_REPORTS)
-        due = min(seconds - self._reported, self.end - seconds) >= spacing
+        due = seconds - self._reported >= spacing and self.end - seconds >= spacing / 2
         self._seconds, self._step_seconds, self._report_is_due, self._report_cost = self._ranks.gather(
             (seconds, self._duration, due, self._report_cost)
         )[0]
