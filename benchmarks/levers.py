@@ -2,7 +2,7 @@
 
     python benchmarks/levers.py CHECKPOINT [--side 256] [--rounds 5] [--threads 1]
 
-The checkpoint must be of a network that folds (architecture restoration-2). The median of the rounds' ratios of
+The checkpoint must be of a network that folds (architecture restoration-3). The median of the rounds' ratios of
 processor time counts. Differences are from the unfolded network at fp32, on a seeded picture.
 """
 

@@ -6,6 +6,7 @@ Every module takes and gives maps of shape (n, c, h, w) in any float type.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .pooling import Pool
@@ -13,6 +14,7 @@ from .pooling import Pool
 ATTENTION_REDUCTION = 16  # RCAN's: the channel attention squeezes the width by this
 TINY = 1e-6  # mean square of channel averages below which they count as zero
 SCORE_BOUND = 1.0  # of feature attention: one map's weight is at most e^2 = 7.4 times another's
+GATE_SLOPE = 0.1  # of the leaky ReLU inside both attentions: a ReLU there dies, and the gate with it
 FEATURE_ATTENTION_HIDDEN = 8  # hidden maps of the convolution along the feature axis
 RESIDUAL_INIT = 0.1  # scale of each residual branch's last convolution at the start
 EDGE_KERNEL = 7  # side of the edge filters, pixels
@@ -43,7 +45,8 @@ class ResidualChannelAttentionBlock(nn.Module):
 
     def weigh(self, residual: Tensor, pool: Pool) -> Tensor:
         """The gates of maps (n, c, h, w): (n, c, 1, 1) in [0, 1]."""
-        gates: Tensor = self.excite(self.squeeze(pool(residual)).relu_()).sigmoid()
+        squeezed = F.leaky_relu_(self.squeeze(pool(residual)), GATE_SLOPE)
+        gates: Tensor = self.excite(squeezed).sigmoid()
         return gates
 
 
@@ -88,7 +91,8 @@ class FeatureAttention(nn.Module):
         """The weights of k maps (n, c, h, w): (n, c, 1, 1, k), k in sum, in the maps' type."""
         pooled = torch.stack([pool(m)[..., 0, 0] for m in maps], -1)  # (n, c, k)
         n, c, k = pooled.shape
-        scores = self.conv2(self.conv1(self._normalised(pooled).reshape(n * c, 1, k)).relu_())
+        hidden = self.conv1(self._normalised(pooled).reshape(n * c, 1, k))
+        scores = self.conv2(F.leaky_relu_(hidden, GATE_SLOPE))
         return (k * self._bounded(scores).softmax(-1)).reshape(n, c, 1, 1, k).to(maps[0].dtype)
 
     def _bounded(self, scores: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ MAX_PARAMETERS = 200_000_000
 
 Config = NetworkConfig | HighpassConfig | LegacyConfig
 ARCHITECTURES: dict[str, type[Config]] = {  # by the metadata key `architecture`
-    "restoration-2": NetworkConfig,
+    "restoration-3": NetworkConfig,
     "restoration": LegacyConfig,
     "highpass": HighpassConfig,
 }
