@@ -14,7 +14,7 @@ from .pooling import Pool
 ATTENTION_REDUCTION = 16  # RCAN's: the channel attention squeezes the width by this
 TINY = 1e-6  # mean square of channel averages below which they count as zero
 SCORE_BOUND = 1.0  # of feature attention: one map's weight is at most e^2 = 7.4 times another's
-GATE_SLOPE = 0.1  # of the leaky ReLU inside both attentions: a ReLU there dies, and the gate with it
+SLOPE = 0.1  # of every leaky ReLU: under plain ones whole blocks and gates died
 FEATURE_ATTENTION_HIDDEN = 8  # hidden maps of the convolution along the feature axis
 RESIDUAL_INIT = 0.1  # scale of each residual branch's last convolution at the start
 EDGE_KERNEL = 7  # side of the edge filters, pixels
@@ -29,6 +29,8 @@ def conv3x3(inputs: int, outputs: int, *, stride: int = 1) -> nn.Conv2d:
 class ResidualChannelAttentionBlock(nn.Module):
     """RCAB of RCAN: two convolutions, their channels weighted by what they hold on average, added to the input."""
 
+    slope = SLOPE
+
     def __init__(self, width: int) -> None:
         super().__init__()
         squeezed = max(width // ATTENTION_REDUCTION, 1)
@@ -40,12 +42,12 @@ class ResidualChannelAttentionBlock(nn.Module):
             self.conv2.weight.mul_(RESIDUAL_INIT)
 
     def forward(self, x: Tensor, pool: Pool) -> Tensor:
-        residual = self.conv2(self.conv1(x).relu_())
+        residual = self.conv2(F.leaky_relu_(self.conv1(x), self.slope))
         return torch.addcmul(x, residual, self.weigh(residual, pool))
 
     def weigh(self, residual: Tensor, pool: Pool) -> Tensor:
         """The gates of maps (n, c, h, w): (n, c, 1, 1) in [0, 1]."""
-        squeezed = F.leaky_relu_(self.squeeze(pool(residual)), GATE_SLOPE)
+        squeezed = F.leaky_relu_(self.squeeze(pool(residual)), self.slope)
         gates: Tensor = self.excite(squeezed).sigmoid()
         return gates
 
@@ -72,6 +74,8 @@ class FeatureAttention(nn.Module):
     first, as the smaller scales' are. The last convolution starts at zero: the module starts as a plain sum.
     """
 
+    slope = SLOPE
+
     def __init__(self, features: int) -> None:
         super().__init__()
         kernel, padding = 2 * features - 1, features - 1
@@ -92,7 +96,7 @@ class FeatureAttention(nn.Module):
         pooled = torch.stack([pool(m)[..., 0, 0] for m in maps], -1)  # (n, c, k)
         n, c, k = pooled.shape
         hidden = self.conv1(self._normalised(pooled).reshape(n * c, 1, k))
-        scores = self.conv2(F.leaky_relu_(hidden, GATE_SLOPE))
+        scores = self.conv2(F.leaky_relu_(hidden, self.slope))
         return (k * self._bounded(scores).softmax(-1)).reshape(n, c, 1, 1, k).to(maps[0].dtype)
 
     def _bounded(self, scores: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import FeatureAttention, PlainSum, ResidualChannelAttentionBlock
@@ -55,12 +56,12 @@ class FoldedNetwork(nn.Module):
 class FoldedBlock(nn.Module):
     """A residual block whose gates are in its second convolution."""
 
-    def __init__(self, conv1: nn.Module, conv2: nn.Module) -> None:
+    def __init__(self, block: ResidualChannelAttentionBlock) -> None:
         super().__init__()
-        self.conv1, self.conv2 = conv1, conv2
+        self.conv1, self.conv2, self.slope = block.conv1, block.conv2, block.slope
 
     def forward(self, x: Tensor, pool: Pool) -> Tensor:
-        return self.conv2(self.conv1(x).relu_()).add_(x)
+        return self.conv2(F.leaky_relu_(self.conv1(x), self.slope)).add_(x)
 
 
 class WeightedSum(nn.Module):
@@ -87,7 +88,7 @@ def _fold_blocks(blocks: nn.Module, averages: Iterator[Tensor]) -> None:
         assert isinstance(block, ResidualChannelAttentionBlock)
         # a map of one pixel is its own average
         _scale(block.conv2, block.weigh(next(averages), pool_each)[0, :, 0, 0])
-        blocks[i] = FoldedBlock(block.conv1, block.conv2)
+        blocks[i] = FoldedBlock(block)
 
 
 def _fold_enter(network: Network, level: int, averages: Iterator[Tensor]) -> None:

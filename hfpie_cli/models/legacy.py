@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import FeatureAttention, conv3x3
+from .blocks import FeatureAttention, ResidualChannelAttentionBlock, conv3x3
 from .network import LEVELS, Network, NetworkConfig
 from .pooling import Pool
 
@@ -66,6 +66,9 @@ class LegacyNetwork(Network):
     def __init__(self, config: LegacyConfig) -> None:
         super().__init__(config.now())
         self.tails = nn.ModuleList(conv3x3(config.width, config.width) for _ in range(LEVELS))
+        for module in self.modules():
+            if isinstance(module, ResidualChannelAttentionBlock | FeatureAttention):
+                module.slope = 0.0  # a plain ReLU
 
     def _join(self, features: int) -> nn.Module:
         return RawFeatureAttention(features) if self.config.feature_attention else super()._join(features)
