@@ -24,7 +24,8 @@ from .invariants.change import measure_change
 from .invariants.grey import is_grey
 from .invariants.means import EnlargedMeans, KeptMeans, Limits
 from .invariants.span import FULL_SPAN, Span, bounded, find_span
-from .models.network import Network, enlarge
+from .models.enlarging import enlarge
+from .models.network import Network
 from .photos.hidden import fill_hidden
 from .photos.photo import FULL_SCALE, Photo, Pixels, check_pixels
 from .photos.reader import read_photo

@@ -12,7 +12,7 @@ from hfpie_cli.invariants.change import measure_change
 from hfpie_cli.invariants.grey import is_grey
 from hfpie_cli.invariants.means import EnlargedMeans, KeptMeans
 from hfpie_cli.invariants.span import FULL_SPAN, Span, bounded, find_span
-from hfpie_cli.models.network import enlarge
+from hfpie_cli.models.enlarging import enlarge
 from hfpie_cli.photos.photo import Photo
 from tests.conftest import make_checkpoint, smooth_picture
 

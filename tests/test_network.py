@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from hfpie_cli.models.blocks import FeatureAttention, MultiScaleEdgeFilter, edge_kernels
+from hfpie_cli.models.enlarging import enlarge
 from hfpie_cli.models.network import Network, NetworkConfig, reconstruction
 from hfpie_cli.models.pooling import MeasuringPool, RecalledPool, pool_each
 
@@ -133,3 +135,14 @@ def test_recalled_averages_make_a_part_independent_of_the_rest():
     network(torch.cat([picture[..., :16], picture[..., 16:]]), halves)
     assert len(halves.averages) == len(pool.averages)
     assert all(average.shape[0] == 1 and average.shape[2:] == (1, 1) for average in halves.averages)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_enlarging_is_bicubic_with_the_edge_repeated(scale):
+    picture = torch.rand(2, 3, 9, 14, generator=torch.Generator().manual_seed(0))
+    wider = F.pad(picture, (4, 4, 4, 4), mode="replicate")
+    expected = F.interpolate(wider, scale_factor=scale, mode="bicubic", antialias=True)  # Matlab's kernel
+    edge = 4 * scale
+    torch.testing.assert_close(enlarge(picture, scale), expected[..., edge:-edge, edge:-edge], atol=1e-6, rtol=0)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert enlarge(picture, scale).dtype == torch.float32

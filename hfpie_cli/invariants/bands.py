@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..models.network import enlarge
+from ..models.enlarging import enlarge
 
 BICUBIC_REACH = 2  # rows above and below that a row of a bicubic enlargement depends on
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..models.network import enlarge
+from ..models.enlarging import enlarge
 from ..photos.photo import FULL_SCALE, Pixels
 from ..tiling import Process
 

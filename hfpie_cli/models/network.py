@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import Blocks, FeatureAttention, MultiScaleEdgeFilter, PlainSum, Upsample, conv3x3
+from .enlarging import enlarge, phases
 from .pooling import Pool, pool_each
 
 LEVELS = 3  # scales of the input: 1, 1/2, 1/4
@@ -64,6 +65,11 @@ class NetworkConfig:
             raise ValueError("edges and feature_attention must be true or false")
 
     @property
+    def shuffle(self) -> int:
+        """The pixel-shuffle behind the last convolution; 1 is none."""
+        return 1 if self.reconstruction else self.scale * self.unshuffle
+
+    @property
     def stride(self) -> int:
         """The pixels that the network halves to one: tiles start at multiples of it."""
         return 2 ** (LEVELS - 1) * self.unshuffle
@@ -97,8 +103,18 @@ class Network(nn.Module):
         height, width = picture.shape[-2:]
         padded = pad_to_multiple(picture, self.config.stride)
         shifted = (padded - INPUT_SHIFT).to(next(self.parameters()).dtype)
-        restored = self.output(self._features(shifted, pool)) + enlarge(padded, self.config.scale)
+        drawn = self.output(self._features(shifted, pool))
+        if self.config.shuffle == 1:
+            restored = drawn + enlarge(padded, self.config.scale)
+        else:
+            restored = F.pixel_shuffle(self._base(padded).add_(drawn), self.config.shuffle)
         return restored[..., : height * self.config.scale, : width * self.config.scale]
+
+    def _base(self, picture: Tensor) -> Tensor:
+        """The picture itself, enlarged, before the last pixel-shuffle: a tensor of its own, to add to in place."""
+        if self.config.scale == self.config.shuffle:
+            return phases(picture, self.config.scale)
+        return F.pixel_unshuffle(enlarge(picture, self.config.scale), self.config.shuffle)
 
     def _features(self, picture: Tensor, pool: Pool) -> Tensor:
         pictures = [picture]  # (n, 3, h, w) and its halves
@@ -124,20 +140,16 @@ class Network(nn.Module):
         return high
 
 
-def enlarge(picture: Tensor, scale: int) -> Tensor:
-    """Bicubic enlargement, (n, 3, h, w) -> (n, 3, scale h, scale w); `antialias` selects Matlab's kernel (a = -0.5)."""
-    return F.interpolate(picture, scale_factor=scale, mode="bicubic", antialias=True) if scale > 1 else picture
-
-
 def reconstruction(width: int, shuffle: int, staged: int) -> nn.Sequential:
-    """Maps (n, width, h, w) to pixels (n, 3, shuffle h, shuffle w), linearly or by stages (see NetworkConfig).
+    """Maps (n, width, h, w) to pixels by stages, (n, 3, shuffle h, shuffle w), or linearly to what a pixel-shuffle
+    makes pixels of, (n, 3 shuffle^2, h, w); see NetworkConfig.
 
     A stage repeats each pixel, then convolves. A pixel-shuffle costs the same, but has a kernel for each
     place of its grid; where detail is invented, the grid shows (after Odena et al., "Deconvolution and checkerboard
     artifacts", 2016).
     """
     if staged == 0:
-        return nn.Sequential(conv3x3(width, 3 * shuffle**2), nn.PixelShuffle(shuffle))
+        return nn.Sequential(conv3x3(width, 3 * shuffle**2))
     layers: list[nn.Module] = []
     while shuffle > 1:
         repeated = nn.Upsample(scale_factor=2, mode="nearest")
