@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -44,4 +45,6 @@ weights.register(app)
 
 def main() -> None:
     """The console script."""
+    # libgomp reads it when torch is loaded. Its threads spin by default while they wait, and take the cores from others.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app()

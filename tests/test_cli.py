@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from hfpie_cli import cli
 from hfpie_cli.cli import app
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -447,3 +448,14 @@ def test_a_missing_input_is_told_before_the_network_is_loaded(hfpie, monkeypatch
     result = hfpie("denoise", "nowhere/")
     assert result.exit_code == 1
     assert "nowhere/: no such file or folder" in result.stderr
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_do_not_spin_unless_the_user_says_so(monkeypatch, before, after):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if before:
+        monkeypatch.setenv("OMP_WAIT_POLICY", before)
+    seen = []
+    monkeypatch.setattr(cli, "app", lambda: seen.append(os.environ["OMP_WAIT_POLICY"]))
+    cli.main()
+    assert seen == [after]
