@@ -45,6 +45,6 @@ weights.register(app)
 
 def main() -> None:
     """The console script."""
-    # libgomp reads it when torch is loaded. Its threads spin by default while they wait, and take the cores from others.
+    # libgomp reads it when torch is loaded: by default its waiting threads spin, and take the cores from others
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app()
