@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .commands import data, restore, train, weights
+from .commands import compare, data, restore, train, weights
 from .commands import eval as evaluation
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ def root(
 
 
 restore.register(app)
+compare.register(app)
 train.register(app)
 evaluation.register(app)
 data.register(app)
