@@ -137,13 +137,13 @@ def evaluate(
                     check_images(benchmark, methods, images, replace=overwrite or resume or not ranks.leads)
             log = open_log(cache_folder() / "scores" / f"{benchmark.name}.jsonl", resume=resume)
             boards.append(_score(benchmark, methods, Scoring(distance, log, images, ranks), console))
-            subjects.append(Subject(benchmark, tuple(networks)))
+            subjects.append(Subject(benchmark, tuple(networks), tuple(methods), images))
             if ranks.leads:
                 show(boards[-1])
         if ranks.leads and csv:
             write_csv(boards, csv)
         if ranks.leads and report:
-            write_report(boards, subjects, report)
+            write_report(boards, subjects, report, lambda cases: console.track(cases, len(cases), "report"))
     return boards
 
 
