@@ -136,7 +136,7 @@ class Viewer {
     this.reduction = Number(reduction);
     [...this.find(".views").children].forEach((button, at) => button.setAttribute("aria-pressed", at === index));
     this.images = [...this.views[index].querySelectorAll("img")].map((image) => document.importNode(image));
-    if (!same) [this.centre, this.wanted] = [[0.5, 0.5], "start"];  // else the zoom goes with the next picture
+    if (!same) [this.centre, this.wanted] = [[0.5, 0.5], index ? "1" : "start"];  // else the zoom goes with the next picture
     this.draw();
   }
 
@@ -238,7 +238,7 @@ class Viewer {
   scaleOf(wanted) {
     const [width, height] = this.size();
     const fit = Math.min(width * this.ratio() / this.width, height * this.ratio() / this.height);
-    return wanted === "fit" ? fit : wanted === "start" ? Math.min(fit, 1) : Number(wanted) * this.reduction;
+    return wanted === "fit" ? fit : wanted === "start" ? Math.min(fit, this.ratio()) : Number(wanted) * this.reduction;
   }
 
   percent() { return this.scale / this.reduction * 100; }
