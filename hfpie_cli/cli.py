@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .commands import data, restore, train, weights
+from .commands import compare, data, restore, train, weights
 from .commands import eval as evaluation
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ def root(
 
 
 restore.register(app)
+compare.register(app)
 train.register(app)
 evaluation.register(app)
 data.register(app)

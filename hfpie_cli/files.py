@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .errors import UsageError
+
 
 def cache_folder() -> Path:
     """Where hfpie keeps what it can make or fetch again; for a user without a home, where temporary files go."""
@@ -48,6 +50,16 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_new(path: Path, *, overwrite: bool) -> None:
+    """Raise UsageError if a file could not be written there in the end, or, without `overwrite`, is there already."""
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}", "make it first, or name another file")
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder", "name a file")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path}: exists already", "say --overwrite, or name another file")
 
 
 def sha256_of(path: Path) -> str:

@@ -13,6 +13,7 @@ LAYERS = [  # rooms: folders, and modules at the top; each imports only from tho
     {"commands"},
     {"training"},
     {"evaluation"},
+    {"pages"},
     {"restore", "jobs"},
     {"data", "weights", "invariants", "running"},
     {"photos", "models", "tiling", "tensors", "device", "hub", "console"},

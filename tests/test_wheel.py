@@ -35,6 +35,7 @@ def test_the_wheel_holds_what_it_needs(wheel):
     assert "hfpie_cli/weights.toml" in names
     shipped = {f"hfpie_cli/checkpoints/{entry.file}" for entry in table().values() if not entry.source}
     assert shipped <= set(names)
+    assert {f"hfpie_cli/pages/templates/{name}" for name in ("compare.html", "report.html", "viewer.js")} <= set(names)
 
 
 def test_the_wheel_denoises_without_a_network(wheel, tmp_path):

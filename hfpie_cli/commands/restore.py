@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,7 @@ from ..jobs import Job, Naming, Plan, make_folders, plan_jobs
 from ..photos.formats import DEFAULT_QUALITY, OutputStyle, format_named
 from ..tasks import TASKS, Task
 from ..weights.table import default_weights, resolve
+from .compare import check_request, compare_jobs
 from .options import HubOptions, add_command, as_hfpie_error
 
 if TYPE_CHECKING:
@@ -54,6 +56,9 @@ class RestoreOptions(HubOptions):
         str | None, typer.Option(help="png, jpg, tiff, webp, avif, bmp or ppm; default: the input's.")
     ] = None
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = DEFAULT_QUALITY
+    compare: Annotated[
+        Path | None, typer.Option(help="Write a page to compare inputs and outputs with to this .html file.")
+    ] = None
     strip_metadata: Annotated[bool, typer.Option("--strip-metadata", help="Drop EXIF, XMP and DPI; ICC stays.")] = False
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto"
@@ -130,10 +135,12 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
     jobs = [job for job in plan.jobs if not (options.skip_existing and job.target and job.target.exists())]
     if options.json and any(job.target is None for job in jobs):
         raise UsageError("--json and the picture would both go to standard output", "name a file with --output")
+    check_request(options.compare, plan.jobs, overwrite=options.overwrite)
     _tell_left_out(plan, len(plan.jobs) - len(jobs), options, console)
     restorer = _load(task, options, default, scale)
     make_folders(jobs)
     failures: list[HfpieError] = []
+    failed: set[Job] = set()
     with console.progress(len(jobs)) as progress:
         for job in jobs:
             try:
@@ -144,12 +151,16 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
             except Exception as problem:
                 if options.debug:
                     traceback.print_exc()
+                failed.add(job)
                 failures.append(error := as_hfpie_error(problem, job.name))
                 console.error(error)
                 console.result({"input": job.name, "error": error.message, "hint": error.hint})
             progress.finish()
     if len(jobs) > 1:
         console.say(f"{len(jobs) - len(failures)} of {len(jobs)} photographs {task.verb}")
+    if options.compare:
+        whole = [job for job in plan.jobs if job not in failed]
+        compare_jobs(options.compare, whole, options.weights or default, console)
     if failures:
         return ExitCode.SOME_FAILED if len(jobs) > 1 else failures[0].code
     return ExitCode.OK

@@ -12,7 +12,7 @@ from ..data.benchmarks import Benchmark, open_benchmark, open_folders
 from ..data.datasets import DEFAULT_ROOT, find
 from ..device import choose_device
 from ..errors import HfpieError, UnavailableError, UsageError
-from ..files import cache_folder
+from ..files import cache_folder, check_new
 from ..hub.client import Hub
 from ..photos.formats import is_hidden
 from ..ranks import PATIENCE, joined_ranks
@@ -137,13 +137,13 @@ def evaluate(
                     check_images(benchmark, methods, images, replace=overwrite or resume or not ranks.leads)
             log = open_log(cache_folder() / "scores" / f"{benchmark.name}.jsonl", resume=resume)
             boards.append(_score(benchmark, methods, Scoring(distance, log, images, ranks), console))
-            subjects.append(Subject(benchmark, tuple(networks)))
+            subjects.append(Subject(benchmark, tuple(networks), tuple(methods), images))
             if ranks.leads:
                 show(boards[-1])
         if ranks.leads and csv:
             write_csv(boards, csv)
         if ranks.leads and report:
-            write_report(boards, subjects, report)
+            write_report(boards, subjects, report, lambda cases: console.track(cases, len(cases), "report"))
     return boards
 
 
@@ -152,12 +152,7 @@ def _check_files(csv: Path | None, report: Path | None, *, overwrite: bool) -> N
     if csv and csv == report:
         raise UsageError(f"{csv}: for --csv and --report", "name two files")
     for path in filter(None, (csv, report)):
-        if not path.parent.is_dir():
-            raise UsageError(f"{path}: there is no folder {path.parent}", "make it first, or name another file")
-        if path.is_dir():
-            raise UsageError(f"{path}: is a folder", "name a file")
-        if path.exists() and not overwrite:
-            raise UsageError(f"{path}: exists already", "say --overwrite, or name another file")
+        check_new(path, overwrite=overwrite)
 
 
 def _tell_folders(dataset: str, console: Console) -> None:

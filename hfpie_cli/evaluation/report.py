@@ -3,82 +3,69 @@
 from __future__ import annotations
 
 import math
-import platform
-import shlex
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-import PIL
-import torch
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from .. import __version__
-from ..data.benchmarks import Benchmark
-from ..files import atomic_path
+from ..data.benchmarks import Benchmark, Case
+from ..pages.page import write_page
+from ..pages.scene import LEAST_ROOM, PAGE_BYTES, Room, Scene, Version
+from ..photos.photo import Photo
+from ..photos.reader import read_photo
 from .methods import Network
 from .paper import TOLERANCE
-from .report_pictures import MAP_GAIN, Crop, make_crop
-from .score import Scores
+from .score import Method, Scores, image_path, unwatched
+from .score_log import Row
 from .scoreboard import DIGITS, HEADINGS, LOWER_IS_BETTER, OTHER_PROTOCOL, Board, written
+
+FEWEST, MOST = 3, 24  # pictures of a benchmark to look at
+CLEAN = "clean"
+
+Watch = Callable[[Sequence[Case]], Iterable[Case]]  # passes pictures on as they are taken
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a table is about: its networks, the one under test first."""
+    """What a table is about: its rows, and the networks among them, the one under test first.
+
+    images: a folder that holds the restored pictures already.
+    """
 
     benchmark: Benchmark
     networks: tuple[Network, ...]
+    methods: tuple[Method, ...]
+    images: Path | None = None
 
 
-@dataclass(frozen=True)
-class Example:
-    """A picture that stands for many. rank: best, median or worst. scores: of the method under test, as printed."""
-
-    rank: str
-    picture: str
-    scores: dict[str, str]
-    crop: Crop
-
-
-def write_report(boards: Sequence[Board], subjects: Sequence[Subject], path: Path) -> None:
-    """Restore the example pictures once more and write the page, whole or not at all."""
-    template = Environment(
-        loader=PackageLoader(__package__, "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    ).get_template("report.html")
-    page = template.render(
-        title=", ".join(dict.fromkeys(board.title for board in boards)),
-        subjects=", ".join(dict.fromkeys(subject.networks[0].name for subject in subjects)),
-        sections=[_section(board, subject) for board, subject in zip(boards, subjects, strict=True)],
-        command=shlex.join(["hfpie", *sys.argv[1:]]),
-        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        versions=_versions(),
+def write_report(boards: Sequence[Board], subjects: Sequence[Subject], path: Path, watch: Watch = iter) -> None:
+    """Restore the pictures to look at once more, but those that were kept, and write the page, whole or not at all."""
+    pairs = list(zip(boards, subjects, strict=True))
+    write_page(
+        "report.html",
+        path,
+        sections=[_section(board, subject, PAGE_BYTES // len(pairs), watch) for board, subject in pairs],
+        subjects=list(dict.fromkeys(network.name for subject in subjects for network in subject.networks)),
         headings=HEADINGS,
         digits=DIGITS,
         falling=LOWER_IS_BETTER,
         other_protocol=OTHER_PROTOCOL,
         tolerance=TOLERANCE,
-        map_gain=MAP_GAIN,
     )
-    with atomic_path(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
 
 
-def _section(board: Board, subject: Subject) -> dict[str, Any]:
-    """What the template needs to know of one table."""
+def _section(board: Board, subject: Subject, room: int, watch: Watch) -> dict[str, Any]:
+    """What the template needs to know of one table. room: characters for its pictures."""
     metric = "psnr_y" if subject.benchmark.task == "sr" else "psnr"
+    names = [method.name for method in subject.methods]
     return {
         "board": board,
         "rows": list(_rows(board)),
         "networks": subject.networks,
-        "under_test": subject.networks[0].name,
-        "before": "bicubic" if subject.benchmark.task == "sr" else "input",
-        "examples": list(_examples(board, subject, metric)),
+        "under_test": {network.name for network in subject.networks},
+        "names": [*names, CLEAN],
+        "first": names.index(subject.networks[0].name),
+        "scenes": list(_scenes(board, subject, metric, room, watch)),
         "metric": metric,
         "pictures": _pictures(board.scores),
     }
@@ -93,16 +80,47 @@ def _rows(board: Board) -> Iterator[dict[str, Any]]:
         yield {"method": line.method, "source": line.source, "cells": cells}
 
 
-def _examples(board: Board, subject: Subject, metric: str) -> Iterator[Example]:
-    """The best, the median and the worst picture of the network under test; fewer where there are fewer."""
-    method = subject.networks[0].method
-    rows = next(one.rows for one in board.scores if one.method == method.name)
-    ranked = sorted(board.benchmark.cases, key=lambda case: -rows[case.name][metric])
-    ranks = {len(ranked) // 2: "median", len(ranked) - 1: "worst", 0: "best"}
-    for place in sorted(ranks):
-        case = ranked[place]
-        scores = {HEADINGS[name]: written(name, value) for name, value in rows[case.name].items()}
-        yield Example(ranks[place], case.name, scores, make_crop(case.open(), method))
+def _scenes(board: Board, subject: Subject, metric: str, room: int, watch: Watch) -> Iterator[Scene]:
+    """The pictures to look at, from the best to the worst of the first network, in every row's version."""
+    rows = {one.method: one.rows for one in board.scores}
+    of_first = rows[subject.networks[0].name]
+    ranked = sorted(board.benchmark.cases, key=lambda case: -of_first[case.name][metric])
+    chosen = _spread(len(ranked), room // (LEAST_ROOM * (len(subject.methods) + 1)))
+    marks = {len(ranked) // 2: "median", len(ranked) - 1: "worst", 0: "best"}
+    free = Room(room, len(chosen))
+    for rank, case in zip(chosen, watch([ranked[rank] for rank in chosen]), strict=True):
+        pair = case.open()
+        versions = [
+            Version(
+                method.name,
+                _restored(subject, method, case, pair.degraded),
+                _score(rows[method.name][case.name], metric),
+            )
+            for method in subject.methods
+        ]
+        scene = free.take(case.name, [*versions, Version(CLEAN, Photo(pair.clean))], marks.get(rank, ""))
+        if scene:
+            yield scene
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """The ranks of pictures to look at: all, or some from the first to the last with the middle one."""
+    most = max(FEWEST, min(most, MOST))
+    if count <= most:
+        return list(range(count))
+    return sorted({count // 2, *(round(step * (count - 1) / (most - 2)) for step in range(most - 1))})
+
+
+def _restored(subject: Subject, method: Method, case: Case, degraded: Photo) -> Photo:
+    """What a method makes of a picture; as it was kept, if it was."""
+    kept = image_path(subject.images, method, case.name) if subject.images else None
+    return read_photo(kept) if kept and kept.exists() else method.restore(degraded, unwatched)
+
+
+def _score(row: Row, metric: str) -> str:
+    """A picture's score as its label tells it."""
+    shown = (metric, metric.replace("psnr", "ssim"))
+    return ", ".join(f"{HEADINGS[name]} {written(name, row[name])}" for name in shown)
 
 
 def _pictures(scores: Sequence[Scores]) -> dict[str, Any]:
@@ -125,9 +143,3 @@ def _as_json(value: float) -> float | str | None:
     if math.isnan(value):
         return None
     return value if math.isfinite(value) else "Infinity"
-
-
-def _versions() -> dict[str, str]:
-    packages = {"torch": torch, "numpy": np, "OpenCV": cv2, "Pillow": PIL}
-    versions = {name: str(package.__version__) for name, package in packages.items()}
-    return {"hfpie": __version__, "Python": platform.python_version(), **versions, "machine": platform.platform()}

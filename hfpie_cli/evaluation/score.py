@@ -132,7 +132,7 @@ def check_images(benchmark: Benchmark, methods: Sequence[Method], folder: Path, 
     """Raise UsageError if saving restored pictures in `folder` would replace one of the benchmark's own, ever, or,
     without `replace`, any file."""
     sources = {source.resolve() for case in benchmark.cases for source in case.sources}
-    for path in (_image_path(folder, method, case.name) for method in methods for case in benchmark.cases):
+    for path in (image_path(folder, method, case.name) for method in methods for case in benchmark.cases):
         if path.resolve() in sources:
             raise UsageError(f"{path}: would be written onto a picture that is scored", "name another --save-images")
         if path.exists() and not replace:
@@ -152,7 +152,7 @@ def _score_case(
     for method in methods:
         protocol = (benchmark.name, benchmark.task, benchmark.protocol, benchmark.border, case.name, case.number)
         key = key_of((__version__, *scoring.metrics, *protocol, method.name, method.made_of), case.sources)
-        image = _image_path(scoring.images, method, case.name) if scoring.images else None
+        image = image_path(scoring.images, method, case.name) if scoring.images else None
         row = scoring.log.known.get(key) if scoring.log else None
         if row is None or (image and not image.exists()):
             pair = pair or case.open()
@@ -184,7 +184,7 @@ def _check_size(restored: Pixels, pair: Pair, name: str) -> None:
         raise HfpieError(f"{name}: restored to {sizes} pixels", "choose weights made for this task")
 
 
-def _image_path(folder: Path, method: Method, case: str) -> Path:
+def image_path(folder: Path, method: Method, case: str) -> Path:
     """Where a restored picture is kept: `non-local_means/000/00000012.png`; a.jpg and a.png stay two files."""
     return folder / method.folder / (case if case.endswith(".png") else f"{case}.png")
 

@@ -1,0 +1,58 @@
+"""The page that compares versions of pictures: with a slider, side by side, and by their differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UsageError
+from ..files import check_new
+from ..photos.reader import read_photo
+from .matching import Match
+from .page import write_page
+from .scene import PAGE_BYTES, Room, Version
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A page that was written. left_out: pictures that it has no room for. size: in bytes."""
+
+    path: Path
+    pictures: int
+    left_out: int
+    size: int
+
+
+def check_page(path: Path, *, overwrite: bool) -> None:
+    """Raise UsageError for a page that could not be written in the end, or that is there already."""
+    if path.suffix.lower() not in {".html", ".htm"}:
+        raise UsageError(f"{path}: is no name of a page", "name a file that ends with .html")
+    check_new(path, overwrite=overwrite)
+
+
+def write_comparison(
+    matches: Sequence[Match],
+    names: Sequence[str],
+    path: Path,
+    *,
+    room: int = PAGE_BYTES,
+    watch: Callable[[Iterable[Match]], Iterable[Match]] = iter,
+) -> Compared:
+    """Write a page of pictures, whose files are versions with these names, in at most `room` characters of pictures.
+
+    watch: passes the pictures on as they are taken. Raises HfpieError naming a file that cannot be read, UsageError for
+    versions that do not fit together.
+    """
+    free, scenes = Room(room, len(matches)), []
+    for match in watch(matches):
+        photos = [Version(name, read_photo(file)) for name, file in zip(names, match.files, strict=True)]
+        scene = free.take(match.name, photos)
+        if scene is None:
+            break
+        scenes.append(scene)
+    if not scenes:
+        raise UsageError(f"{path}: {room / 1e6:g} MB are too few for one picture", "allow more with --max-mb")
+    left_out = len(matches) - len(scenes)
+    size = write_page("compare.html", path, scenes=scenes, names=names, left_out=left_out)
+    return Compared(path, len(scenes), left_out, size)

@@ -1,0 +1,91 @@
+"""Which files are versions of one picture: two or more files as they are named, or folders by the names in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import HfpieError, UsageError
+from ..jobs import OUTPUT_SUFFIXES
+from ..photos.formats import is_hidden, is_photo
+
+
+@dataclass(frozen=True)
+class Match:
+    """A picture: its name and its files, one a version."""
+
+    name: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Matches:
+    """versions: their names. pictures: what they have in common. alone: how many files have no partner."""
+
+    versions: tuple[str, ...]
+    pictures: tuple[Match, ...]
+    alone: int
+
+
+def match_versions(paths: Sequence[Path], *, recursive: bool = False) -> Matches:
+    """Match files with each other, or the pictures of folders by their names.
+
+    The endings of names do not count, nor does what hfpie adds to them: photo.jpg and photo_denoised.png match.
+    Raises HfpieError for what is not there, UsageError for what does not go together.
+    """
+    if len(paths) < 2:
+        raise UsageError("there is nothing to compare with", "name two files or two folders, such as a.png b.png")
+    for path in paths:
+        if not path.exists():
+            raise HfpieError(f"{path}: no such file or folder", "check its name, and the folder that you are in")
+    twice = [path for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
+    if twice:
+        raise UsageError(f"{twice[0]}: is named twice", "name each version once")
+    folders = sum(path.is_dir() for path in paths)
+    if folders not in (0, len(paths)):
+        raise UsageError("files and folders do not go together", "name files alone, or folders alone")
+    versions = _names(paths)
+    if not folders:
+        return Matches(versions, (Match(paths[0].name, tuple(paths)),), 0)
+    listed = [_by_key(path, recursive=recursive) for path in paths]
+    common = sorted(set.intersection(*(set(files) for files in listed)))
+    if not common:
+        hint = "pictures match by their names without the ending" + ("" if recursive else "; --recursive looks deeper")
+        raise HfpieError(f"{', '.join(map(str, paths))}: no picture is in all of these folders", hint)
+    pictures = tuple(Match(_shown(paths[0], listed[0][key]), tuple(files[key] for files in listed)) for key in common)
+    return Matches(versions, pictures, sum(len(files) - len(common) for files in listed))
+
+
+def _names(paths: Sequence[Path]) -> tuple[str, ...]:
+    """The last part of each path if that tells them apart, else the whole."""
+    short = [path.name or str(path) for path in paths]
+    return tuple(short if len(set(short)) == len(short) else map(str, paths))
+
+
+def _by_key(folder: Path, *, recursive: bool) -> dict[str, Path]:
+    """A folder's photographs by what their names have in common with other versions'."""
+    files = folder.rglob("*") if recursive else folder.iterdir()
+    photos = sorted(path for path in files if is_photo(path) and path.is_file() and not _is_below_hidden(path, folder))
+    stems = Counter(_stem(path, folder) for path in photos)
+    keys = {path: _stem(path, folder) if stems[_stem(path, folder)] == 1 else _shown(folder, path) for path in photos}
+    bare = Counter(_without_suffix(key) for key in keys.values())
+    return {_without_suffix(key) if bare[_without_suffix(key)] == 1 else key: path for path, key in keys.items()}
+
+
+def _is_below_hidden(path: Path, folder: Path) -> bool:
+    return any(is_hidden(parent) for parent in path.relative_to(folder).parents if parent.name)
+
+
+def _stem(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()
+
+
+def _shown(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _without_suffix(key: str) -> str:
+    """The name that hfpie's own suffix was added to."""
+    return next((key.removesuffix(suffix) for suffix in OUTPUT_SUFFIXES if key.endswith(suffix)), key)
