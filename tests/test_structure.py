@@ -28,6 +28,7 @@ LIGHT = {  # what the help imports
     "files",
     "ranks",
     "photos.formats",
+    "photos.limits",
     "weights.table",
     "weights.converted",
     "weights.publish",

@@ -16,14 +16,14 @@ from ..jobs import Job, Naming, Plan, make_folders, plan_jobs
 from ..photos.formats import DEFAULT_QUALITY, OutputStyle, format_named
 from ..tasks import TASKS, Task
 from ..weights.table import default_weights, resolve
-from .options import HubOptions, add_command, as_hfpie_error
+from .options import PictureOptions, add_command, as_hfpie_error
 
 if TYPE_CHECKING:
     from ..restore import Outcome, Restorer
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestoreOptions(HubOptions):
+class RestoreOptions(PictureOptions):
     """Options of all three commands."""
 
     inputs: Annotated[
@@ -198,11 +198,12 @@ def _restore_file(
     job: Job, restorer: Restorer, options: RestoreOptions, progress: FileProgress
 ) -> tuple[Outcome, float]:
     """What became of it, and after how many seconds."""
+    from ..photos.gate import read_stream
     from ..photos.reader import read_photo
     from ..photos.writer import check_writable, encode_photo, write_photo
 
     started = time.monotonic()
-    photo = read_photo(job.source) if job.source else read_photo(sys.stdin.buffer.read(), job.name)
+    photo = read_photo(job.source) if job.source else read_photo(read_stream(sys.stdin.buffer, job.name), job.name)
     style = replace(options.style(), format=job.format or photo.format)
     check_writable(photo, style, scale=restorer.out_scale, name=job.name)
     if photo.others and options.in_place:

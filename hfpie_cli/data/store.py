@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from ..errors import HfpieError, UnavailableError
 from ..files import atomic_path
 from ..photos.hidden import fill_hidden
+from ..photos.limits import pixel_limit
 from ..photos.photo import FULL_SCALE, Pixels, to_8bit, to_16bit
 from ..photos.reader import read_photo
 from .degrade import reduce_bicubic
@@ -130,7 +131,9 @@ def open_store(
     """
     names = [str(path.relative_to(root)) for path in paths]
     stamp = [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in zip(names, paths, strict=True)]
-    key = hashlib.sha256(json.dumps([INDEX_FORMAT, str(root.resolve()), stamp]).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([INDEX_FORMAT, pixel_limit(), str(root.resolve()), stamp]).encode()).hexdigest()[
+        :16
+    ]
     index = cache / f"{key}.json"
     cache.mkdir(parents=True, exist_ok=True)
     if _is_wanting(index):
