@@ -5,10 +5,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from .errors import HfpieError
+
+KINDS = {stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISDIR: "a folder"}
 
 
 def cache_folder() -> Path:
@@ -26,8 +31,10 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
 
     Where `path` is a link, what it links to is replaced. The file is flushed to the disk before the rename. It gets the
     permissions of the file that it replaces, or of an ordinary new file. OSErrors name `path`, not the temporary one.
-    Without `overwrite`, raises FileExistsError if `path` has come to exist in the meantime.
+    Without `overwrite`, raises FileExistsError if `path` has come to exist in the meantime. Raises HfpieError if a
+    pipe or a device is there, which is never replaced.
     """
+    check_ordinary(path)
     path = path.resolve()
     handle, name = tempfile.mkstemp(prefix=".hfpie-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -48,6 +55,21 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_ordinary(path: Path) -> None:
+    """Raises HfpieError if there is something at `path` other than an ordinary file, OSError for an impossible name."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not stat.S_ISREG(mode):
+        raise HfpieError(f"{path}: is {kind_of(mode)}, not a file", "name a file")
+
+
+def kind_of(mode: int) -> str:
+    """What a mode of `stat` says that is there, other than an ordinary file, in words."""
+    return next((words for is_one, words in KINDS.items() if is_one(mode)), "a device")
 
 
 def sha256_of(path: Path) -> str:

@@ -16,13 +16,14 @@ LAYERS = [  # rooms: folders, and modules at the top; each imports only from tho
     {"restore", "jobs"},
     {"data", "weights", "invariants", "running"},
     {"photos", "models", "tiling", "tensors", "device", "hub", "console"},
-    {"tasks", "files", "interruption", "ranks"},
+    {"tasks", "files", "interruption", "ranks", "shown"},
     {"errors"},
 ]
 LIGHT = {  # what the help imports
     "cli",
     "jobs",
     "console",
+    "shown",
     "tasks",
     "errors",
     "files",

@@ -134,6 +134,9 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
     restorer = _load(task, options, default, scale)
     make_folders(jobs)
     failures: list[HfpieError] = []
+    for fault in plan.faults:
+        _fail(fault, "", failures, console)
+    planned = len(jobs) + len(plan.faults)
     with console.progress(len(jobs)) as progress:
         for job in jobs:
             try:
@@ -144,15 +147,20 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
             except Exception as problem:
                 if options.debug:
                     traceback.print_exc()
-                failures.append(error := as_hfpie_error(problem, job.name))
-                console.error(error)
-                console.result({"input": job.name, "error": error.message, "hint": error.hint})
+                _fail(as_hfpie_error(problem, job.name), job.name, failures, console)
             progress.finish()
-    if len(jobs) > 1:
-        console.say(f"{len(jobs) - len(failures)} of {len(jobs)} photographs {task.verb}")
+    if planned > 1:
+        console.say(f"{planned - len(failures)} of {planned} photographs {task.verb}")
     if failures:
-        return ExitCode.SOME_FAILED if len(jobs) > 1 else failures[0].code
+        return ExitCode.SOME_FAILED if planned > 1 else failures[0].code
     return ExitCode.OK
+
+
+def _fail(error: HfpieError, name: str, failures: list[HfpieError], console: Console) -> None:
+    """Tell that an input failed."""
+    failures.append(error)
+    console.error(error)
+    console.result({"input": name or error.message.split(":")[0], "error": error.message, "hint": error.hint})
 
 
 def _tell_left_out(plan: Plan, skipped: int, options: RestoreOptions, console: Console) -> None:

@@ -12,7 +12,7 @@ from ..data.benchmarks import Benchmark, open_benchmark, open_folders
 from ..data.datasets import DEFAULT_ROOT, find
 from ..device import choose_device
 from ..errors import HfpieError, UnavailableError, UsageError
-from ..files import cache_folder
+from ..files import cache_folder, check_ordinary
 from ..hub.client import Hub
 from ..photos.formats import is_hidden
 from ..ranks import PATIENCE, joined_ranks
@@ -156,6 +156,7 @@ def _check_files(csv: Path | None, report: Path | None, *, overwrite: bool) -> N
             raise UsageError(f"{path}: there is no folder {path.parent}", "make it first, or name another file")
         if path.is_dir():
             raise UsageError(f"{path}: is a folder", "name a file")
+        check_ordinary(path)
         if path.exists() and not overwrite:
             raise UsageError(f"{path}: exists already", "say --overwrite, or name another file")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import HfpieError
+from ..files import check_ordinary, kind_of
 from . import headers, tiff_layout
 from .headers import Facts
 from .limits import BYTES_PER_PIXEL, MEMORY_SHARE, check_bytes, check_size, machine_memory
@@ -19,7 +20,6 @@ from .limits import BYTES_PER_PIXEL, MEMORY_SHARE, check_bytes, check_size, mach
 USUAL_PASSES = 20  # over the pixels of a progressive JPEG: 10 are usual
 MAX_VISITS = 1_000_000_000  # of pixels, in more passes than that: some seconds
 NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-KINDS = {stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISDIR: "a folder"}
 
 
 def read_file(path: Path) -> bytes:
@@ -28,10 +28,11 @@ def read_file(path: Path) -> bytes:
     A file that would not fit in the memory is not read either.
     """
     try:
-        _check_ordinary(path, path.stat().st_mode)  # a device may act on being opened
+        check_ordinary(path)  # before it is opened, for a device may act on that
         with os.fdopen(os.open(path, os.O_RDONLY | NO_WAITING), "rb") as file:
             status = os.fstat(file.fileno())
-            _check_ordinary(path, status.st_mode)
+            if not stat.S_ISREG(status.st_mode):
+                raise HfpieError(f"{path}: is {kind_of(status.st_mode)}, not a file")
             check_bytes(str(path), status.st_size)
             data = file.read()
     except FileNotFoundError:
@@ -49,16 +50,6 @@ def read_stream(stream: BinaryIO, name: str) -> bytes:
     data = stream.read(most + 1)
     check_bytes(name, len(data))
     return data
-
-
-def _check_ordinary(path: Path, mode: int) -> None:
-    if not stat.S_ISREG(mode):
-        raise HfpieError(f"{path}: is {kind_of(mode)}, not a file", "name a picture's file")
-
-
-def kind_of(mode: int) -> str:
-    """What a mode of `stat` says that is there, other than an ordinary file, in words."""
-    return next((words for is_one, words in KINDS.items() if is_one(mode)), "a device")
 
 
 def inspect(data: bytes, name: str) -> Facts | None:
