@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -44,4 +47,6 @@ weights.register(app)
 
 def main() -> None:
     """The console script."""
+    with suppress(OSError):  # a descriptor of its own: 2 is taken from C libraries while they decode
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
     app()

@@ -140,7 +140,7 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
     with console.progress(len(jobs)) as progress:
         for job in jobs:
             try:
-                outcome, seconds = _restore_file(job, restorer, options, progress)
+                outcome, seconds = _restore_file(job, restorer, options, progress, console)
                 _summarise(job, outcome, seconds, task.flaw if options.strength else "", console)
             except (KeyboardInterrupt, BrokenPipeError):
                 raise
@@ -203,7 +203,7 @@ def _load(task: Task, options: RestoreOptions, default: str, scale: int) -> Rest
 
 
 def _restore_file(
-    job: Job, restorer: Restorer, options: RestoreOptions, progress: FileProgress
+    job: Job, restorer: Restorer, options: RestoreOptions, progress: FileProgress, console: Console
 ) -> tuple[Outcome, float]:
     """What became of it, and after how many seconds."""
     from ..photos.gate import read_stream
@@ -212,6 +212,8 @@ def _restore_file(
 
     started = time.monotonic()
     photo = read_photo(job.source) if job.source else read_photo(read_stream(sys.stdin.buffer, job.name), job.name)
+    for note in photo.notes:
+        console.say(f"{job.name}: {note}")
     style = replace(options.style(), format=job.format or photo.format)
     check_writable(photo, style, scale=restorer.out_scale, name=job.name)
     if photo.others and options.in_place:

@@ -69,6 +69,8 @@ def inspect(data: bytes, name: str) -> Facts | None:
         if facts.passes > USUAL_PASSES and facts.width * facts.height * facts.passes > MAX_VISITS:
             message = f"{name}: its {facts.passes:,} scans of {facts.width} x {facts.height} pixels take too long"
             raise HfpieError(message, "open and save it with another program")
+        if facts.fault:
+            raise ValueError(facts.fault)
     return facts
 
 

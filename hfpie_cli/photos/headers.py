@@ -19,13 +19,17 @@ NOT_FF = re.compile(rb"[^\xff]")
 
 @dataclass(frozen=True)
 class Facts:
-    """format: a key of FORMATS. pictures: frames or pages that are no previews. passes: over the pixels, to decode."""
+    """format: a key of FORMATS. pictures: frames or pages that are no previews. passes: over the pixels, to decode.
+
+    fault: why its bytes cannot be its pixels, in words; empty if they may be.
+    """
 
     format: str
     width: int
     height: int
     pictures: int = 1
     passes: int = 1
+    fault: str = ""
 
 
 def read_header(data: bytes) -> Facts | None:
@@ -40,7 +44,6 @@ def read_header(data: bytes) -> Facts | None:
 
 
 def _read_png(data: bytes) -> Facts:
-    """Raises ValueError also where the pixels cannot all be there, however well they are compressed."""
     if data[12:16] != b"IHDR" or len(data) < 33:
         raise ValueError("its header is not at its beginning")
     width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
@@ -56,10 +59,10 @@ def _read_png(data: bytes) -> Facts:
         elif name == b"IEND":
             break
     needed = height * (1 + width * PNG_CHANNELS.get(colour, 1) * depth // 8)
-    if needed > DEFLATE_RATIO * (compressed + 64):
-        raise ValueError(f"{compressed:,} bytes of pixels cannot be {width} x {height} of them")
+    enough = needed <= DEFLATE_RATIO * (compressed + 64)
+    fault = "" if enough else f"{compressed:,} bytes of pixels cannot be {width} x {height} of them"
     pictures = max(announced, frames) + (not shown_first) if announced else 1
-    return Facts("PNG", width, height, max(pictures, 1))
+    return Facts("PNG", width, height, max(pictures, 1), fault=fault)
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -29,8 +29,8 @@ def check_size(name: str, width: int, height: int, size: int, *, bytes_each: flo
     most = pixel_limit()
     hint = f"if it is what it should be: --max-pixels {pixels}" if pixels < 10 * MAX_PIXELS else ""
     if pixels > (most or MAX_PIXELS):
-        allowed = (most or MAX_PIXELS) / 1e6
-        raise HfpieError(f"{name}: {pixels / 1e6:.1f} megapixels, more than the {allowed:g} that hfpie opens", hint)
+        allowed, megapixels = (most or MAX_PIXELS) / 1e6, f"{pixels / 1e6:.{0 if pixels >= 1e8 else 1}f}"
+        raise HfpieError(f"{name}: {megapixels} megapixels, more than the {allowed:g} that hfpie opens", hint)
     if most:
         return
     if pixels > max(FREE_PIXELS, size * PIXELS_PER_BYTE):

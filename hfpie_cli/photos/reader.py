@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import HfpieError
-from . import deep, exif, gate, jpeg, png
+from . import deep, exif, gate, headers, jpeg, png, tiff_layout
+from .caught import caught, summed_up
 from .formats import FORMATS, RESOURCES_PREFIX
 from .limits import check_size
 from .photo import Metadata, Photo, Pixels, SeveralPicturesError, check_pixels
@@ -29,9 +30,14 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
     data = source if isinstance(source, bytes) else gate.read_file(source)
     if not data:
         raise HfpieError(f"{name}: the file is empty")
+    said: list[str] = []
     try:
         with warnings.catch_warnings(action="ignore"):  # what a decoder thinks of a file that it then reads
-            return _decode(data, name)
+            if not _may_write(data):
+                return _decode(data, name)
+            with caught() as said:
+                photo = _decode(data, name)
+            return replace(photo, notes=photo.notes + ((f"its decoder says: {summed_up(said)}",) if said else ()))
     except HfpieError:
         raise
     except SeveralPicturesError:
@@ -42,8 +48,14 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
     except MemoryError:
         raise HfpieError(f"{name}: too large for this machine's memory") from None
     except Exception as error:  # decoders raise whatever they please at broken files
-        message = f"{name}: broken, or of a kind that is not read ({error or type(error).__name__})"
+        reason = "; ".join(filter(None, (str(error) or type(error).__name__, summed_up(said))))
+        message = f"{name}: broken, or of a kind that is not read ({reason})"
         raise HfpieError(message.splitlines()[0], "open and save it with another program, as PNG or TIFF") from None
+
+
+def _may_write(data: bytes) -> bool:
+    """Whether a library decodes the file that writes its complaints to standard error: libtiff, or libpng in OpenCV."""
+    return data[:4] in tiff_layout.SIGNATURES or (data.startswith(headers.PNG_SIGNATURE) and data[24:25] == b"\x10")
 
 
 def _decode(data: bytes, name: str) -> Photo:
