@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -48,4 +50,6 @@ def main() -> None:
     """The console script."""
     # libgomp reads it when torch is loaded: by default its waiting threads spin, and take the cores from others
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with suppress(OSError):  # a descriptor of its own: 2 is taken from C libraries while they decode
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
     app()

@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from .errors import HfpieError
+from .shown import shown
 
 Item = TypeVar("Item")
 
@@ -34,15 +35,15 @@ class Console:
     json: bool = False
 
     def say(self, text: str) -> None:
-        """A line for a person, on standard error."""
+        """A line for a person, on standard error; what would not be seen in it is escaped."""
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            print(shown(text), file=sys.stderr, flush=True)
 
     def error(self, error: HfpieError) -> None:
         """An error and its way out, never quiet."""
-        print(f"hfpie: {error.message}", file=sys.stderr, flush=True)
+        print(f"hfpie: {shown(error.message)}", file=sys.stderr, flush=True)
         if error.hint:
-            print(f"       {error.hint}", file=sys.stderr, flush=True)
+            print(f"       {shown(error.hint)}", file=sys.stderr, flush=True)
 
     def result(self, record: dict[str, Any]) -> None:
         """A record for a program, on standard output, if --json asks for it."""
@@ -59,7 +60,7 @@ class Console:
         """The same things, and a bar that shows how many of `total` have been taken."""
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         with self.bar(TextColumn("{task.description}", markup=False), *columns) as bar:
-            yield from bar.track(things, total=total, description=what)
+            yield from bar.track(things, total=total, description=shown(what))
 
     @contextmanager
     def progress(self, files: int) -> Iterator[FileProgress]:
@@ -88,7 +89,7 @@ class FileProgress:
     def start(self, name: str, megapixels: float) -> None:
         """A file begins."""
         self._megapixels = megapixels
-        self._bar.reset(self._tiles, description=name, total=None, unit="tiles")
+        self._bar.reset(self._tiles, description=shown(name), total=None, unit="tiles")
 
     def tiles(self, done: int, total: int) -> None:
         """Of the file's tiles, `done` are finished."""

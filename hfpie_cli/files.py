@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import UsageError
+from .errors import HfpieError, UsageError
+
+KINDS = {stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISDIR: "a folder"}
 
 
 def cache_folder() -> Path:
@@ -28,8 +31,10 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
 
     Where `path` is a link, what it links to is replaced. The file is flushed to the disk before the rename. It gets the
     permissions of the file that it replaces, or of an ordinary new file. OSErrors name `path`, not the temporary one.
-    Without `overwrite`, raises FileExistsError if `path` has come to exist in the meantime.
+    Without `overwrite`, raises FileExistsError if `path` has come to exist in the meantime. Raises HfpieError if a
+    pipe or a device is there, which is never replaced.
     """
+    check_ordinary(path)
     path = path.resolve()
     handle, name = tempfile.mkstemp(prefix=".hfpie-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -58,8 +63,24 @@ def check_new(path: Path, *, overwrite: bool) -> None:
         raise UsageError(f"{path}: there is no folder {path.parent}", "make it first, or name another file")
     if path.is_dir():
         raise UsageError(f"{path}: is a folder", "name a file")
+    check_ordinary(path)
     if path.exists() and not overwrite:
         raise UsageError(f"{path}: exists already", "say --overwrite, or name another file")
+
+
+def check_ordinary(path: Path) -> None:
+    """Raises HfpieError if there is something at `path` other than an ordinary file, OSError for an impossible name."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not stat.S_ISREG(mode):
+        raise HfpieError(f"{path}: is {kind_of(mode)}, not a file", "name a file")
+
+
+def kind_of(mode: int) -> str:
+    """What a mode of `stat` says that is there, other than an ordinary file, in words."""
+    return next((words for is_one, words in KINDS.items() if is_one(mode)), "a device")
 
 
 def sha256_of(path: Path) -> str:

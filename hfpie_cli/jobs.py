@@ -9,10 +9,12 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import HfpieError, UsageError
+from .files import check_ordinary
 from .photos.formats import FORMATS, NOT_READ, SUFFIXES, format_named, is_hidden, is_photo
 from .tasks import TASKS
 
@@ -38,11 +40,12 @@ class Plan:
     """The jobs in order, also those whose outputs exist and may be skipped, and how much of the folders is left out.
 
     left_out: how many `outputs` (photographs with the names of earlier ones), `folders` within that are not entered,
-    and `unread` pictures of other formats.
+    and `unread` pictures of other formats. faults: of inputs that cannot be done, beside others that can.
     """
 
     jobs: list[Job]
     left_out: Counter[str]
+    faults: list[HfpieError] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,14 @@ class Naming:
 def plan_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
     """The jobs for files, folders and `-`.
 
-    Raises UsageError or HfpieError before anything is written.
+    Raises UsageError before anything is written; HfpieError if the only input cannot be done.
     """
     _check_request(inputs, naming)
-    try:
-        plan = _list_jobs(inputs, naming)
-        _check_targets(plan.jobs, naming)
-        return plan
-    except (OSError, RuntimeError) as error:  # a name that is too long, links that lead in a circle
-        raise HfpieError(f"a name cannot be looked up: {error}") from None
+    plan = _list_jobs(inputs, naming)
+    _check_targets(plan, naming)
+    if plan.faults and not plan.jobs and len(inputs) == 1:
+        raise plan.faults[0]
+    return plan
 
 
 def _check_request(inputs: Sequence[str], naming: Naming) -> None:
@@ -86,24 +88,41 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
 
 
 def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
-    jobs: list[Job] = []
-    left_out: Counter[str] = Counter()
+    plan = Plan([], Counter())
     to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output)
-    if len(inputs) == 1 and inputs[0] != STREAM and not Path(inputs[0]).exists():
+    if len(inputs) == 1 and inputs[0] != STREAM and not os.path.lexists(inputs[0]):
         raise HfpieError(f"{inputs[0]}: no such file or folder", "check its name, and the folder that you are in")
     if to_folder and naming.output and not _is_folder(naming.output) and format_named(Path(naming.output).suffix):
         raise UsageError(f"{naming.output}: a file's name, for several photographs", "a folder's name ends with /")
     for name in inputs:
         if name == STREAM:
-            jobs.append(_stream_job(naming, to_folder=to_folder))
+            plan.jobs.append(_stream_job(naming, to_folder=to_folder))
             continue
         root = Path(name)
-        sources = _photos_in(root, naming, left_out) if root.is_dir() else [root]
-        base = root if root.is_dir() else root.parent
-        jobs += [_file_job(source, source.relative_to(base), naming, to_folder=to_folder) for source in sources]
-    if sum(job.target is None for job in jobs) and len(jobs) > 1:
+        with _alone(name, plan):
+            sources = _photos_in(root, naming, plan.left_out) if root.is_dir() else [root]
+            base = root if root.is_dir() else root.parent
+            for source in sources:
+                with _alone(str(source), plan):
+                    plan.jobs.append(_file_job(source, source.relative_to(base), naming, to_folder=to_folder))
+    if sum(job.target is None for job in plan.jobs) and len(plan.jobs) > 1:
         raise UsageError("standard output takes one photograph", "name a folder with --output")
-    return Plan(jobs, left_out)
+    return plan
+
+
+@contextmanager
+def _alone(name: str, plan: Plan) -> Iterator[None]:
+    """What is wrong with the input of this name becomes a fault of the plan; wrong use is raised."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except HfpieError as error:
+        plan.faults.append(error)
+    except OSError as error:
+        plan.faults.append(HfpieError(f"{name}: {error.strerror}", "rename it, or leave it out"))
+    except RuntimeError:  # how Python 3.11 and 3.12 say it
+        plan.faults.append(HfpieError(f"{name}: links that lead in a circle", "leave it out"))
 
 
 def make_folders(jobs: Sequence[Job]) -> None:
@@ -178,7 +197,7 @@ def _photos_in(folder: Path, naming: Naming, left_out: Counter[str]) -> list[Pat
             left_out["folders"] += 1
         elif path.suffix.lower() in NOT_READ:
             left_out["unread"] += 1
-        elif is_photo(path) and path.is_file():
+        elif is_photo(path):
             if _is_earlier_output(path, naming):
                 left_out["outputs"] += 1
             else:
@@ -214,28 +233,47 @@ def _is_earlier_output(path: Path, naming: Naming) -> bool:
     return any(path.with_name(stem + ending).exists() for stem in stems for ending in endings)
 
 
-def _check_targets(jobs: Sequence[Job], naming: Naming) -> None:
-    if any(job.target is None for job in jobs) and sys.stdout.isatty():
+def _check_targets(plan: Plan, naming: Naming) -> None:
+    """Leave in the plan the jobs whose targets can be written. Raises UsageError for those that must not be."""
+    if any(job.target is None for job in plan.jobs) and sys.stdout.isatty():
         raise UsageError("a picture is not written to a terminal", "redirect standard output, or name --output")
+    places: list[tuple[Job, Path]] = []
+    sources: set[Path] = set()
+    for job in plan.jobs:
+        with _alone(job.name, plan):
+            sources |= {job.source.resolve()} if job.source else set()
+            if job.target:
+                _check_file(job.target, naming)
+                places.append((job, job.target.resolve()))
+    plan.jobs[:] = [*(job for job in plan.jobs if job.target is None), *(job for job, _ in places)]
     seen: dict[Path, Job] = {}
-    sources = {job.source.resolve() for job in jobs if job.source}
-    for job in jobs:
-        if job.target is None:
-            continue
-        place = job.target.resolve()
-        if place in seen:
-            if job.source and job.source.resolve() == Path(seen[place].name).resolve():
-                same = "is named twice" if job.name == seen[place].name else f"is the same file as {seen[place].name}"
-                raise UsageError(f"{job.name}: {same}", "name it once, without links to it")
-            raise UsageError(f"{job.name} and {seen[place].name} would both become {job.target}", "rename one of them")
+    for job, place in places:
+        _check_target(job, place, seen, sources, naming)
         seen[place] = job
-        if place in sources and not naming.in_place:
-            hint = "name another --output, or say --in-place to replace it"
-            raise UsageError(f"{job.target}: would be written onto an input", hint)
-        if job.target.exists() and not job.target.is_file() and not job.target.is_dir():
-            raise UsageError(f"{job.target}: is not an ordinary file", "name another --output")
-        if job.target.is_dir():
-            raise UsageError(f"{job.target}: is a folder", "name a file with --output, or end the folder's name with /")
-        if os.path.lexists(job.target) and not (naming.overwrite or naming.in_place or naming.skip_existing):
-            hint = "say --overwrite to replace it, or --skip-existing to leave it"
-            raise UsageError(f"{job.target}: exists already", hint)
+
+
+def _check_file(target: Path, naming: Naming) -> None:
+    """Raises UsageError for what an output cannot replace, OSError for a name that cannot be.
+
+    HfpieError with --in-place: there it is an input that is no file.
+    """
+    if target.is_dir():
+        raise UsageError(f"{target}: is a folder", "name a file with --output, or end the folder's name with /")
+    try:
+        check_ordinary(target)
+    except HfpieError as error:
+        raise error if naming.in_place else UsageError(error.message, "name another --output") from None
+
+
+def _check_target(job: Job, place: Path, seen: dict[Path, Job], sources: set[Path], naming: Naming) -> None:
+    if place in seen:
+        if job.source and job.source.resolve() == Path(seen[place].name).resolve():
+            same = "is named twice" if job.name == seen[place].name else f"is the same file as {seen[place].name}"
+            raise UsageError(f"{job.name}: {same}", "name it once, without links to it")
+        raise UsageError(f"{job.name} and {seen[place].name} would both become {job.target}", "rename one of them")
+    if place in sources and not naming.in_place:
+        hint = "name another --output, or say --in-place to replace it"
+        raise UsageError(f"{job.target}: would be written onto an input", hint)
+    if os.path.lexists(str(job.target)) and not (naming.overwrite or naming.in_place or naming.skip_existing):
+        hint = "say --overwrite to replace it, or --skip-existing to leave it"
+        raise UsageError(f"{job.target}: exists already", hint)

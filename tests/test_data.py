@@ -18,7 +18,7 @@ from hfpie_cli.data.degrade import add_gaussian_noise, blur, gaussian_kernel, jp
 from hfpie_cli.data.pairs import PAIRS, CropSampler, as_floats, validation_pairs
 from hfpie_cli.data.scenes import hold_out, scene_of, scenes_by_look, scenes_by_name
 from hfpie_cli.data.sources import Opener
-from hfpie_cli.data.store import open_store
+from hfpie_cli.data.store import open_store, reduced_store
 from hfpie_cli.data.training_set import TrainingSet
 from hfpie_cli.errors import UnavailableError
 from tests.conftest import save_picture, smooth_picture
@@ -165,6 +165,34 @@ def test_colours_that_transparency_hides_are_not_trained_on(tmp_path):
     save_picture(folder / "a.png", seen)
     store = opener_in(tmp_path).training_set(folder, None, None).photos
     assert np.array_equal(np.unique(store[0].reshape(-1, 3), axis=0), [[90, 120, 60]])
+
+
+def test_a_store_of_which_anything_has_changed_is_made_anew(photos, tmp_path):
+    cache, said = tmp_path / "cache", []
+    paths = sorted(photos.iterdir())
+
+    def opened():
+        said.clear()
+        store = open_store(paths, photos, cache, said.append)
+        small = reduced_store(store, 2, said.append)
+        assert [np.array_equal(store[i], np.asarray(Image.open(path))) for i, path in enumerate(paths)] == [True] * 6
+        return [line.split()[0] for line in said], [picture.copy() for picture in small]
+
+    begun, first = opened()
+    assert begun == ["decoding", "reducing"]
+    kept = {path: path.read_bytes() for path in cache.iterdir()}
+    assert len(kept) == 4
+    for path, whole in kept.items():
+        middle = len(whole) // 2
+        for damaged in (whole[:middle] + bytes([whole[middle] ^ 4]) + whole[middle + 1 :], whole[:-1], b"", None):
+            path.unlink()
+            if damaged is not None:
+                path.write_bytes(damaged)
+            begun, again = opened()
+            assert begun == ["reducing" if "-x2" in path.name else "decoding"]
+            assert path.read_bytes() == whole
+            assert all(map(np.array_equal, first, again))
+    assert opened()[0] == []
 
 
 def test_photographs_without_room_on_the_disk_are_decoded_when_asked_for(photos, tmp_path, monkeypatch):

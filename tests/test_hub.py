@@ -50,6 +50,11 @@ def test_a_file_is_downloaded_once(server, hub):
     assert len(server.requests) == done
     with pytest.raises(UnavailableError, match="should be " + "0" * 64):
         fetch(pinned, hub, sha256="0" * 64)
+    assert fetch(pinned, hub).path == first.path  # what the Hub publishes stays: other tools share it
+    first.path.resolve().write_bytes(CONTENT[:-1] + b"?")
+    with pytest.raises(UnavailableError, match="should be " + SHA256) as caught:
+        fetch(pinned, hub)
+    assert "removed" in caught.value.hint
     assert not contents(hub)
 
 

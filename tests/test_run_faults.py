@@ -1,10 +1,12 @@
 """What can happen to a run's folder: a full disk, damaged files, two runs at once; one clear line for each."""
 
+import io
 import resource
-import zipfile
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
@@ -12,6 +14,7 @@ from hfpie_cli.data.sources import Opener
 from hfpie_cli.errors import HfpieError
 from hfpie_cli.training.config import write_config
 from hfpie_cli.training.run import keep_best, locked, save_state, setup
+from hfpie_cli.training.state import find_whole
 from hfpie_cli.weights.checkpoint import load_checkpoint
 
 from .test_train import CPU, changed, same_weights, train
@@ -57,21 +60,68 @@ def test_the_command_tells_a_full_disk_in_one_line(photos, data, tmp_path, monke
     assert "internal error" not in result.stderr
 
 
-def test_a_damaged_state_is_told_as_such(data, tmp_path):
-    train(changed(steps=1), tmp_path / "run", data)
-    state = tmp_path / "run/state.pt"
+def ways_to_damage(whole):
+    """The file cut short, replaced, and with single bits changed everywhere in it, its hash and its end included."""
+    yield from (whole[:-1], whole[: len(whole) // 2], b"", b"PK", b"nonsense", whole + b"\0")
+    places = np.random.default_rng(0).integers(0, len(whole), 20)
+    for place in (
+        0,
+        *map(int, places),
+        len(whole) - 95,
+        len(whole) - 73,
+        len(whole) - 72,
+        len(whole) - 60,
+        len(whole) - 1,
+    ):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << place % 8
+        yield bytes(flipped)
+
+
+def test_a_damaged_state_gives_way_to_the_one_before(data, tmp_path):
+    folder = tmp_path / "run"
+    train(changed(steps=2), folder, data)
+    state, before = folder / "state.pt", folder / "state-before.pt"
+    steps = [torch.load(path, weights_only=True)["step"] for path in (before, state)]
+    assert steps == [0, 2]
     whole = state.read_bytes()
-    flipped = bytearray(whole)
-    with zipfile.ZipFile(state) as archive:
-        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
-        flipped[whole.index(archive.read(largest)) + 5] ^= 1
-    for damaged in (whole[:-1], whole[: len(whole) // 2], bytes(flipped), b"", b"PK", b"nonsense"):
+    for damaged in ways_to_damage(whole):
         state.write_bytes(damaged)
-        with pytest.raises(HfpieError, match=r"state\.pt: is damaged") as caught:
-            setup(changed(steps=2), tmp_path / "run", CPU)
-        assert "--init" in caught.value.hint
+        said = []
+        archive = find_whole(folder, said.append)
+        assert torch.load(archive, weights_only=True)["step"] == 0
+        assert "state.pt: is damaged" in said[0]
+    assert setup(changed(steps=2), folder, CPU, say=said.append).step == 0
+    assert find_whole(folder, pytest.fail)  # saved anew, and the one before was not lost for a damaged one
+    before.write_bytes(b"")
+    state.write_bytes(whole[:-1])
+    with pytest.raises(HfpieError, match=r"state\.pt: is damaged") as caught:
+        setup(changed(steps=2), folder, CPU)
+    assert "--init" in caught.value.hint
     state.write_bytes(whole)
-    assert setup(changed(steps=2), tmp_path / "run", CPU).step == 1
+    assert setup(changed(steps=2), folder, CPU).step == 2
+
+
+def test_a_state_that_has_no_hash_yet_is_read(data, tmp_path):
+    run = train(changed(steps=1), tmp_path / "run", data)
+    plain = io.BytesIO()
+    torch.save(torch.load(run.folder / "state.pt", weights_only=True), plain)
+    (run.folder / "state.pt").write_bytes(plain.getvalue())
+    assert setup(changed(steps=1), tmp_path / "run", CPU).step == 1
+
+
+def test_the_tables_are_cut_to_the_step_that_the_state_has(data, tmp_path):
+    folder = tmp_path / "run"
+    straight = train(changed(steps=4, validate_every=1), tmp_path / "straight", data)
+    train(changed(steps=2, validate_every=1), folder, data)
+    rows = (folder / "log.csv").read_text()
+    ahead = rows + rows.splitlines()[-1].replace("2,", "3,", 1) + "\n3,0.1,torn"
+    (folder / "log.csv").write_text(ahead)
+    (folder / "parts.csv").write_bytes((folder / "parts.csv").read_bytes() + b"9,body 1,\xff\xfe")
+    train(changed(steps=4, validate_every=1), folder, data)
+    for table in ("log.csv", "parts.csv"):
+        steps = [row.split(",")[0] for row in (folder / table).read_text().splitlines()]
+        assert steps == [row.split(",")[0] for row in (straight.folder / table).read_text().splitlines()]
 
 
 def test_two_runs_in_one_folder_are_refused(photos, tmp_path, monkeypatch):

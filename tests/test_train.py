@@ -52,7 +52,7 @@ def changed(**changes):
 
 def train(config, folder, data):
     run = setup(config, folder, CPU)
-    with RunLog(folder, Console(quiet=True)) as log:
+    with RunLog(folder, Console(quiet=True), run.step) as log:
         fit(run, *data.split(), log)
     return run
 
@@ -234,7 +234,7 @@ def test_validations_tell_what_each_part_does(data, tmp_path, monkeypatch, capsy
     run.network.ups[1][0].requires_grad_(False)
     run.network.ups[1][0].bias.data.zero_()
     run.average.load_state_dict(run.network.state_dict())
-    with RunLog(run.folder, Console()) as log:
+    with RunLog(run.folder, Console(), run.step) as log:
         fit(run, *data.split(), log)
     header, *rows = (tmp_path / "run/parts.csv").read_text().splitlines()
     assert header == "step,name,peak,share,worth"

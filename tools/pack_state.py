@@ -8,6 +8,7 @@ moments build up anew within some hundred steps, so the result is not bit for bi
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import Any
 
 import torch
 
-from hfpie_cli.training.run import CONFIG, STATE
+from hfpie_cli.training.run import CONFIG
+from hfpie_cli.training.state import STATE, keep
 
 
 def halved(part: Any) -> Any:
@@ -34,7 +36,9 @@ def main() -> None:
     for optimizer in (*state["optimizers"], *adversaries):
         optimizer["state"] = {}
     packed.mkdir(parents=True, exist_ok=True)
-    torch.save(halved(state), packed / STATE)
+    archive = io.BytesIO()
+    torch.save(halved(state), archive)
+    keep(packed / STATE, archive.getvalue())
     shutil.copy(run / CONFIG, packed / CONFIG)
     print(f"{packed}: step {state['step']}, {(packed / STATE).stat().st_size / 1e6:.1f} MB")
 

@@ -11,14 +11,14 @@ import typer
 from ..console import Console
 from ..data.datasets import DEFAULT_ROOT
 from ..errors import ExitCode
-from .options import HubOptions, add_command
+from .options import PictureOptions, add_command
 
 if TYPE_CHECKING:
     from ..evaluation.scoreboard import Board
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvalOptions(HubOptions):
+class EvalOptions(PictureOptions):
     """Options of `hfpie eval`."""
 
     dataset: Annotated[

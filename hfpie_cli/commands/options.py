@@ -17,6 +17,7 @@ import typer
 from ..console import Console
 from ..errors import ExitCode, HfpieError
 from ..hub.client import Hub
+from ..photos.limits import LIMIT_VARIABLE, raised_limit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,17 @@ class HubOptions(TalkOptions):
         return Hub.from_environment(offline=self.offline, progress=sys.stderr.isatty() and not self.quiet)
 
 
-COMMON = {field.name for field in dataclasses.fields(HubOptions)}
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions(HubOptions):
+    """What every command understands that opens pictures."""
+
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(min=1, envvar=LIMIT_VARIABLE, help="Open pictures of so many pixels, whatever their file's size."),
+    ] = None
+
+
+COMMON = {field.name for field in dataclasses.fields(PictureOptions)}
 Options = TypeVar("Options", bound=TalkOptions)
 
 
@@ -91,7 +102,8 @@ def as_hfpie_error(error: Exception, name: str) -> HfpieError:
 def run_safely(run: Callable[[Options], int], options: Options) -> int:
     """Run a command; an error becomes one line on standard error and an exit code."""
     try:
-        return int(run(options))
+        with raised_limit(getattr(options, "max_pixels", None)):
+            return int(run(options))
     except HfpieError as error:
         if options.debug:
             traceback.print_exc()

@@ -87,7 +87,8 @@ def push(options: PushOptions) -> int:
     message = f"Add {', '.join(entry.name for entry in entries)}"
     commit = upload(files, options.repo, hub, private=options.private, message=message)
     console.say(f"published as hf://{options.repo}@{commit}; weights.toml must say, of each:")
-    console.say(f'repo = "{options.repo}"\nrevision = "{commit}"')
+    console.say(f'repo = "{options.repo}"')
+    console.say(f'revision = "{commit}"')
     for entry in entries:
         console.result(
             {"name": entry.name, "repo": options.repo, "file": entry.file, "revision": commit, "uploaded": True}

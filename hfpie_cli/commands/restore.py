@@ -18,14 +18,14 @@ from ..photos.formats import DEFAULT_QUALITY, OutputStyle, format_named
 from ..tasks import TASKS, Task
 from ..weights.table import default_weights, resolve
 from .compare import check_request, compare_jobs
-from .options import HubOptions, add_command, as_hfpie_error
+from .options import PictureOptions, add_command, as_hfpie_error
 
 if TYPE_CHECKING:
     from ..restore import Outcome, Restorer
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestoreOptions(HubOptions):
+class RestoreOptions(PictureOptions):
     """Options of all three commands."""
 
     inputs: Annotated[
@@ -141,10 +141,13 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
     make_folders(jobs)
     failures: list[HfpieError] = []
     failed: set[Job] = set()
+    for fault in plan.faults:
+        _fail(fault, "", failures, console)
+    planned = len(jobs) + len(plan.faults)
     with console.progress(len(jobs)) as progress:
         for job in jobs:
             try:
-                outcome, seconds = _restore_file(job, restorer, options, progress)
+                outcome, seconds = _restore_file(job, restorer, options, progress, console)
                 _summarise(job, outcome, seconds, task.flaw if options.strength else "", console)
             except (KeyboardInterrupt, BrokenPipeError):
                 raise
@@ -152,18 +155,23 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
                 if options.debug:
                     traceback.print_exc()
                 failed.add(job)
-                failures.append(error := as_hfpie_error(problem, job.name))
-                console.error(error)
-                console.result({"input": job.name, "error": error.message, "hint": error.hint})
+                _fail(as_hfpie_error(problem, job.name), job.name, failures, console)
             progress.finish()
-    if len(jobs) > 1:
-        console.say(f"{len(jobs) - len(failures)} of {len(jobs)} photographs {task.verb}")
+    if planned > 1:
+        console.say(f"{planned - len(failures)} of {planned} photographs {task.verb}")
     if options.compare:
         whole = [job for job in plan.jobs if job not in failed]
         compare_jobs(options.compare, whole, options.weights or default, console)
     if failures:
-        return ExitCode.SOME_FAILED if len(jobs) > 1 else failures[0].code
+        return ExitCode.SOME_FAILED if planned > 1 else failures[0].code
     return ExitCode.OK
+
+
+def _fail(error: HfpieError, name: str, failures: list[HfpieError], console: Console) -> None:
+    """Tell that an input failed."""
+    failures.append(error)
+    console.error(error)
+    console.result({"input": name or error.message.split(":")[0], "error": error.message, "hint": error.hint})
 
 
 def _tell_left_out(plan: Plan, skipped: int, options: RestoreOptions, console: Console) -> None:
@@ -206,14 +214,17 @@ def _load(task: Task, options: RestoreOptions, default: str, scale: int) -> Rest
 
 
 def _restore_file(
-    job: Job, restorer: Restorer, options: RestoreOptions, progress: FileProgress
+    job: Job, restorer: Restorer, options: RestoreOptions, progress: FileProgress, console: Console
 ) -> tuple[Outcome, float]:
     """What became of it, and after how many seconds."""
+    from ..photos.gate import read_stream
     from ..photos.reader import read_photo
     from ..photos.writer import check_writable, encode_photo, write_photo
 
     started = time.monotonic()
-    photo = read_photo(job.source) if job.source else read_photo(sys.stdin.buffer.read(), job.name)
+    photo = read_photo(job.source) if job.source else read_photo(read_stream(sys.stdin.buffer, job.name), job.name)
+    for note in photo.notes:
+        console.say(f"{job.name}: {note}")
     style = replace(options.style(), format=job.format or photo.format)
     check_writable(photo, style, scale=restorer.out_scale, name=job.name)
     if photo.others and options.in_place:

@@ -11,7 +11,7 @@ import typer
 
 from ..data.datasets import DEFAULT_ROOT, TRAINING_SETS, training_folder
 from ..errors import ExitCode, UsageError
-from .options import HubOptions, add_command
+from .options import PictureOptions, add_command
 
 if TYPE_CHECKING:
     from ..training.config import TrainConfig
@@ -20,7 +20,7 @@ SHORT = ("steps", "minutes", "batch", "crop", "rate", "seed", "precision")  # op
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(HubOptions):
+class TrainOptions(PictureOptions):
     """Options of `hfpie train`; those that are None leave the recipe's value."""
 
     task: Annotated[

@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from .store import Entry
+from .listing import Entry
 
 HELD_OUT = 40  # pictures of every training set that are scored and never trained on
 HELD_OUT_SHARE = 0.05  # of a set, for whole scenes of more pictures than that

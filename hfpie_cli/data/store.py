@@ -12,7 +12,6 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from shutil import disk_usage
@@ -25,11 +24,14 @@ from numpy.typing import NDArray
 from ..errors import HfpieError, UnavailableError
 from ..files import atomic_path
 from ..photos.hidden import fill_hidden
+from ..photos.limits import pixel_limit
 from ..photos.photo import FULL_SCALE, Pixels, to_8bit, to_16bit
 from ..photos.reader import read_photo
+from . import listing
 from .degrade import reduce_bicubic
+from .listing import Entry, Listing
 
-INDEX_FORMAT = 3  # an index of another one is not looked for
+INDEX_FORMAT = 4  # an index of another one is not looked for
 FREE_SHARE = 0.8  # of the free disk: decoded photographs fill no more
 MAX_THREADS = 16  # threads; they wait for one another in Python beyond that
 RECENT = 4  # photographs that are not on the disk, kept in memory
@@ -49,34 +51,15 @@ def untracked(things: Iterable[Item], total: int, what: str) -> Iterable[Item]:
     return things
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A photograph: where it lies in the memory map, or None where there was no room for it.
-
-    type: uint8 or uint16. look: the picture as 16 x 16 grey pixels, uint8 in hex.
-    """
-
-    name: str
-    offset: int | None
-    height: int
-    width: int
-    type: str
-    look: str
-
-    @property
-    def bytes(self) -> int:
-        """Of its pixels."""
-        return self.height * self.width * 3 * np.dtype(self.type).itemsize
-
-
 class PhotoStore:
     """Read-only pictures by number: `store[i]` is (h, w, 3) RGB, uint8 or uint16, a view of the file.
 
     One that found no room there is decoded from its own file, below `root`, and reduced by `scale`, at every call.
     """
 
-    def __init__(self, file: Path, entries: list[Entry], root: Path, scale: int = 1) -> None:
-        self.file, self.root, self.scale = file, root, scale
+    def __init__(self, file: Path, entries: list[Entry], root: Path, scale: int = 1, digest: str = "") -> None:
+        """digest: the SHA-256 of the file, for what is made from it."""
+        self.file, self.root, self.scale, self.digest = file, root, scale, digest
         self.entries = entries
 
     def __reduce__(self) -> tuple[type[PhotoStore], tuple[Path, list[Entry], Path, int]]:
@@ -130,13 +113,15 @@ def open_store(
     """
     names = [str(path.relative_to(root)) for path in paths]
     stamp = [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in zip(names, paths, strict=True)]
-    key = hashlib.sha256(json.dumps([INDEX_FORMAT, str(root.resolve()), stamp]).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([INDEX_FORMAT, pixel_limit(), str(root.resolve()), stamp]).encode()).hexdigest()[
+        :16
+    ]
     index = cache / f"{key}.json"
     cache.mkdir(parents=True, exist_ok=True)
-    if _is_wanting(index):
+    if (kept := listing.read(index)) is None or _has_room(kept, cache):
         say(f"decoding {len(paths):,} files of {root} into {cache}")
-        _keep(index, names, track(_in_order(_decode, paths), len(paths), "decoding"))
-    entries, refused = _read(index)
+        kept = _keep(index, names, track(_in_order(_decode, paths), len(paths), "decoding"))
+    entries, refused = kept.entries, kept.refused
     for name, reason in refused.items():
         say(f"{root / name}: {reason}, passed over")
     if not entries:
@@ -147,17 +132,17 @@ def open_store(
             f"{count:,} of {len(entries):,} photographs do not fit on the disk of {cache} and are decoded for every "
             f"crop, which is slow; free another {left / FREE_SHARE / 1e9:.1f} GB there, or set XDG_CACHE_HOME"
         )
-    return PhotoStore(index.with_suffix(".rgb"), entries, root)
+    return PhotoStore(index.with_suffix(".rgb"), entries, root, digest=kept.digest)
 
 
 def reduced_store(store: PhotoStore, scale: int, say: Callable[[str], None], track: Tracker = untracked) -> PhotoStore:
     """Every photograph of a whole store reduced bicubically (`reduce_bicubic`), uint8; made once and kept beside it."""
     index = store.file.with_name(f"{store.file.stem}-x{scale}.json")
-    if _is_wanting(index):
+    if (kept := listing.read(index)) is None or kept.made_of != store.digest or _has_room(kept, index.parent):
         say(f"reducing {len(store):,} photographs into {index.parent}")
         small = _in_order(lambda number: _shrunk(store[number], scale), range(len(store)))
-        _keep(index, store.names, track(small, len(store), "reducing"))
-    return PhotoStore(index.with_suffix(".rgb"), _read(index)[0], store.root, scale)
+        kept = _keep(index, store.names, track(small, len(store), "reducing"), made_of=store.digest)
+    return PhotoStore(index.with_suffix(".rgb"), kept.entries, store.root, scale)
 
 
 def _shrunk(pixels: Pixels, scale: int) -> Pixels:
@@ -168,41 +153,36 @@ def _shrunk(pixels: Pixels, scale: int) -> Pixels:
     return to_8bit(reduce_bicubic(whole / np.float32(FULL_SCALE[pixels.dtype.name]), scale))
 
 
-def _read(index: Path) -> tuple[list[Entry], dict[str, str]]:
-    """(the photographs, the files that are none with the reason of each)."""
-    listing = json.loads(index.read_text(encoding="utf-8"))
-    return [Entry(**entry) for entry in listing["entries"]], listing["refused"]
-
-
-def _is_wanting(index: Path) -> bool:
-    """Whether there is no such store, or all of it would find room by now; what is kept lies there until it has."""
-    if not (index.exists() and index.with_suffix(".rgb").exists()):
-        return True
-    entries, _ = _read(index)
-    if all(entry.offset is not None for entry in entries):
+def _has_room(kept: Listing, cache: Path) -> bool:
+    """Whether all of a store would find room by now that did not before; what is kept lies there until it has."""
+    if all(entry.offset is not None for entry in kept.entries):
         return False
-    return sum(entry.bytes for entry in entries) <= disk_usage(index.parent).free * FREE_SHARE
+    return sum(entry.bytes for entry in kept.entries) <= disk_usage(cache).free * FREE_SHARE
 
 
-def _keep(index: Path, names: Sequence[str], pictures: Iterable[Pixels | str]) -> None:
-    """Write the pixels, as many as there is room for, then the index that tells of them and of what is no picture."""
+def _keep(index: Path, names: Sequence[str], pictures: Iterable[Pixels | str], made_of: str = "") -> Listing:
+    """Write the pixels, as many as there is room for, then the listing that tells of them and of what is no picture."""
     room = disk_usage(index.parent).free * FREE_SHARE
-    entries, refused = [], {}
+    entries, refused, digest = [], {}, hashlib.sha256()
     with atomic_path(index.with_suffix(".rgb")) as temporary, temporary.open("wb") as file:
         for name, pixels in zip(names, pictures, strict=True):
             if isinstance(pixels, str):
                 refused[name] = pixels
                 continue
-            offset = file.tell() + file.tell() % 2  # 16 bits lie at even places
+            gap = bytes(file.tell() % 2)  # 16 bits lie at even places
+            offset = file.tell() + len(gap)
             fits = offset + pixels.nbytes <= room
             if fits:
-                file.seek(offset)
-                file.write(pixels.data)
+                for part in (gap, pixels.data):
+                    file.write(part)
+                    digest.update(part)
             height, width, _ = pixels.shape
             place = offset if fits else None
-            entries.append(vars(Entry(name, place, height, width, pixels.dtype.name, look_of(pixels))))
-    with atomic_path(index) as temporary:
-        temporary.write_text(json.dumps({"entries": entries, "refused": refused}), encoding="utf-8")
+            entries.append(Entry(name, place, height, width, pixels.dtype.name, look_of(pixels)))
+        size = file.tell()
+    kept = Listing(entries, refused, size, digest.hexdigest(), made_of)
+    listing.write(index, kept)
+    return kept
 
 
 def _in_order(make: Callable[[Item], Pixels | str], things: Iterable[Item]) -> Iterator[Pixels | str]:

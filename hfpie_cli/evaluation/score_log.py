@@ -10,8 +10,11 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from ..files import sha256_of
 
 Row = dict[str, float]  # a metric's name, its value
 
@@ -25,7 +28,7 @@ class ScoreLog:
 
     def add(self, key: str, row: Row) -> None:
         """Append one line in a single write, which several processes may do at once."""
-        line = json.dumps({"key": key, "scores": row}) + "\n"
+        line = json.dumps({"key": key, "scores": row, "check": _check(key, row)}) + "\n"
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             os.write(handle, line.encode())
@@ -50,13 +53,31 @@ def _parse(data: bytes) -> dict[str, Row]:
     for line in data.splitlines():
         try:
             record = json.loads(line)
-            rows[str(record["key"])] = {str(name): float(value) for name, value in record["scores"].items()}
-        except (ValueError, TypeError, KeyError, AttributeError):  # the torn line
+            row = {str(name): float(value) for name, value in record["scores"].items()}
+            if record["check"] == _check(record["key"], row):
+                rows[str(record["key"])] = row
+        except (ValueError, TypeError, KeyError, AttributeError):  # a torn line, or a changed one
             continue
     return rows
 
 
+def _check(key: str, row: Row) -> str:
+    """A digest of a line, without which it is not believed."""
+    return hashlib.sha256(json.dumps([key, row], sort_keys=True).encode()).hexdigest()[:16]
+
+
 def key_of(parts: Sequence[Any], sources: Sequence[Path]) -> str:
-    """A key of all that scores depend on, and of the size and the time of the files that a picture is made from."""
-    stamps = [(source.name, source.stat().st_size, source.stat().st_mtime_ns) for source in sources]
-    return hashlib.sha256(json.dumps([list(parts), stamps]).encode()).hexdigest()[:32]
+    """A key of all that scores depend on, and of the content of the files that a picture is made from."""
+    files = [(source.name, _digest(source)) for source in sources]
+    return hashlib.sha256(json.dumps([list(parts), files]).encode()).hexdigest()[:32]
+
+
+def _digest(source: Path) -> str:
+    """The SHA-256 of a file. It may hold a thousand pictures: it is read again only if its size or time has changed."""
+    stamp = source.stat()
+    return _digest_at(source, stamp.st_size, stamp.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _digest_at(source: Path, size: int, changed: int) -> str:
+    return sha256_of(source)

@@ -25,6 +25,8 @@ REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")  # of a large file
 BLOB = re.compile(r"[0-9a-f]{40}")  # of a small one: what git calls it
+_REMOVED = "the file was removed; try again, and do not use it if that fails too"
+_OURS = "the Hub publishes another file than hfpie knows: do not use it before its owner has said which one is right"
 YES = {"1", "ON", "YES", "TRUE"}  # what the client takes for true in HF_HUB_OFFLINE
 
 Kind = Literal["model", "dataset"]
@@ -101,23 +103,29 @@ def fetch(file: HubFile, hub: Hub, *, sha256: str = "", way_out: str = "") -> Fe
 
     sha256: what it must be, in hex digits; then nobody is asked about a file that is in the cache. The file must also
     be what the Hub publishes: at a download what it says, later what the cache recorded of that. A file that is
-    something else is removed. way_out: the hint for one that is not `sha256`. Raises UnavailableError, in one line,
-    for that and for whatever else goes wrong.
+    something else than that is removed; one that only `sha256` disagrees with stays, for other tools share it. way_out:
+    the hint for one that is not `sha256`. Raises UnavailableError, in one line, for that and for whatever else goes
+    wrong.
     """
     with _calm_client(hub):
         try:
             fetched = _find_or_download(file, hub, sha256, way_out)
         except Exception as error:  # the client's errors come from three libraries and share no base
             raise explain(error, str(file), hub.endpoint, hub.cache) from None
-    expected = dict.fromkeys(filter(None, (sha256, fetched.published, _recorded(fetched.path))))
+    published = dict.fromkeys(filter(None, (fetched.published, _recorded(fetched.path))))
+    expected = dict.fromkeys([*published, sha256] if sha256 else published)  # what the Hub says first
     if not expected:
         message = f"{file}: nobody vouches for its content: the Hub gave no hash of it, and the cache holds none"
         raise UnavailableError(message, "go online, so that it can be compared with what the Hub publishes")
     for digest in expected:
         found = fetched.sha256 if SHA256.fullmatch(digest) else _blob_of(fetched.path)
         if found != digest:
-            _discard(fetched.path)
-            raise _mismatch(file, found, digest, way_out if digest == sha256 else "")
+            if digest in published:
+                _discard(fetched.path)
+                raise _mismatch(file, found, digest, _REMOVED)
+            if not published:
+                _discard(fetched.path)
+            raise _mismatch(file, found, digest, way_out or (_OURS if published else _REMOVED))
     return fetched
 
 
@@ -159,15 +167,14 @@ def _find_or_download(file: HubFile, hub: Hub, sha256: str, way_out: str) -> Fet
             raise
         return _as_fetched(cached, file)  # the Hub cannot be reached: what the branch was when last seen
     if sha256 and SHA256.fullmatch(published) and published != sha256:
-        raise _mismatch(file, published, sha256, way_out)  # known before the download
+        raise _mismatch(file, published, sha256, way_out or _OURS)  # known before the download
     fetched = _as_fetched(_download(file, hub), file)  # by the branch's name, so that the cache remembers the branch
     return replace(fetched, published=published if fetched.commit == commit else "")
 
 
 def _mismatch(file: HubFile, found: str, expected: str, way_out: str) -> UnavailableError:
     kind = "SHA-256" if SHA256.fullmatch(expected) else "git's hash"
-    hint = way_out or "the file was removed; try again, and do not use it if that fails too"
-    return UnavailableError(f"{file}: {kind} is {found}, should be {expected}", hint)
+    return UnavailableError(f"{file}: {kind} is {found}, should be {expected}", way_out)
 
 
 def _recorded(path: Path) -> str:

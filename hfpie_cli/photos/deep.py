@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import png, tiff
+from . import headers, png, tiff, tiff_layout
 from .photo import Photo
 
 DeepPixels = NDArray[Any]  # of uint16 or float32
@@ -40,10 +40,10 @@ class DeepKind:
 
 def probe(data: bytes) -> DeepKind | None:
     """The kind of a file whose samples have more than 8 bits, None for any other."""
-    if data[:8] == png.SIGNATURE and len(data) > 26 and data[24] == 16:
+    if data[:8] == headers.PNG_SIGNATURE and len(data) > 26 and data[24] == 16:
         width, height = struct.unpack(">II", data[16:24])
         return DeepKind("PNG", width, height)
-    if data[:4] in tiff.SIGNATURES:
+    if data[:4] in tiff_layout.SIGNATURES:
         found = tiff.probe(data)
         return DeepKind("TIFF", *found) if found else None
     header = PPM_HEADER.match(data[:1000])

@@ -65,7 +65,7 @@ class Photo:
     """A photograph. pixels: (h, w, 1) grey or (h, w, 3) RGB in the file's own type (uint8, uint16, float32).
 
     alpha: (h, w) of the same type, or None. format: a key of FORMATS. others: how much else its file has: previews,
-    a video.
+    a video. notes: what a user should know of how it was read, a line each.
     """
 
     pixels: Pixels
@@ -73,6 +73,7 @@ class Photo:
     metadata: Metadata = field(default_factory=Metadata)
     format: str = "PNG"
     others: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def height(self) -> int:

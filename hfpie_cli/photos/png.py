@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 
+from .headers import PNG_SIGNATURE, png_chunks
 from .photo import Metadata
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-HEADER_END = len(SIGNATURE) + 25
+HEADER_END = len(PNG_SIGNATURE) + 25
 COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP")  # what the numbers mean, where no ICC profile says it
 TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 XMP_KEYWORD = b"XML:com.adobe.xmp"
@@ -29,18 +28,15 @@ def raw_profile(text: object) -> bytes:
 def kept_chunks(file: bytes) -> tuple[tuple[bytes, bytes], ...]:
     """(name, body) of the chunks of a PNG file that go with the pixels as they are."""
     return tuple(
-        (name, body)
-        for name, body in _chunks(file)
-        if name in COLOUR_CHUNKS or (name in TEXT_CHUNKS and body.split(b"\0")[0] not in READ_ELSEWHERE)
+        (name, file[at : at + length])
+        for name, at, length in png_chunks(file)
+        if name in COLOUR_CHUNKS or (name in TEXT_CHUNKS and _keyword(file, at, length) not in READ_ELSEWHERE)
     )
 
 
-def _chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = len(SIGNATURE)
-    while at + 12 <= len(file):
-        (length,) = struct.unpack_from(">I", file, at)
-        yield file[at + 4 : at + 8], file[at + 8 : at + 8 + length]
-        at += 12 + length
+def _keyword(file: bytes, at: int, length: int) -> bytes:
+    """What a chunk of text begins with; its keyword has 79 bytes at most."""
+    return file[at : at + min(length, 80)].split(b"\0")[0]
 
 
 def with_metadata(file: bytes, metadata: Metadata) -> bytes:

@@ -15,28 +15,29 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import HfpieError
-from . import deep, exif, jpeg, png
+from . import deep, exif, gate, headers, jpeg, png, tiff_layout
+from .caught import caught, summed_up
 from .formats import FORMATS, RESOURCES_PREFIX
+from .limits import check_size
 from .photo import Metadata, Photo, Pixels, SeveralPicturesError, check_pixels
 
-MAX_PIXELS = 400_000_000  # larger than any camera's; guards against files made to fill the memory
-Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, for every kind of file alike
+Image.MAX_IMAGE_PIXELS = None  # the gate looks at sizes, for every kind of file alike
 
 
 def read_photo(source: Path | bytes, name: str = "") -> Photo:
     """Decode a file, or the bytes of one. Raises HfpieError that names it (or `name`) and what is the matter."""
     name = name or (str(source) if isinstance(source, Path) else "standard input")
-    try:
-        data = source if isinstance(source, bytes) else source.read_bytes()
-    except FileNotFoundError:
-        raise HfpieError(f"{name}: no such file") from None
-    except OSError as error:
-        raise HfpieError(f"{name}: cannot be read ({error.strerror})") from None
+    data = source if isinstance(source, bytes) else gate.read_file(source)
     if not data:
         raise HfpieError(f"{name}: the file is empty")
+    said: list[str] = []
     try:
         with warnings.catch_warnings(action="ignore"):  # what a decoder thinks of a file that it then reads
-            return _decode(data, name)
+            if not _may_write(data):
+                return _decode(data, name)
+            with caught() as said:
+                photo = _decode(data, name)
+            return replace(photo, notes=photo.notes + ((f"its decoder says: {summed_up(said)}",) if said else ()))
     except HfpieError:
         raise
     except SeveralPicturesError:
@@ -47,14 +48,24 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
     except MemoryError:
         raise HfpieError(f"{name}: too large for this machine's memory") from None
     except Exception as error:  # decoders raise whatever they please at broken files
-        message = f"{name}: broken, or of a kind that is not read ({error or type(error).__name__})"
+        reason = "; ".join(filter(None, (str(error) or type(error).__name__, summed_up(said))))
+        message = f"{name}: broken, or of a kind that is not read ({reason})"
         raise HfpieError(message.splitlines()[0], "open and save it with another program, as PNG or TIFF") from None
 
 
+def _may_write(data: bytes) -> bool:
+    """Whether a library decodes the file that writes its complaints to standard error: libtiff, or libpng in OpenCV."""
+    return data[:4] in tiff_layout.SIGNATURES or (data.startswith(headers.PNG_SIGNATURE) and data[24:25] == b"\x10")
+
+
 def _decode(data: bytes, name: str) -> Photo:
+    facts = gate.inspect(data, name)
+    if facts and facts.pictures > 1:
+        raise SeveralPicturesError
+    gate.check_parts(data, name)
     kind = deep.probe(data)
     if kind is not None:
-        _check_size(name, kind.width, kind.height)
+        check_size(name, kind.width, kind.height, len(data))
         pixels = deep.decode(data, kind)
         check_pixels(pixels, name)
         if kind.format == "TIFF":
@@ -69,7 +80,7 @@ def _decode(data: bytes, name: str) -> Photo:
         form = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with a preview or a depth map
         if form not in FORMATS:
             raise HfpieError(f"{name}: {form} files are not read", "convert it to PNG or TIFF first")
-        _check_size(name, *image.size)
+        check_size(name, *image.size, len(data))
         others = getattr(image, "n_frames", 1) - 1
         if form not in {"JPEG", "TIFF"} and others:
             raise SeveralPicturesError
@@ -78,12 +89,6 @@ def _decode(data: bytes, name: str) -> Photo:
         plain, metadata = _to_plain_mode(image, metadata)
         others = max(others, jpeg.has_tail(data)) if form == "JPEG" else others
         return replace(_upright(_split(np.array(plain), metadata, form), turn), others=others)
-
-
-def _check_size(name: str, width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        megapixels = width * height / 1e6
-        raise HfpieError(f"{name}: {megapixels:.0f} megapixels, more than the {MAX_PIXELS / 1e6:.0f} that hfpie opens")
 
 
 def _metadata(image: Image.Image, data: bytes) -> tuple[int, Metadata]:

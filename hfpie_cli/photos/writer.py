@@ -16,6 +16,7 @@ from ..errors import HfpieError
 from ..files import atomic_path
 from . import deep, exif, png, tiff
 from .formats import ALPHA_FORMATS, DEEP_FORMATS, MAX_BLOCK, MAX_BYTES, MAX_SIDE, RESOURCES_PREFIX, OutputStyle
+from .limits import check_memory
 from .photo import Metadata, Photo, to_8bit, to_16bit
 
 PNG_LEVEL = 3  # of zlib: encodes two photographs of Kodak24 2.4 times as fast as 6 and makes them 2 % smaller
@@ -69,6 +70,7 @@ def check_writable(photo: Photo, style: OutputStyle, *, scale: int = 1, name: st
     if size > MAX_BYTES.get(form, size):
         message = f"{name}: {width} x {height} pixels of {size / 1e9:.1f} GB do not fit in {form}"
         raise HfpieError(message, "choose another format, such as --format png")
+    check_memory(name, 2 * size)  # the pixels, and the file made of them
     if photo.alpha is not None and form not in ALPHA_FORMATS:
         raise HfpieError(f"{name}: has transparency, which {form} cannot hold", "choose --format png")
     if block and not style.strip_metadata and max(len(metadata.exif), len(metadata.xmp)) > block:

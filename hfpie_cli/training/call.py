@@ -22,7 +22,8 @@ from .config import TrainConfig, load_config, recipe_path
 from .log import RunLog
 from .loop import fit
 from .pictures import DATA_FILE, Folders, folders_of, for_pictures, keep_folders
-from .run import BEST, CONFIG, STATE, Run, locked, setup
+from .run import BEST, CONFIG, Run, locked, setup
+from .state import STATE
 
 RUN_FILES = (CONFIG, STATE, BEST, "log.csv", DATA_FILE)
 Name = str | os.PathLike[str]
@@ -90,7 +91,7 @@ def train(
         if config.minutes:
             console.say("a run by the clock depends on it: resumed, it goes on with the minutes left, not bit for bit")
         run.seconds += time.monotonic() - started
-        with RunLog(folder, console) as log:
+        with RunLog(folder, console, run.step) as log:
             fit(run, training, held_out, log)
         console.say(f"done: {folder / BEST}")
         return run

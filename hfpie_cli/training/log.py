@@ -17,17 +17,20 @@ from ..console import Console
 from ..evaluation.parts import Part
 from ..files import atomic_path
 
+TABLES = ("log.csv", "parts.csv")
 SAMPLE_HEIGHT = 256  # pixels of a row of samples: degraded, restored, clean
 ALIVE_BY = 1000  # steps by which every part of a network should be worth something
 
 
 class RunLog:
-    """A context manager around `fit`, for the one process that speaks. folder: the run's."""
+    """A context manager around `fit`, for the one process that speaks. folder: the run's, which goes on at `step`."""
 
-    def __init__(self, folder: Path, console: Console) -> None:
+    def __init__(self, folder: Path, console: Console, step: int) -> None:
         self.folder = folder
         self._console = console
-        self._board = _tensorboard(folder)
+        self._board = _tensorboard(folder, step)
+        for table in TABLES:
+            _cut(folder / table, step)
         self._faulty: frozenset[str] = frozenset()
         columns = (
             TextColumn("step {task.fields[step]}"),
@@ -93,11 +96,11 @@ class RunLog:
     def _write(self, row: dict[str, Any], name: str = "log.csv") -> None:
         """Append to a table; one with other columns, from before the validation changed, is kept under another name."""
         path = self.folder / name
-        if path.exists() and path.read_text().splitlines()[:1] != [",".join(row)]:
+        if path.exists() and path.read_text(encoding="utf-8", errors="replace").splitlines()[:1] != [",".join(row)]:
             path.rename(path.with_name(f"{path.stem}-before-{row['step']}.csv"))
         fresh = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, row)
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, row, lineterminator="\n")
             if fresh:
                 writer.writeheader()
             writer.writerow({key: f"{value:.5g}" if isinstance(value, float) else value for key, value in row.items()})
@@ -113,14 +116,31 @@ class RunLog:
             Image.fromarray(sheet).save(temporary)
 
 
+def _cut(path: Path, step: int) -> None:
+    """Leave in a table the rows up to a step, those behind it being of a future that is made again; no broken ones."""
+    if not path.exists():
+        return
+    head, *rows = path.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
+    kept = [row for row in rows if row.count(",") == head.count(",") and _step_of(row) <= step]
+    if kept != rows:
+        with atomic_path(path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in (head, *kept)), encoding="utf-8")
+
+
+def _step_of(row: str) -> float:
+    """The number that a row begins with; infinity for what is none."""
+    first = row.split(",", maxsplit=1)[0]
+    return int(first) if first.isdecimal() else float("inf")
+
+
 def _of_height(picture: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
     width = max(round(picture.shape[1] * height / picture.shape[0]), 1)
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST))
 
 
-def _tensorboard(folder: Path) -> Any:
+def _tensorboard(folder: Path, step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:  # the extra is not installed: log.csv has the same
         return None
-    return SummaryWriter(str(folder / "tensorboard"))
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +16,6 @@ from torch import nn
 
 from ..device import Device
 from ..errors import HfpieError, UsageError
-from ..files import atomic_path
 from ..models.highpass import HighpassConfig
 from ..models.legacy import LegacyConfig
 from ..ranks import Ranks
@@ -27,8 +24,9 @@ from .config import TrainConfig, write_config
 from .gan import Adversary, make_adversaries
 from .objectives import HighpassExtraction, Objective, Restoration
 from .optim import make_optimizers
+from .state import STATE, find_whole, keep
 
-STATE, BEST, CONFIG, LOCK = "state.pt", "best.safetensors", "config.toml", ".lock"
+BEST, CONFIG, LOCK = "best.safetensors", "config.toml", ".lock"
 
 
 @dataclass
@@ -174,7 +172,7 @@ def _write_average(run: Run) -> None:
 
 
 def save_state(run: Run) -> None:
-    """Write all that changes, whole or not at all."""
+    """Write all that changes, whole or not at all, and keep the state before."""
     state = {
         "network": run.network.state_dict(),
         "average": run.average.state_dict(),
@@ -189,14 +187,12 @@ def save_state(run: Run) -> None:
     }
     written = io.BytesIO()  # torch's own writer turns a full disk into an error that does not tell
     torch.save(state, written)
-    with atomic_path(run.folder / STATE) as temporary, temporary.open("wb") as file:
-        file.write(written.getbuffer())
+    keep(run.folder / STATE, written.getvalue())
 
 
 def _load_state(run: Run, say: Callable[[str], None]) -> None:
-    _check_whole(run.folder)
     try:
-        state: dict[str, Any] = torch.load(run.folder / STATE, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(find_whole(run.folder, say), map_location="cpu", weights_only=True)
         run.network.load_state_dict(state["network"])
         run.average.load_state_dict(state["average"])
         for optimizer, saved in zip(run.optimizers, state["optimizers"], strict=True):
@@ -217,15 +213,3 @@ def _load_state(run: Run, say: Callable[[str], None]) -> None:
             _write_average(run)
     else:
         run.best = state["best"]
-
-
-def _check_whole(folder: Path) -> None:
-    """Raises HfpieError for a state of which bytes are missing or changed."""
-    try:
-        with zipfile.ZipFile(folder / STATE) as archive:
-            is_whole = archive.testzip() is None
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, ValueError, NotImplementedError):
-        is_whole = False
-    if not is_whole:
-        hint = f"put back a copy, or begin another run from its weights: --init {folder / BEST}"
-        raise HfpieError(f"{folder / STATE}: is damaged, part of it is missing or changed", hint)

@@ -65,7 +65,18 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     metadata = {"format": FORMAT, "architecture": architecture, "network": config, **checkpoint.info}
     weights = {name: weight.detach().cpu().contiguous() for name, weight in checkpoint.weights.items()}
     with atomic_path(path) as temporary:
-        temporary.write_bytes(safetensors.torch.save(weights, metadata))  # a full disk is told as such
+        temporary.write_bytes(as_safetensors(weights, metadata))  # a full disk is told as such
+
+
+def as_safetensors(weights: dict[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """The file of some weights, the same at every call: the library gives its metadata an order by chance."""
+    file = safetensors.torch.save(weights, dict(metadata))
+    (length,) = struct.unpack("<Q", file[:8])
+    header = json.loads(file[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(metadata.items()))
+    text = json.dumps({"__metadata__": header.pop("__metadata__"), **header}, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + memoryview(file)[8 + length :]
 
 
 def is_ours(path: Path) -> bool:

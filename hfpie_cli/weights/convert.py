@@ -13,13 +13,12 @@ from importlib import metadata
 from math import isqrt
 from pathlib import Path
 
-import safetensors.torch
 from torch import Tensor
 
 from ..errors import HfpieError, UnavailableError
 from ..files import atomic_path
 from ..models.network import LEVELS, NetworkConfig
-from .checkpoint import Checkpoint, expected_shapes, load_weights, save_checkpoint
+from .checkpoint import Checkpoint, as_safetensors, expected_shapes, load_weights, save_checkpoint
 from .kinds import check_kind
 
 SAFE_TORCH = (2, 10)  # before it a pickle could break out of weights_only (CVE-2026-24747)
@@ -42,7 +41,7 @@ def convert(source: Path, target: Path, *, overwrite: bool) -> NetworkConfig | N
     try:
         with atomic_path(target, overwrite=overwrite) as temporary:
             if config is None:
-                safetensors.torch.save_file(weights, temporary, {"format": "pt"})
+                temporary.write_bytes(as_safetensors(weights, {"format": "pt"}))
             else:
                 save_checkpoint(temporary, Checkpoint(config, weights, {"converted_from": source.name}))
     except FileExistsError:

@@ -1,0 +1,75 @@
+"""The listing of a store of decoded photographs: what lies where in its file, with the hashes of both.
+
+Whatever does not fit, a changed byte in either, makes the store as good as not there: it is made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..files import atomic_path, sha256_of
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A photograph: where it lies in the memory map, or None where there was no room for it.
+
+    type: uint8 or uint16. look: the picture as 16 x 16 grey pixels, uint8 in hex.
+    """
+
+    name: str
+    offset: int | None
+    height: int
+    width: int
+    type: str
+    look: str
+
+    @property
+    def bytes(self) -> int:
+        """Of its pixels."""
+        return self.height * self.width * 3 * np.dtype(self.type).itemsize
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The photographs, the files that are none with the reason of each; size (bytes) and SHA-256 of the pixels' file.
+
+    made_of: the SHA-256 of the file that these were made from; empty for decoded ones.
+    """
+
+    entries: list[Entry]
+    refused: dict[str, str]
+    size: int
+    digest: str
+    made_of: str = ""
+
+
+def write(index: Path, listing: Listing) -> None:
+    """Keep it in `index`, beside the pixels, under its own hash."""
+    text = json.dumps(asdict(listing))
+    with atomic_path(index) as temporary:
+        temporary.write_text(f"{_hash(text)}\n{text}", encoding="utf-8")
+
+
+def read(index: Path) -> Listing | None:
+    """What `write` kept, if it and the pixels are what they were; else None."""
+    pixels = index.with_suffix(".rgb")
+    try:
+        digest, _, text = index.read_text(encoding="utf-8").partition("\n")
+        if digest != _hash(text):
+            return None
+        kept = json.loads(text)
+        listing = Listing(**{**kept, "entries": [Entry(**entry) for entry in kept["entries"]]})
+        whole = pixels.stat().st_size == listing.size and sha256_of(pixels) == listing.digest
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return listing if whole else None
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

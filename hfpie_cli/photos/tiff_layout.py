@@ -1,0 +1,213 @@
+"""The directories of a TIFF file, and whether the strips or tiles that they tell of can hold the picture.
+
+Decoders take what is absent for zeros, and read every directory to count them; here the work is bounded by the file's
+size, and whatever a strip or tile lacks is found before it is decoded.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TYPES = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}  # of whole numbers: how numpy names them
+REDUCED, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
+STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 273, 277, 278, 279, 284
+TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, DEPTH, TILE_DEPTH = 322, 323, 324, 325, 32997, 32998
+READ = {REDUCED, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP}
+READ |= {STRIP_BYTES, PLANAR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, DEPTH, TILE_DEPTH}
+UNCOMPRESSED, OLD_JPEG, YCBCR, SEPARATE = 1, 6, 6, 2  # values of Compression, Photometric and PlanarConfiguration
+MAX_SAMPLES = 64  # a pixel
+
+Numbers = NDArray[np.uint64]
+NOTHING: Numbers = np.zeros(0, np.uint64)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A directory's picture: its tags by number, each as its numbers."""
+
+    tags: dict[int, Numbers]
+
+    def one(self, tag: int, default: int) -> int:
+        """The first number of a tag."""
+        values = self.tags.get(tag)
+        return int(values[0]) if values is not None and len(values) else default
+
+    @property
+    def width(self) -> int:
+        """Columns of pixels."""
+        return self.one(WIDTH, 0)
+
+    @property
+    def height(self) -> int:
+        """Rows of pixels."""
+        return self.one(HEIGHT, 0)
+
+    @property
+    def samples(self) -> int:
+        """Of a pixel. Raises ValueError for more than any picture has."""
+        samples = self.one(SAMPLES, 1)
+        if not 0 < samples <= MAX_SAMPLES:
+            raise ValueError(f"{samples} samples a pixel are none of a picture")
+        return samples
+
+    @property
+    def bits(self) -> int:
+        """Of a pixel, all its samples together."""
+        values = self.tags.get(BITS)
+        values = values if values is not None and len(values) else np.ones(1, np.uint64)
+        each = int(values.max())
+        if not 0 < each <= 128:
+            raise ValueError(f"samples of {each} bits are none of a picture")
+        return sum(int(n) for n in values[: self.samples]) if len(values) >= self.samples else each * self.samples
+
+    @property
+    def bytes_each(self) -> float:
+        """Of memory that a pixel takes on its way: it is decoded, turned, restored."""
+        return max(12.0, 4 * self.bits / 8)
+
+    @property
+    def is_tiled(self) -> bool:
+        """Whether it is made of tiles, not of strips."""
+        return TILE_OFFSETS in self.tags or TILE_WIDTH in self.tags
+
+    @property
+    def segment_size(self) -> tuple[int, int]:
+        """Width and height of a tile or a strip."""
+        if self.is_tiled:
+            return self.one(TILE_WIDTH, 0), self.one(TILE_HEIGHT, 0)
+        return self.width, min(self.one(ROWS_PER_STRIP, self.height), self.height)
+
+    def missing(self, data: bytes) -> str:
+        """What its strips or tiles lack of what the size asks for, in words; empty if nothing."""
+        if self.one(COMPRESSION, UNCOMPRESSED) == OLD_JPEG:  # says elsewhere where its bytes are
+            return ""
+        kind, wanted = "tile" if self.is_tiled else "strip", self._segment_count()
+        offsets, counts = self._segments(data)
+        for what, numbers in (("", offsets), ("the lengths of ", counts)):
+            if len(numbers) != wanted:
+                return f"it lists {what}{len(numbers):,} {kind}s, and its size asks for {wanted:,}"
+        needed = self._needed_bytes(wanted)
+        read = counts if needed is None else np.minimum(counts, needed)
+        end = np.uint64(len(data))
+        faults = {
+            "absent": (offsets == 0) | (counts == 0),
+            "behind the end of the file": (offsets >= end) | (read > end - np.minimum(offsets, end)),
+            "shorter than their pixels": read < (0 if needed is None else needed),
+        }
+        found = ((int(np.count_nonzero(which)), words) for words, which in faults.items())
+        return next((f"{count:,} of its {wanted:,} {kind}s are {words}" for count, words in found if count), "")
+
+    def _segments(self, data: bytes) -> tuple[Numbers, Numbers]:
+        """Places and lengths; one strip that is not compressed may leave its length out."""
+        offsets = self.tags.get(TILE_OFFSETS if self.is_tiled else STRIP_OFFSETS, NOTHING)
+        counts = self.tags.get(TILE_BYTES if self.is_tiled else STRIP_BYTES, NOTHING)
+        if self.is_tiled:  # some writers list tiles as strips
+            offsets = offsets if len(offsets) else self.tags.get(STRIP_OFFSETS, NOTHING)
+            counts = counts if len(counts) else self.tags.get(STRIP_BYTES, NOTHING)
+        elif not len(counts) and len(offsets) == 1 and self.one(COMPRESSION, UNCOMPRESSED) == UNCOMPRESSED:
+            counts = np.array([max(len(data) - int(offsets[0]), 0)], np.uint64)
+        return offsets, counts
+
+    def _segment_count(self) -> int:
+        """How many strips or tiles the size asks for. Raises ValueError for those of no size."""
+        width, height = self.segment_size
+        if width <= 0 or height <= 0:
+            raise ValueError(f"its strips or tiles are {width} x {height}")
+        planes = self.samples if self.one(PLANAR, 1) == SEPARATE else 1
+        layers = -(-self.one(DEPTH, 1) // max(self.one(TILE_DEPTH, 1), 1))
+        return -(-self.width // width) * -(-self.height // height) * planes * layers
+
+    def _needed_bytes(self, count: int) -> Numbers | None:
+        """The length of every strip or tile; None where they are compressed, or share colours among pixels."""
+        if self.one(COMPRESSION, UNCOMPRESSED) != UNCOMPRESSED or self.one(PHOTOMETRIC, 1) == YCBCR:
+            return None
+        width, rows = self.segment_size
+        bits = self.bits // self.samples if self.one(PLANAR, 1) == SEPARATE else self.bits
+        line = -(-width * bits // 8)
+        needed = np.full(count, line * rows, np.uint64)
+        if not self.is_tiled:
+            each = -(-self.height // rows)
+            needed[each - 1 :: each] = line * (self.height - (each - 1) * rows)
+        return needed
+
+
+class Layout:
+    """The directories of a file. room: bytes that directories and their lists may still take, so that none is shared.
+
+    full: the places of the first directory and of those that are no smaller copies of another's picture.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        """Walks the chain. Raises ValueError for a directory that is not in the file, or if they share its bytes."""
+        self.data, self.room = data, 2 * len(data)
+        self.order = "<" if data[:2] == b"II" else ">"
+        self.big = 43 in data[2:4]
+        self.link = "Q" if self.big else "I"
+        self.full: list[int] = []
+        at, seen = self._number(self.link, 8 if self.big else 4), set[int]()
+        while at and at not in seen:
+            seen.add(at)
+            first, count, size = self._bounds(at)
+            self._take(count * size)
+            if not self.full or not self._is_reduced(first, count, size):
+                self.full.append(at)
+            end = first + count * size
+            at = self._number(self.link, end) if end + struct.calcsize(self.link) <= len(data) else 0
+        if not seen:
+            raise ValueError("it has no directory")
+
+    def page(self, at: int) -> Page:
+        """The picture of a directory. Raises ValueError for lists that are cut off."""
+        first, count, size = self._bounds(at)
+        tags: dict[int, Numbers] = {}
+        for number in range(count):
+            tag, kind = struct.unpack_from(self.order + "HH", self.data, first + number * size)
+            if tag in READ and kind in TYPES and tag not in tags:
+                tags[tag] = self._values(kind, first + number * size)
+        return Page(tags)
+
+    def _bounds(self, at: int) -> tuple[int, int, int]:
+        """(place of the first entry, how many there are, bytes of one)."""
+        count = self._number("Q" if self.big else "H", at)
+        first, size = (at + 8, 20) if self.big else (at + 2, 12)
+        if first + count * size > len(self.data):
+            raise ValueError("a directory lies behind the end of the file")
+        return first, count, size
+
+    def _is_reduced(self, first: int, count: int, size: int) -> bool:
+        """Whether a directory says that its picture is a smaller copy."""
+        for at in range(first, first + count * size, size):
+            tag, kind = struct.unpack_from(self.order + "HH", self.data, at)
+            if tag in (REDUCED, OLD_SUBFILE) and kind in (3, 4):
+                value = self._number("HI"[kind - 3], at + size - (8 if self.big else 4))
+                if (tag == REDUCED and value & 1) or (tag == OLD_SUBFILE and value == 2):
+                    return True
+        return False
+
+    def _values(self, kind: int, at: int) -> Numbers:
+        """The numbers of an entry. Raises ValueError for a list that is cut off."""
+        numbers = np.dtype(self.order + TYPES[kind])
+        count, place, inline = self._number(self.link, at + 4), at + (12 if self.big else 8), 8 if self.big else 4
+        if count * numbers.itemsize > inline:
+            place = self._number(self.link, place)
+            self._take(count * numbers.itemsize)
+        if place + count * numbers.itemsize > len(self.data):
+            raise ValueError("a list of its directory lies behind the end of the file")
+        found: Any = np.frombuffer(self.data, numbers, count, place)
+        return found.astype(np.uint64)
+
+    def _number(self, form: str, at: int) -> int:
+        if at + struct.calcsize(form) > len(self.data):
+            raise ValueError("a directory lies behind the end of the file")
+        return int(struct.unpack_from(self.order + form, self.data, at)[0])
+
+    def _take(self, size: int) -> None:
+        self.room -= size
+        if self.room < 0:
+            raise ValueError("its directories are larger than the file")
