@@ -11,8 +11,9 @@ PACKAGE = Path(hfpie_cli.__file__).parent
 LAYERS = [  # rooms: folders, and modules at the top; each imports only from those below it
     {"cli"},
     {"commands"},
+    {"batch"},
     {"training"},
-    {"evaluation"},
+    {"evaluation", "pace"},
     {"restore", "jobs"},
     {"data", "weights", "invariants", "running"},
     {"photos", "models", "tiling", "tensors", "device", "hub", "console"},
@@ -26,6 +27,7 @@ LIGHT = {  # what the help imports
     "tasks",
     "errors",
     "files",
+    "interruption",
     "ranks",
     "photos.formats",
     "weights.table",
