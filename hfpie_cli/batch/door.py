@@ -42,9 +42,10 @@ class Door:
             else:
                 wanted.append(job)
         if strangers:
+            whose = ", and no journal says that hfpie made it" if self.naming.resume else " already"
             others = f", and {len(strangers) - 1} more" if len(strangers) > 1 else ""
             hint = "--overwrite replaces what is there, --skip-existing leaves it"
-            raise UsageError(f"{strangers[0]}: exists, and no journal says that hfpie made it{others}", hint)
+            raise UsageError(f"{strangers[0]}: exists{whose}{others}", hint)
         return wanted, skipped
 
     def enter(self, job: Job) -> str:
@@ -86,7 +87,8 @@ class Door:
         journal, target, naming = self.journals.of(job.target), job.target, self.naming
         entry = journal.find(target)
         ours = entry if entry is not None and entry.is_at(target) else None
-        if ours and (reason := self._made_before(job, ours, is_new=journal.is_fresh(target))):
+        is_new = naming.keeps_outputs or journal.is_fresh(target)  # the planning would have refused an older one
+        if ours and (reason := self._made_before(job, ours, is_new=is_new)):
             return reason
         if naming.in_place or naming.overwrite or not os.path.lexists(target):
             return ""
