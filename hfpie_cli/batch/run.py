@@ -25,6 +25,7 @@ from ..photos.writer import check_writable, encode_photo
 from ..restore import Outcome, Restorer
 from .amount import Amount, measure_amounts
 from .door import Door
+from .frames import Averages
 from .journal import Entry, Stamp
 from .pipeline import Crew, Pipeline, Settled
 from .progress import RunProgress, run_progress
@@ -63,6 +64,7 @@ class Manner:
     as_error: AsError
     keep_times: bool = False
     debug: bool = False
+    shots: Sequence[Sequence[Job]] = ()  # frames that share their averages
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Stages:
     door: Door
     manner: Manner
     progress: RunProgress
+    averages: Averages
     check: Callable[[], None] = lambda: None
 
     def load(self, job: Job) -> Loaded | Settled:
@@ -121,7 +124,7 @@ class Stages:
 
         with self._leaving(job):
             started = time.monotonic()
-            outcome = self.restorer.restore(loaded.photo, tell)
+            outcome = self.restorer.restore(loaded.photo, tell, self.averages.of(job))
             return Restored(outcome, loaded, loaded.seconds + time.monotonic() - started)
 
     def save(self, job: Job, restored: Restored) -> Told:
@@ -183,7 +186,7 @@ def restore_all(
     amounts = measure_amounts(jobs)
     crew = choose_crew(restorer, amounts)
     with run_progress(console, jobs, amounts) as progress, _threads_each(crew.workers):
-        stages = Stages(restorer, door, manner, progress)
+        stages = Stages(restorer, door, manner, progress, Averages(restorer, manner.shots))
         pipeline = Pipeline(stages.load, stages.work, stages.save, crew)
         stages.check = pipeline.check
         try:

@@ -72,9 +72,23 @@ class FolderRun:
         restorer = self._load(weights)
         make_folders(wanted)
         sweep({job.target.parent for job in wanted if job.target})
-        manner = Manner(options.style(), self._describe, as_hfpie_error, options.keep_times, options.debug)
+        style, shots = options.style(), self._shots(plan)
+        manner = Manner(style, self._describe, as_hfpie_error, options.keep_times, options.debug, shots)
         with self._door(plan, wanted, settings) as door:
             restore_all(wanted, restorer, door, manner, tally=tally, console=self.console)
+
+    def _shots(self, plan: Plan) -> list[list[Job]]:
+        """Frames that share their averages; none in place, where they would be measured on what is restored already."""
+        from ..batch.frames import find_shots, folder_sequences, numbered_sequences
+
+        if self.options.frames is False or self.naming.in_place:
+            return []
+        sequences = folder_sequences(plan.jobs) if self.options.frames else numbered_sequences(plan.jobs)
+        shots = find_shots(sequences)
+        if shots and self.ranks.leads:
+            frames = sum(map(len, shots))
+            self.console.say(f"frames: {frames} in {len(shots)} shots, each with its averages; --no-frames: each alone")
+        return shots
 
     def show(self, plan: Plan) -> int:
         """Print what would be done, and how long it would take; nothing is written."""
@@ -126,7 +140,7 @@ class FolderRun:
     def _settings(self, weights: Weights) -> str:
         """A hash of all that decides what a file becomes, the weights' content with it, but not of the machine."""
         options = self.options
-        keys = ("strength", "tta", "quality", "strip_metadata", "precision", "tile", "overlap")
+        keys = ("strength", "tta", "quality", "strip_metadata", "precision", "tile", "overlap", "frames")
         values = {key: getattr(options, key) for key in keys} | {
             "task": self.task.name,
             "scale": self.scale,

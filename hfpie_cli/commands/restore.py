@@ -59,6 +59,8 @@ def enlarge_files(options: EnlargeOptions) -> int:
 def restore_files(task: Task, options: RestoreOptions, default: str, scale: int = 1) -> int:
     """Plan the jobs, then do them, or print them with --dry-run."""
     console = options.console()
+    if options.frames and options.in_place:
+        raise UsageError("--frames measures frames that --in-place replaces", "name a folder with --output")
     with stoppable(), joined_ranks(patience=PATIENCE) as ranks:
         naming = options.naming(task.output_suffix(scale))
         plan = plan_jobs([*options.inputs, *options.more_inputs], naming)

@@ -37,6 +37,12 @@ class RestoreOptions(HubOptions):
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done and how long it would take.")] = (
         False
     )
+    frames: Annotated[
+        bool | None,
+        typer.Option(
+            "--frames/--no-frames", help="Frames of a film, for less flicker; default: files of consecutive numbers."
+        ),
+    ] = None
     in_place: Annotated[bool, typer.Option("--in-place", help="Replace the inputs.")] = False
     follow_symlinks: Annotated[
         bool, typer.Option("--follow-symlinks", help="--in-place replaces what links lead to, wherever it lies.")
