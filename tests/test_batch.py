@@ -11,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+from hfpie_cli import Restorer
+from hfpie_cli.batch import run
 from hfpie_cli.batch.journal import NAME, Journals
 from hfpie_cli.batch.pipeline import Crew, Pipeline, Settled
 from hfpie_cli.cli import app
@@ -324,6 +327,34 @@ def test_claims_hold_between_processes_and_end_with_them(folder):
     journals.close()
 
 
+def test_several_photographs_at_a_time_give_what_one_gives(folder, monkeypatch):
+    make_inputs(folder, 12)
+    hfpie("in", "-o", "one/")
+    crews = []
+
+    def choose(*given, choose_crew=run.choose_crew):
+        crews.append(choose_crew(*given))
+        return crews[-1]
+
+    monkeypatch.setattr(run, "choose_crew", choose)
+    before = torch.get_num_threads()
+    try:
+        assert hfpie("in", "-o", "two/", "--threads", "2").exit_code == 0
+        assert (crews[0].workers, torch.get_num_threads()) == (2, 2)
+    finally:
+        torch.set_num_threads(before)
+    assert contents(folder / "one") == contents(folder / "two")
+
+
+def test_what_does_not_fit_in_the_memory_together_goes_one_by_one(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+    restorer = Restorer.from_weights("unit-test", device="cpu")
+    small, large = ([run.Amount(pixels)] * 20 for pixels in (1e6, 2e8))
+    assert run.choose_crew(restorer, small) == Crew(1, 4, 2, 7)
+    assert run.choose_crew(restorer, large) == Crew(1, 1, 2, 1)
+    assert run.choose_crew(restorer, small[:1]) == Crew(1, 1, 1, 4)
+
+
 def pipeline(load, work, save, **crew):
     return Pipeline(load, work, save, Crew(**crew))
 
@@ -347,11 +378,11 @@ def test_stages_overlap_in_bounded_numbers_and_keep_the_order():
         return worked
 
     started = time.monotonic()
-    run = pipeline(load, lambda item, loaded: (time.sleep(0.01), loaded)[1], save, workers=2, in_flight=4)
-    assert [result for _, result in run.run(range(40))] == list(range(40))
+    stages = pipeline(load, lambda item, loaded: (time.sleep(0.01), loaded)[1], save, workers=2, in_flight=4)
+    assert [result for _, result in stages.run(range(40))] == list(range(40))
     assert most <= 4
     assert time.monotonic() - started < 40 * 0.03
-    assert not run.lingers
+    assert not stages.lingers
 
 
 def test_an_error_ends_the_way_of_its_item_alone():
@@ -371,7 +402,7 @@ def test_an_interrupt_in_a_thread_stops_the_run():
     def work(item, loaded):
         raise KeyboardInterrupt
 
-    run = pipeline(lambda item: item, work, lambda item, worked: worked, in_flight=2)
+    stages = pipeline(lambda item: item, work, lambda item, worked: worked, in_flight=2)
     with pytest.raises(KeyboardInterrupt):
-        list(run.run(range(9)))
-    assert not run.lingers
+        list(stages.run(range(9)))
+    assert not stages.lingers

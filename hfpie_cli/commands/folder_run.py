@@ -121,16 +121,17 @@ class FolderRun:
         from ..batch.journal import Journals
 
         journals = Journals(plan.folder) if self._keeps_journal(plan) else Journals.of_nothing()
+        try:
+            for job in jobs:
+                if job.target:
+                    journals.of(job.target)
+        except HfpieError as error:
+            journals.close()
+            if self.naming.resume:
+                raise
+            self.console.say(f"{error.message}; --resume will not know of this run")
+            journals = Journals.of_nothing()
         with closing(journals):
-            try:
-                for job in jobs:
-                    if job.target:
-                        journals.of(job.target)
-            except HfpieError as error:
-                if self.naming.resume:
-                    raise
-                self.console.say(f"{error.message}; --resume will not know of this run")
-                journals = Journals.of_nothing()
             yield Door(self.naming, journals, settings)
 
     def _resolve(self, hub: Hub) -> Weights:
