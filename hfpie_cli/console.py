@@ -78,6 +78,14 @@ class Console:
             yield FileProgress(bar, total, bar.add_task("", total=None, unit="tiles"))
 
 
+def in_words(seconds: float) -> str:
+    """A duration as people say it: 25 s, 40 min, 3 h 20 min."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 @dataclass
 class FileProgress:
     """The bars of a run over files."""

@@ -6,13 +6,15 @@ import errno
 import hashlib
 import os
 import stat
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import HfpieError, UsageError
 
+TEMPORARY = ".hfpie-"  # what the names of files that are being written begin with
 KINDS = {stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISDIR: "a folder"}
 
 
@@ -36,9 +38,7 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """
     check_ordinary(path)
     path = path.resolve()
-    handle, name = tempfile.mkstemp(prefix=".hfpie-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    handle, temporary = _make_temporary(path)
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -50,11 +50,65 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         else:
             _rename_to_free(temporary, path)
     except OSError as error:
-        if error.errno and error.filename in (None, name):
+        if error.errno and error.filename in (None, str(temporary)):
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def sweep(folders: Iterable[Path]) -> int:
+    """Remove the temporary files that processes which have ended left in folders; how many there were.
+
+    A process keeps its own locked while it lives, on whatever machine.
+    """
+    swept = 0
+    for folder in folders:
+        with suppress(OSError):
+            swept += sum(_sweep_one(path) for path in folder.iterdir() if path.name.startswith(TEMPORARY))
+    return swept
+
+
+def _sweep_one(path: Path) -> bool:
+    try:
+        handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return False
+    try:
+        if _lock(handle):
+            path.unlink()
+            return True
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+    return False
+
+
+def _make_temporary(path: Path) -> tuple[int, Path]:
+    """A new file beside `path`, locked as long as its handle is open."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
+        with suppress(OSError):  # a file system without locks: nothing is swept there
+            if not _lock(handle) or os.fstat(handle).st_nlink == 0:  # somebody sweeps right now
+                os.close(handle)
+                Path(name).unlink(missing_ok=True)
+                continue
+        return handle, Path(name)
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file; False if it is locked already. Raises OSError where there are no locks."""
+    if sys.platform == "win32":
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def check_new(path: Path, *, overwrite: bool) -> None:

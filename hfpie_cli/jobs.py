@@ -40,12 +40,14 @@ class Plan:
     """The jobs in order, also those whose outputs exist and may be skipped, and how much of the folders is left out.
 
     left_out: how many `outputs` (photographs with the names of earlier ones), `folders` within that are not entered,
-    and `unread` pictures of other formats. faults: of inputs that cannot be done, beside others that can.
+    `unread` pictures of other formats, and `links` out of a folder, which --in-place does not follow. faults: of inputs
+    that cannot be done, beside others that can. folder: that outputs go to, if one is named.
     """
 
     jobs: list[Job]
     left_out: Counter[str]
     faults: list[HfpieError] = field(default_factory=list)
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,13 @@ class Naming:
     in_place: bool = False
     overwrite: bool = False
     skip_existing: bool = False
+    resume: bool = False
+    follow_symlinks: bool = False
+
+    @property
+    def keeps_outputs(self) -> bool:
+        """Whether outputs that exist are a fault that is found before anything is computed."""
+        return not (self.overwrite or self.in_place or self.skip_existing or self.resume)
 
 
 def plan_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
@@ -85,11 +94,16 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
         raise UsageError("--in-place keeps the name and the format", "leave --format and --skip-existing out")
     if naming.overwrite and naming.skip_existing:
         raise UsageError("--overwrite and --skip-existing exclude each other", "leave one of them out")
+    if naming.resume and naming.skip_existing:
+        raise UsageError("--resume and --skip-existing exclude each other", "--resume also looks at what is there")
+    if naming.follow_symlinks and not naming.in_place:
+        raise UsageError("--follow-symlinks says what --in-place replaces", "leave it out, or say --in-place")
 
 
 def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
-    plan = Plan([], Counter())
     to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output)
+    folder = Path(str(naming.output)) if to_folder and naming.output not in (None, STREAM) else None
+    plan = Plan([], Counter(), folder=folder)
     if len(inputs) == 1 and inputs[0] != STREAM and not os.path.lexists(inputs[0]):
         raise HfpieError(f"{inputs[0]}: no such file or folder", "check its name, and the folder that you are in")
     if to_folder and naming.output and not _is_folder(naming.output) and format_named(Path(naming.output).suffix):
@@ -99,6 +113,8 @@ def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
             plan.jobs.append(_stream_job(naming, to_folder=to_folder))
             continue
         root = Path(name)
+        if not root.is_dir() and _leads_out(root, root.parent, naming):
+            raise UsageError(f"{name}: a link to {root.resolve()}", "--follow-symlinks replaces that file")
         with _alone(name, plan):
             sources = _photos_in(root, naming, plan.left_out) if root.is_dir() else [root]
             base = root if root.is_dir() else root.parent
@@ -200,6 +216,8 @@ def _photos_in(folder: Path, naming: Naming, left_out: Counter[str]) -> list[Pat
         elif is_photo(path):
             if _is_earlier_output(path, naming):
                 left_out["outputs"] += 1
+            elif _leads_out(path, folder, naming):
+                left_out["links"] += 1
             else:
                 photos.append(path)
     if not photos:
@@ -224,9 +242,16 @@ def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
         yield Path(error.filename)
 
 
+def _leads_out(path: Path, folder: Path, naming: Naming) -> bool:
+    """Whether --in-place would replace a file outside the folder, by a link that is not to be followed."""
+    if not naming.in_place or naming.follow_symlinks:
+        return False
+    return not path.resolve().is_relative_to(folder.resolve())
+
+
 def _is_earlier_output(path: Path, naming: Naming) -> bool:
-    """Whether outputs go beside their inputs, and a file's name says that hfpie made it from another one there."""
-    if naming.output is not None or naming.in_place:
+    """Whether a file's name says that hfpie made it from another one there, and it is not to be replaced itself."""
+    if naming.in_place:
         return False
     endings = {path.suffix, *SUFFIXES, *map(str.upper, SUFFIXES)}
     stems = [path.stem.removesuffix(suffix) for suffix in OUTPUT_SUFFIXES if path.stem.endswith(suffix)]
@@ -274,6 +299,6 @@ def _check_target(job: Job, place: Path, seen: dict[Path, Job], sources: set[Pat
     if place in sources and not naming.in_place:
         hint = "name another --output, or say --in-place to replace it"
         raise UsageError(f"{job.target}: would be written onto an input", hint)
-    if os.path.lexists(str(job.target)) and not (naming.overwrite or naming.in_place or naming.skip_existing):
-        hint = "say --overwrite to replace it, or --skip-existing to leave it"
+    if naming.keeps_outputs and os.path.lexists(str(job.target)):
+        hint = "say --overwrite to replace it, --skip-existing to leave it, or --resume to go on with a run"
         raise UsageError(f"{job.target}: exists already", hint)

@@ -5,7 +5,7 @@ photo -> tiles -> tensors -> network -> blend -> rows of the new photo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from .invariants.bands import Rule, correct, enlarged_rows
 from .invariants.change import measure_change
 from .invariants.grey import is_grey
 from .invariants.means import EnlargedMeans, KeptMeans, Limits
-from .invariants.span import FULL_SPAN, Span, bounded, find_span
+from .invariants.span import FULL_SPAN, Span, bounded, find_span, joint_span
 from .models.enlarging import enlarge
 from .models.network import Network
 from .photos.hidden import fill_hidden
@@ -57,6 +57,14 @@ class Outcome:
     tiles: int
     halved: bool
     changed: bool
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the frames of a shot share, so that they do not flicker: their span, and the network with their averages."""
+
+    span: Span
+    forward: Forward
 
 
 class Restorer:
@@ -126,8 +134,19 @@ class Restorer:
         restored = self.restore(Photo(as_hwc(source))).photo.pixels
         return restored[..., 0] if source.ndim == 2 else restored
 
-    def restore(self, photo: Photo, progress: Progress = lambda done, total: None) -> Outcome:
-        """Restore a photo. When a CUDA device runs out of memory: fewer tiles at once, then tiles of half the side.
+    def share(self, frames: Sequence[Photo]) -> Shared:
+        """Measured on a few frames of a shot, all of one size, for `restore` to use on each of them."""
+        shown = [fill_hidden(frame).pixels for frame in frames]
+        span = joint_span([find_span(pixels) for pixels in shown])
+        sample = torch.stack([span.stretch(to_tensor(part)) for pixels in shown for part in sample_parts(pixels)])
+        return Shared(span, self._runner.prepare(sample if span == FULL_SPAN else sample.clamp(0, 1)))
+
+    def restore(
+        self, photo: Photo, progress: Progress = lambda done, total: None, shared: Shared | None = None
+    ) -> Outcome:
+        """Restore a photo; a frame of a shot with what it shares, and even where there is little to do.
+
+        When a CUDA device runs out of memory: fewer tiles at once, then tiles of half the side.
 
         Raises HfpieError when even the smallest tiles do not fit, or when the network gives no finite pixels.
         """
@@ -135,7 +154,7 @@ class Restorer:
         batch = tiles_at_once(self.device, tile, self.scale)
         while True:
             try:
-                return self._restore(photo, tile, overlap, batch, progress)
+                return self._restore(photo, tile, overlap, batch, progress, shared=shared)
             except torch.cuda.OutOfMemoryError:
                 self.device.release()
                 if batch > 1:
@@ -145,14 +164,16 @@ class Restorer:
                     raise HfpieError("the device's memory is too small", "use --device cpu") from None
                 tile, overlap = tile // 2, min(overlap, tile // 4 // self.stride * self.stride)
 
-    def _restore(self, photo: Photo, tile: int, overlap: int, batch: int, progress: Progress) -> Outcome:
+    def _restore(
+        self, photo: Photo, tile: int, overlap: int, batch: int, progress: Progress, *, shared: Shared | None
+    ) -> Outcome:
         shown = fill_hidden(photo).pixels
         grey = is_grey(shown)
         shown = shown[..., :1] if grey else shown
         plan = plan_tiles(photo.height, photo.width, tile=tile, overlap=overlap, stride=self.stride)
-        span = find_span(shown)
-        pixels = self._draw(shown, span, plan, batch, progress)
-        changed = self.scale > 1 or not measure_change(shown, pixels, span.width * (self.strength or 1)).slight
+        own = shared or self._measure(shown, plan)
+        pixels = self._draw(shown, own, plan, batch, progress)
+        changed = self.scale > 1 or shared is not None or self._is_changed(shown, pixels, own.span)
         pixels = pixels if changed else shown.copy()
         pixels = np.repeat(pixels, photo.pixels.shape[2], 2) if grey else pixels
         if self.out_scale == 1 and photo.alpha is not None:
@@ -160,10 +181,18 @@ class Restorer:
         restored = self._finish(replace(photo, pixels=pixels))
         return Outcome(restored, tile, overlap, len(plan), tile != self.tile, changed)
 
-    def _draw(self, shown: Pixels, span: Span, plan: Plan, batch: int, progress: Progress) -> Pixels:
+    def _measure(self, shown: Pixels, plan: Plan) -> Shared:
+        """What the tiles of a photo share."""
+        span = find_span(shown)
+        return Shared(span, self._runner.prepare(self._sample(shown, span, plan)))
+
+    def _is_changed(self, shown: Pixels, pixels: Pixels, span: Span) -> bool:
+        return not measure_change(shown, pixels, span.width * (self.strength or 1)).slight
+
+    def _draw(self, shown: Pixels, shared: Shared, plan: Plan, batch: int, progress: Progress) -> Pixels:
         """The restored pixels of (h, w, c) ones, tile by tile, with the photo's own local means."""
         height, width, channels = shown.shape
-        done = 0
+        span, done = shared.span, 0
 
         def read(top: int, left: int, height: int, width: int) -> Tensor:
             return span.stretch(to_tensor(shown[top : top + height, left : left + width]))
@@ -173,7 +202,7 @@ class Restorer:
             done += count
             progress(done, len(plan))
 
-        process: Process = partial(self._process, self._runner.prepare(self._sample(shown, span, plan)))
+        process: Process = partial(self._process, shared.forward)
         process = process if span == FULL_SPAN else bounded(process, self.scale)
         rows = process_tiles(plan, read, process, scale=self.scale, batch=batch, progress=advance)
         if rule := self._kept_means(span.limits(shown)):

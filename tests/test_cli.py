@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hfpie_cli import cli
+from hfpie_cli.batch.journal import NAME
 from hfpie_cli.cli import app
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -26,6 +27,11 @@ def save(path: Path, pixels=PICTURE) -> Path:
 
 def load(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path))
+
+
+def names_in(folder: Path) -> list[str]:
+    """What lies in it, without the hidden journal."""
+    return sorted(path.name for path in folder.iterdir() if path.name != NAME)
 
 
 @pytest.fixture
@@ -78,10 +84,10 @@ def test_a_folder_goes_to_a_folder(hfpie, tmp_path):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_bytes(b"") if name == "notes.txt" else save(tmp_path / "in" / name)
     assert hfpie("denoise", "-i", "in/", "-o", "out/").exit_code == 0
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "b.JPG"]
+    assert names_in(tmp_path / "out") == ["a.png", "b.JPG"]
     assert hfpie("denoise", "in", "-r", "-o", "in/out", "--format", "png").exit_code == 0
     assert hfpie("denoise", "in", "-r", "-o", "in/out", "--format", "png", "--overwrite").exit_code == 0
-    found = sorted(str(p.relative_to(tmp_path / "in/out")) for p in (tmp_path / "in/out").rglob("*.*"))
+    found = sorted(str(p.relative_to(tmp_path / "in/out")) for p in (tmp_path / "in/out").rglob("[!.]*.*"))
     assert found == ["a.png", "b.png", "deep/c.png"]
 
 
@@ -102,10 +108,14 @@ def test_one_bad_file_does_not_stop_the_rest(hfpie, tmp_path):
     (tmp_path / "in/b.png").write_text("just text")
     result = hfpie("denoise", "in", "-o", "out", "--json")
     assert result.exit_code == 3
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "c.png"]
+    assert names_in(tmp_path / "out") == ["a.png", "c.png"]
     assert result.stderr.count("not a picture") == 1
-    records = [json.loads(line) for line in result.stdout.splitlines()]
+    *records, last = [json.loads(line) for line in result.stdout.splitlines()]
     assert [Path(r["input"]).name for r in records] == ["a.png", "b.png", "c.png"]
+    assert [r["status"] for r in records] == ["done", "failed", "done"]
+    counts = {"planned": 3, "done": 2, "skipped": 0, "failed": 1}
+    assert last["summary"] == {**counts, "failed_inputs": ["in/b.png"]}
+    assert "3 photographs: 2 denoised, 0 skipped, 1 failed\nfailed: in/b.png\n" in result.stderr
     assert "error" in records[1]
     assert (records[0]["width"], records[0]["height"], records[0]["tile_halved"]) == (30, 20, False)
 
@@ -223,7 +233,7 @@ def test_any_error_of_one_file_leaves_the_others(hfpie, tmp_path, monkeypatch):
     result = hfpie("denoise", "in", "-o", "out")
     assert result.exit_code == 3
     assert "in/a.png: internal error: RuntimeError: a bug" in result.stderr
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["b.png"]
+    assert names_in(tmp_path / "out") == ["b.png"]
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(hfpie, tmp_path, monkeypatch):
@@ -444,7 +454,7 @@ def test_a_full_disk_is_told_as_such(hfpie, tmp_path, monkeypatch):
 
 
 def test_a_missing_input_is_told_before_the_network_is_loaded(hfpie, monkeypatch):
-    monkeypatch.setattr("hfpie_cli.commands.restore._load", None)
+    monkeypatch.setattr("hfpie_cli.restore.Restorer.from_weights", None)
     result = hfpie("denoise", "nowhere/")
     assert result.exit_code == 1
     assert "nowhere/: no such file or folder" in result.stderr

@@ -11,8 +11,9 @@ PACKAGE = Path(hfpie_cli.__file__).parent
 LAYERS = [  # rooms: folders, and modules at the top; each imports only from those below it
     {"cli"},
     {"commands"},
+    {"batch"},
     {"training"},
-    {"evaluation"},
+    {"evaluation", "pace"},
     {"pages"},
     {"restore", "jobs"},
     {"data", "weights", "invariants", "running"},
@@ -28,6 +29,7 @@ LIGHT = {  # what the help imports
     "tasks",
     "errors",
     "files",
+    "interruption",
     "ranks",
     "photos.formats",
     "photos.limits",

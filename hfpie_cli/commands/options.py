@@ -9,6 +9,7 @@ import sys
 import traceback
 import typing
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -17,6 +18,7 @@ import typer
 from ..console import Console
 from ..errors import ExitCode, HfpieError
 from ..hub.client import Hub
+from ..interruption import Stopped
 from ..photos.limits import LIMIT_VARIABLE, raised_limit
 
 
@@ -109,9 +111,10 @@ def run_safely(run: Callable[[Options], int], options: Options) -> int:
             traceback.print_exc()
         options.console().error(error)
         return int(error.code)
-    except KeyboardInterrupt:
-        options.console().say("hfpie: interrupted")
-        return int(ExitCode.INTERRUPTED)
+    except KeyboardInterrupt as stop:
+        with suppress(OSError):  # the terminal may be gone
+            options.console().say("hfpie: interrupted")
+        return int(stop.code if isinstance(stop, Stopped) else ExitCode.INTERRUPTED)
     except BrokenPipeError:  # whoever read standard output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.FAILED)

@@ -6,6 +6,7 @@ trained on pictures of 8 bits, to which that is nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,12 @@ def find_span(pixels: Pixels) -> Span:
     if not 0 < high - low < WIDE:
         return FULL_SPAN
     return Span(float(low), float(high))
+
+
+def joint_span(spans: Sequence[Span]) -> Span:
+    """The span of pictures that are to be stretched alike: it holds all of theirs."""
+    joint = Span(min(span.low for span in spans), max(span.high for span in spans))
+    return joint if joint.width < WIDE else FULL_SPAN
 
 
 def bounded(process: Process, scale: int) -> Process:

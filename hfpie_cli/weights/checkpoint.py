@@ -137,8 +137,14 @@ def _parse_config(path: Path, metadata: Mapping[str, str]) -> tuple[Config, dict
     """The configuration and the shapes of the weights that it asks for."""
     if metadata.get("format") != FORMAT:
         raise UnavailableError(f"{path}: not an hfpie checkpoint", f"its metadata lacks format = {FORMAT}")
+    architecture = metadata.get("architecture", "")
+    if architecture not in ARCHITECTURES:
+        message = f"{path}: a network of the architecture {architecture!r}, which this version of hfpie does not have"
+        raise UnavailableError(
+            message, f"it has {', '.join(ARCHITECTURES)}; train it anew, or use the version it is of"
+        )
     try:
-        config = ARCHITECTURES[metadata["architecture"]](**json.loads(metadata["network"]))
+        config = ARCHITECTURES[architecture](**json.loads(metadata["network"]))
         return config, expected_shapes(config)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise UnavailableError(f"{path}: its network configuration is not valid ({error})") from None

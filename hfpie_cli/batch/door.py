@@ -1,0 +1,133 @@
+"""Whether a file is to be restored, looked at before the run and again when its turn comes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import HfpieError, UsageError
+from ..jobs import Job, Naming
+from .journal import Entry, Journals, Stamp
+
+EXISTS = "its output exists"
+DONE = "done before"
+ELSEWHERE = "another process has done it, or is at it"
+EDITED = "its output was changed since hfpie wrote it; --overwrite makes it anew"
+RESTORED_IN_PLACE = "restored in place before, with other settings"
+
+
+@dataclass(frozen=True)
+class Door:
+    """What the command line asks for, and what the journals say. settings: a hash of how files are made."""
+
+    naming: Naming
+    journals: Journals
+    settings: str
+
+    def sort_out(self, jobs: Sequence[Job]) -> tuple[list[Job], list[tuple[Job, str]]]:
+        """(the jobs to do, those to skip and why). Raises UsageError if one would replace a file of somebody else's."""
+        wanted: list[Job] = []
+        skipped: list[tuple[Job, str]] = []
+        strangers: list[Path] = []
+        for job in jobs:
+            try:
+                reason = self.reason_to_skip(job)
+            except FileExistsError:
+                strangers.append(Path(str(job.target)))
+                continue
+            if reason:
+                skipped.append((job, reason))
+            else:
+                wanted.append(job)
+        if strangers:
+            whose = ", and no journal says that hfpie made it" if self.naming.resume else " already"
+            others = f", and {len(strangers) - 1} more" if len(strangers) > 1 else ""
+            hint = "--overwrite replaces what is there, --skip-existing leaves it"
+            raise UsageError(f"{strangers[0]}: exists{whose}{others}", hint)
+        return wanted, skipped
+
+    def enter(self, job: Job) -> str:
+        """Claim a job whose turn has come; the reason to skip it, with no claim, or an empty text.
+
+        Raises HfpieError where a file has come to be there.
+        """
+        if job.target is None:
+            return ""
+        journal = self.journals.of(job.target)
+        if not journal.claim(job.target):
+            return ELSEWHERE
+        try:
+            journal.refresh()
+            reason = self.reason_to_skip(job)
+        except FileExistsError:
+            journal.release(job.target)
+            raise HfpieError(f"{job.target}: exists already", "--overwrite replaces it") from None
+        except BaseException:
+            journal.release(job.target)
+            raise
+        if reason:
+            journal.release(job.target)
+        return reason
+
+    def leave(self, job: Job) -> None:
+        """End the claim of `enter`."""
+        if job.target is not None:
+            self.journals.of(job.target).release(job.target)
+
+    def replaces(self, job: Job) -> bool:
+        """Whether a file that is there now is to be replaced."""
+        return self.naming.in_place or self.naming.overwrite or (job.target is not None and os.path.lexists(job.target))
+
+    def reason_to_skip(self, job: Job) -> str:
+        """An empty text for a job that is to be done. Raises FileExistsError if it would replace somebody's file."""
+        if job.target is None:
+            return ""
+        journal, target, naming = self.journals.of(job.target), job.target, self.naming
+        entry = journal.find(target)
+        ours = entry if entry is not None and entry.is_at(target) else None
+        is_new = naming.keeps_outputs or journal.is_fresh(target)  # the planning would have refused an older one
+        if ours and (reason := self._made_before(job, ours, is_new=is_new)):
+            return reason
+        if naming.in_place or naming.overwrite or not os.path.lexists(target):
+            return ""
+        if not naming.resume and not naming.skip_existing:
+            raise FileExistsError(target)
+        if is_empty(target):
+            return ""
+        if naming.skip_existing:
+            return EXISTS
+        if entry is None:
+            raise FileExistsError(target)
+        return "" if ours or not is_readable(target) else EDITED
+
+    def _made_before(self, job: Job, entry: Entry, *, is_new: bool) -> str:
+        """The reason to skip a job whose output is there as hfpie wrote it; is_new: since this run began."""
+        if (self.naming.resume or is_new) and self._is_made_so(job, entry):
+            return ELSEWHERE if is_new else DONE
+        return RESTORED_IN_PLACE if self.naming.in_place and self.naming.resume else ""
+
+    def _is_made_so(self, job: Job, entry: Entry) -> bool:
+        """Whether an entry's file was made of this job's input, as it is now, and with these settings."""
+        if entry.settings != self.settings or job.source is None:
+            return False
+        if self.naming.in_place:  # the input is what was written
+            return True
+        return Path(entry.source).name == job.source.name and entry.source_stamp == Stamp.of(job.source)
+
+
+def is_empty(path: Path) -> bool:
+    """Whether a file that is there has no bytes."""
+    return path.is_file() and path.stat().st_size == 0
+
+
+def is_readable(path: Path) -> bool:
+    """Whether a file opens as a picture, to its end."""
+    from ..photos.reader import read_photo
+
+    try:
+        read_photo(path)
+    except HfpieError:
+        return False
+    return True

@@ -1,0 +1,155 @@
+"""Frames of a moving picture: those of one shot share what attention averages, so that they do not flicker.
+
+numbered files -> sequences -> shots, cut where two frames do not look alike -> averages measured on a few frames each
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from threading import Lock
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import HfpieError
+from ..jobs import Job
+from ..photos.photo import Photo, to_8bit
+from ..photos.reader import read_photo
+from ..photos.sizes import read_size
+from ..restore import Restorer, Shared
+
+LEAST = 3  # files of consecutive numbers that are taken for frames unasked
+LARGEST = 9_000_000  # pixels of those: 4K; numbered files of cameras are larger
+LOOK = 16  # pixels a side of what is compared of two frames
+LIKE = 12  # mean difference of two looks, of 255; consecutive frames have 5, photographs of one series 15 and more
+SAMPLED = 4  # frames of a shot that its averages are measured on
+KEPT = 8  # shots whose averages are kept: frames are restored nearly in order
+
+Sequences = list[list[Job]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is compared of a frame. size: (height, width)."""
+
+    size: tuple[int, int]
+    pixels: NDArray[np.float32]
+
+    def is_like(self, other: Look) -> bool:
+        """Whether both may be frames of one shot."""
+        return self.size == other.size and float(np.abs(self.pixels - other.pixels).mean()) < LIKE
+
+
+def numbered_sequences(jobs: Sequence[Job]) -> Sequences:
+    """Files of one folder and name whose last numbers follow each other, LEAST at least; none too large for a film."""
+    named: dict[tuple[Path, str, str], dict[int, Job]] = defaultdict(dict)
+    for job in jobs:
+        found = re.fullmatch(r"(.*?)(\d+)", job.source.stem) if job.source else None
+        if job.source and found:
+            named[job.source.parent, found[1], job.source.suffix][int(found[2])] = job
+    sequences: Sequences = []
+    for numbers in named.values():
+        start: list[Job] = []
+        for number in sorted(numbers):
+            start = start if number - 1 in numbers else []
+            if not start:
+                sequences.append(start)
+            start.append(numbers[number])
+    return [each for each in sequences if len(each) >= LEAST and _is_film_sized(each[0])]
+
+
+def folder_sequences(jobs: Sequence[Job]) -> Sequences:
+    """All files of each folder, in the order of their names, numbers in these by their value."""
+    folders: dict[Path, list[Job]] = defaultdict(list)
+    for job in jobs:
+        if job.source:
+            folders[job.source.parent].append(job)
+    return [sorted(each, key=lambda job: _in_order(str(job.source))) for each in folders.values()]
+
+
+def find_shots(sequences: Sequences) -> Sequences:
+    """The sequences, cut where a frame does not look like the one before, or cannot be read; single frames left out."""
+    shots: Sequences = []
+    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+    try:
+        for sequence in sequences:
+            shots += _cut(sequence, list(pool.map(_look_at, sequence)))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the rest
+    return [shot for shot in shots if len(shot) > 1]
+
+
+def _cut(sequence: list[Job], looks: list[Look | None]) -> Iterator[list[Job]]:
+    shot = sequence[:1]
+    for (before, look), job in zip(pairwise(looks), sequence[1:], strict=True):
+        if before is None or look is None or not before.is_like(look):
+            yield shot
+            shot = []
+        shot.append(job)
+    yield shot
+
+
+def _look_at(job: Job) -> Look | None:
+    photo = _read(job)
+    if photo is None:
+        return None
+    small = cv2.resize(to_8bit(photo.pixels), (LOOK, LOOK), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return Look((photo.height, photo.width), np.atleast_3d(small) * np.ones(3, np.float32))
+
+
+def _read(job: Job) -> Photo | None:
+    try:
+        return read_photo(job.source) if job.source else None
+    except HfpieError:  # told when its turn comes
+        return None
+
+
+def _is_film_sized(job: Job) -> bool:
+    size = read_size(job.source) if job.source else None
+    return size is not None and size.pixels <= LARGEST
+
+
+def _in_order(name: str) -> list[tuple[int, int, str]]:
+    """A key that sorts numbers by their value: 2 before 10."""
+    parts = re.split(r"(\d+)", name)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
+
+
+@dataclass
+class Averages:
+    """What the frames of each shot share, measured when the first of them is restored."""
+
+    restorer: Restorer
+    shots: Sequence[Sequence[Job]]
+    _number: dict[str, int] = field(default_factory=dict)  # of the shot, by the frame's name
+    _known: dict[int, Shared | None] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self._number.update({job.name: number for number, shot in enumerate(self.shots) for job in shot})
+
+    def of(self, job: Job) -> Shared | None:
+        """None for what is no frame of a shot."""
+        number = self._number.get(job.name)
+        if number is None:
+            return None
+        with self._lock:
+            if number not in self._known:
+                while len(self._known) >= KEPT:
+                    del self._known[next(iter(self._known))]
+                self._known[number] = self._measure(self.shots[number])
+            return self._known[number]
+
+    def _measure(self, shot: Sequence[Job]) -> Shared | None:
+        """They depend on the shot alone, whatever of it is done already."""
+        places = np.unique(np.linspace(0, len(shot) - 1, SAMPLED).round().astype(int))
+        photos = [photo for place in places if (photo := _read(shot[place]))]
+        return self.restorer.share(photos) if photos else None

@@ -1,0 +1,230 @@
+"""The journal of a folder: what hfpie wrote there, from what and how, a line for each file.
+
+A line is written before its file appears under its name, so that no output is without one, whenever a process is
+killed. Several processes, also on several machines, add to one journal. It is where they share out the work, too: who
+restores a file holds a lock on a byte of the journal that belongs to the file's name, and loses it when it dies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import HfpieError
+from ..files import cache_folder, sha256_of
+
+NAME = ".hfpie.jsonl"  # in the folder that --output names
+FIRST_CLAIM = 1 << 40  # bytes: far behind the end of any journal; each claim locks one byte from here on
+PIECE = 1 << 20  # bytes that are read at once
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A file's bytes, and when it was written last, in nanoseconds."""
+
+    size: int
+    time: int
+
+    @classmethod
+    def of(cls, path: Path) -> Stamp:
+        """Of the file that is there, where links lead."""
+        status = path.stat()
+        return cls(status.st_size, status.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line. target, source: files; source_stamp: as it was when it was read. settings: a hash of how.
+
+    result, sha256: the file that was written; None and empty where an `error` kept it from being.
+    """
+
+    target: str
+    source: str
+    source_stamp: Stamp
+    settings: str
+    result: Stamp | None = None
+    sha256: str = ""
+    error: str = ""
+
+    @classmethod
+    def parse(cls, line: bytes) -> Entry | None:
+        """None for a line that is none of ours, or was cut off."""
+        try:
+            values: dict[str, Any] = json.loads(line)
+            result = values.get("result")
+            values["source_stamp"] = Stamp(**values["source_stamp"])
+            values["result"] = Stamp(**result) if result else None
+            return cls(**values)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+    def is_at(self, path: Path) -> bool:
+        """Whether the file that was written still lies at `path` as it was, or a copy of it."""
+        try:
+            stamp = Stamp.of(path)
+            if self.result is None or stamp.size != self.result.size or not os.access(path, os.R_OK):
+                return False
+            tells_itself = self.result != self.source_stamp  # else an uncompressed file in place, with its time kept
+            return (tells_itself and stamp == self.result) or sha256_of(path) == self.sha256
+        except OSError:
+            return False
+
+
+@dataclass
+class Journal:
+    """Entries by target, read from an open file as they come, and claims on targets.
+
+    root: targets below it are named from there on, so that the folder may be moved.
+    """
+
+    handle: int
+    root: Path
+    _entries: dict[str, Entry] = field(default_factory=dict)
+    _fresh: set[str] = field(default_factory=set)  # targets of entries that came after it was opened
+    _read: int = 0
+    _rest: bytes = b""
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        self.refresh()
+        self._fresh.clear()
+
+    def refresh(self) -> None:
+        """Take in what has been added since, by whomever."""
+        with self._lock:
+            while piece := os.pread(self.handle, PIECE, self._read):
+                self._read += len(piece)
+                *lines, self._rest = (self._rest + piece).split(b"\n")
+                for entry in filter(None, map(Entry.parse, lines)):
+                    if entry.result is not None:
+                        self._entries[entry.target] = entry
+                        self._fresh.add(entry.target)
+
+    def find(self, target: Path) -> Entry | None:
+        """The last file that was written there, None if none was."""
+        return self._entries.get(self.name(target))
+
+    def is_fresh(self, target: Path) -> bool:
+        """Whether it was written after this journal was opened."""
+        return self.name(target) in self._fresh
+
+    def name(self, target: Path) -> str:
+        """How entries call a target."""
+        place = target.parent.resolve() / target.name
+        return place.relative_to(self.root).as_posix() if place.is_relative_to(self.root) else str(place)
+
+    def add(self, entry: Entry) -> None:
+        """Add a line. Raises OSError, of a full disk for instance."""
+        line = json.dumps(asdict(entry)).encode() + b"\n"
+        with self._lock, self._held(0):
+            end = os.fstat(self.handle).st_size
+            if end and os.pread(self.handle, 1, end - 1) != b"\n":  # cut off by a kill or a full disk
+                line = b"\n" + line
+            os.write(self.handle, line)
+
+    def claim(self, target: Path) -> bool:
+        """Whether no other process is at this target: then none will be until `release`, or the end of this one."""
+        return _lock_byte(self.handle, self._place(target), wait=False)
+
+    def release(self, target: Path) -> None:
+        """End a claim."""
+        _unlock_byte(self.handle, self._place(target))
+
+    def _place(self, target: Path) -> int:
+        digest = hashlib.sha256(self.name(target).encode(errors="surrogateescape")).digest()
+        return FIRST_CLAIM + int.from_bytes(digest[:5], "big")
+
+    @contextmanager
+    def _held(self, place: int) -> Iterator[None]:
+        """One process at a time: some file systems do not append as a whole."""
+        _lock_byte(self.handle, place, wait=True)
+        try:
+            yield
+        finally:
+            _unlock_byte(self.handle, place)
+
+
+def _lock_byte(handle: int, place: int, *, wait: bool) -> bool:
+    """Locks of the kind that belongs to the process; True also where the file system has none."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, place)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _unlock_byte(handle: int, place: int) -> None:
+    if sys.platform != "win32":
+        import fcntl
+
+        with suppress(OSError):
+            fcntl.lockf(handle, fcntl.LOCK_UN, 1, place)
+
+
+@dataclass
+class Journals:
+    """The journals of a run: that of the folder `output`, else by the folders that files are written to, in the cache.
+
+    A process must not open a journal twice: closing one would end the claims of the other.
+    """
+
+    output: Path | None = None
+    flags: int = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    remembers: bool = True
+    _open: dict[Path, Journal] = field(default_factory=dict)
+
+    @classmethod
+    def to_look_at(cls, output: Path | None) -> Journals:
+        """The same, to be read only."""
+        return cls(output, os.O_RDONLY)
+
+    @classmethod
+    def of_nothing(cls) -> Journals:
+        """Those of a run that keeps none."""
+        return cls(flags=os.O_RDWR, remembers=False)
+
+    def of(self, target: Path) -> Journal:
+        """Raises HfpieError where it cannot be opened."""
+        path = self._path(target) if self.remembers else Path(os.devnull)
+        if path not in self._open:
+            root = self.output.resolve() if self.output else Path(os.sep)
+            self._open[path] = Journal(self._open_file(path), root)
+        return self._open[path]
+
+    def close(self) -> None:
+        """Ends all claims."""
+        for journal in self._open.values():
+            os.close(journal.handle)
+        self._open.clear()
+
+    def _path(self, target: Path) -> Path:
+        if self.output:
+            return self.output / NAME
+        folder = os.fsencode(target.parent.resolve())
+        return cache_folder() / "journals" / f"{hashlib.sha256(folder).hexdigest()[:2]}.jsonl"
+
+    def _open_file(self, path: Path) -> int:
+        try:
+            if self.flags & os.O_CREAT:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            elif not path.exists():
+                return os.open(os.devnull, os.O_RDONLY)
+            return os.open(path, self.flags, 0o666)
+        except OSError as error:
+            message = f"{path}: the journal of the run cannot be kept ({error.strerror})"
+            raise HfpieError(message, "--resume needs it: make its folder writable") from None

@@ -1,0 +1,74 @@
+"""The bar of a run over files: by megapixels, so that the time left is right for pictures of all sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ..console import Console
+from ..jobs import Job
+from .amount import Amount
+
+
+@dataclass
+class RunProgress:
+    """What is done of a run. Threads may tell of several files at a time."""
+
+    _bar: Progress
+    _task: TaskID
+    _expected: dict[str, float]  # megapixels of the files to come, by name
+    _total: float
+    _planned: int
+    _finished: int = 0
+    _done: float = 0.0
+    _under_way: dict[str, tuple[float, float]] = field(default_factory=dict)  # (megapixels, share that is done)
+    _lock: Lock = field(default_factory=Lock)
+
+    def start(self, job: Job, megapixels: float) -> None:
+        """A file has been read: this is how large it is."""
+        with self._lock:
+            self._total += megapixels - self._expected.pop(job.name, 0.0)
+            self._under_way[job.name] = (megapixels, 0.0)
+            self._show(job.name)
+
+    def tiles(self, job: Job, done: int, total: int) -> None:
+        """Of a file's tiles, `done` are finished."""
+        with self._lock:
+            megapixels, before = self._under_way[job.name]
+            self._done += megapixels * (done / total - before)
+            self._under_way[job.name] = (megapixels, done / total)
+            self._show(job.name)
+
+    def finish(self, job: Job) -> None:
+        """A file is done, well or not, or was skipped: what was not restored of it does not count."""
+        with self._lock:
+            megapixels, share = self._under_way.pop(job.name, (0.0, 1.0))
+            self._total -= megapixels * (1 - share) + self._expected.pop(job.name, 0.0)
+            self._finished += 1
+            self._show("")
+
+    def _show(self, name: str) -> None:
+        files = f"{self._finished} of {self._planned} files, " if self._planned > 1 else ""
+        elapsed = self._bar.tasks[0].elapsed or 0.0
+        pace = f", {elapsed / self._done:.1f} s/MP" if self._done and elapsed else ""
+        text = f"{files}{self._done:.1f} of {self._total:.1f} MP{pace}"
+        total = max(self._total, 1e-9)
+        if name:
+            self._bar.update(self._task, description=name, completed=self._done, total=total, text=text)
+        else:
+            self._bar.update(self._task, completed=self._done, total=total, text=text)
+
+
+@contextmanager
+def run_progress(console: Console, jobs: Sequence[Job], amounts: Sequence[Amount]) -> Iterator[RunProgress]:
+    """A bar on standard error, on a terminal and unless the console is quiet."""
+    expected = {job.name: amount.pixels / 1e6 for job, amount in zip(jobs, amounts, strict=True)}
+    total = sum(expected.values())
+    plain = [TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[text]}")]
+    with console.bar(*plain, TimeElapsedColumn(), TimeRemainingColumn()) as bar:
+        task = bar.add_task("", total=total or None, text="")
+        yield RunProgress(bar, task, expected, total, len(jobs))

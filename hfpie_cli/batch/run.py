@@ -1,0 +1,267 @@
+"""Through the files of a run: one in, one out, none lost; reading, restoring and writing overlap."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from ..console import Console
+from ..errors import HfpieError
+from ..files import atomic_path
+from ..jobs import Job
+from ..photos.formats import OutputStyle
+from ..photos.gate import read_stream
+from ..photos.photo import Photo
+from ..photos.reader import read_photo
+from ..photos.writer import check_writable, encode_photo
+from ..restore import Outcome, Restorer
+from .amount import Amount, measure_amounts
+from .door import Door
+from .frames import Averages
+from .journal import Entry, Stamp
+from .pipeline import Crew, Pipeline, Settled
+from .progress import RunProgress, run_progress
+from .tally import Tally
+
+MOST_WORKERS = 4  # photographs that a CPU restores at a time, each with its share of the threads
+WAITING = 3  # photographs beyond those: one that is read, two that are written
+ROOM = 1 << 30  # bytes of pixels that may be on their way
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is said of a file that is done: a line for people, a record for programs."""
+
+    line: str
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Why a file was left as it is."""
+
+    reason: str
+
+
+Describe = Callable[[Job, Outcome, float], Told]  # the last is seconds
+AsError = Callable[[Exception, str], HfpieError]  # the last is the file's name
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How files are written and talked about."""
+
+    style: OutputStyle
+    describe: Describe
+    as_error: AsError
+    keep_times: bool = False
+    debug: bool = False
+    shots: Sequence[Sequence[Job]] = ()  # frames that share their averages
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A photograph to restore. replaces: a file that is there. stamp, read_at: of the source, when it was read."""
+
+    photo: Photo
+    style: OutputStyle
+    replaces: bool
+    stamp: Stamp
+    read_at: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A photograph to write."""
+
+    outcome: Outcome
+    loaded: Loaded
+    seconds: float
+
+
+@dataclass
+class Stages:
+    """What the threads of a run do to a job."""
+
+    restorer: Restorer
+    door: Door
+    manner: Manner
+    progress: RunProgress
+    averages: Averages
+    check: Callable[[], None] = lambda: None
+
+    def load(self, job: Job) -> Loaded | Settled:
+        """Read a photograph whose turn has come."""
+        if reason := self.door.enter(job):
+            return Settled(Skipped(reason))
+        with self._leaving(job):
+            started, replaces = time.monotonic(), self.door.replaces(job)
+            stamp, read_at = _stamp_of(job)
+            photo = (
+                read_photo(job.source) if job.source else read_photo(read_stream(sys.stdin.buffer, job.name), job.name)
+            )
+            style = replace(self.manner.style, format=job.format or photo.format)
+            check_writable(photo, style, scale=self.restorer.out_scale, name=job.name)
+            if photo.others and self.door.naming.in_place:
+                message = f"{job.name}: --in-place would lose what else it holds (a preview, a gain map, a video)"
+                raise HfpieError(message, "leave --in-place out")
+            self.progress.start(job, photo.width * photo.height / 1e6)
+            return Loaded(photo, style, replaces, stamp, read_at, time.monotonic() - started)
+
+    def work(self, job: Job, loaded: Loaded) -> Restored:
+        """Restore it."""
+
+        def tell(done: int, total: int) -> None:
+            self.check()
+            self.progress.tiles(job, done, total)
+
+        with self._leaving(job):
+            started = time.monotonic()
+            outcome = self.restorer.restore(loaded.photo, tell, self.averages.of(job))
+            return Restored(outcome, loaded, loaded.seconds + time.monotonic() - started)
+
+    def save(self, job: Job, restored: Restored) -> Told:
+        """Write it, its line in the journal first."""
+        with self._leaving(job):
+            started, loaded, photo = time.monotonic(), restored.loaded, restored.outcome.photo
+            data = encode_photo(photo, loaded.style, name=str(job.target or job.name))
+            self.check()
+            if job.target is None:
+                sys.stdout.buffer.write(data)
+            else:
+                self._write(job, loaded, data)
+        self.door.leave(job)
+        return self.manner.describe(job, restored.outcome, restored.seconds + time.monotonic() - started)
+
+    def _write(self, job: Job, loaded: Loaded, data: bytes) -> None:
+        assert job.target is not None
+        journal = self.door.journals.of(job.target)
+        try:
+            with atomic_path(job.target, overwrite=loaded.replaces) as temporary:
+                temporary.write_bytes(data)
+                if self.manner.keep_times and job.source:
+                    os.utime(temporary, ns=(loaded.read_at, loaded.stamp.time))
+                digest = hashlib.sha256(data).hexdigest()
+                self.check()
+                journal.add(self._entry(job, loaded.stamp, Stamp.of(temporary), digest))
+        except OSError as error:
+            raise HfpieError(f"{job.target}: cannot be written ({error.strerror})") from None
+
+    def note_failure(self, job: Job, error: HfpieError) -> None:
+        """Its line in the journal."""
+        if job.target is not None:
+            entry = self._entry(job, _stamp_of(job)[0], None, "", error.message)
+            self.door.journals.of(job.target).add(entry)
+
+    def _entry(self, job: Job, stamp: Stamp, result: Stamp | None, digest: str, error: str = "") -> Entry:
+        assert job.target is not None
+        name = self.door.journals.of(job.target).name(job.target)
+        source = str(job.source.absolute()) if job.source else job.name
+        return Entry(name, source, stamp, self.door.settings, result, digest, error)
+
+    @contextmanager
+    def _leaving(self, job: Job) -> Iterator[None]:
+        """Whatever goes wrong in the block, the job is no longer claimed."""
+        try:
+            yield
+        except BaseException:
+            self.door.leave(job)
+            raise
+
+
+def restore_all(
+    jobs: Sequence[Job], restorer: Restorer, door: Door, manner: Manner, *, tally: Tally, console: Console
+) -> None:
+    """Restore the jobs and count what becomes of them; one bad file never stops the rest.
+
+    On Ctrl-C and its like: what is under way is dropped, with its temporary files.
+    """
+    amounts = measure_amounts(jobs)
+    crew = choose_crew(restorer, amounts)
+    with run_progress(console, jobs, amounts) as progress, _threads_each(crew.workers):
+        stages = Stages(restorer, door, manner, progress, Averages(restorer, manner.shots))
+        pipeline = Pipeline(stages.load, stages.work, stages.save, crew)
+        stages.check = pipeline.check
+        try:
+            with closing(pipeline.run(jobs)) as results:
+                for job, result in results:
+                    progress.finish(job)
+                    _settle(job, result, stages, tally, console)
+        except KeyboardInterrupt as stop:
+            if pipeline.lingers:  # in a long computation, which nothing else ends
+                tally.tell_interrupted(console)
+                sys.stdout.flush()
+                os._exit(getattr(stop, "code", 130))
+            raise
+
+
+def choose_crew(restorer: Restorer, amounts: Sequence[Amount]) -> Crew:
+    """Several photographs at a time on a CPU, which is faster than several threads on each; one on other devices."""
+    largest = max((amount.pixels for amount in amounts), default=0.0) * 3 * (1 + restorer.scale**2)
+    room = max(1, int(ROOM / max(largest, 1.0)))
+    most = min(MOST_WORKERS, torch.get_num_threads()) if restorer.device.torch_device.type == "cpu" else 1
+    workers = max(1, min(most, len(amounts), room))
+    return Crew(1, workers, min(2, len(amounts) or 1), max(1, min(workers + WAITING, room)))
+
+
+@contextmanager
+def _threads_each(workers: int) -> Iterator[None]:
+    """Within the block each of several workers has its share of torch's threads."""
+    before = torch.get_num_threads()
+    if workers > 1:
+        torch.set_num_threads(max(1, before // workers))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _settle(job: Job, result: Any, stages: Stages, tally: Tally, console: Console) -> None:
+    """Count and tell one result."""
+    if isinstance(result, Told):
+        tally.done += 1
+        console.say(result.line)
+        console.result(result.record)
+    elif isinstance(result, Skipped):
+        tell_skipped(job, result.reason, tally, console)
+    else:
+        if stages.manner.debug:
+            traceback.print_exception(result)
+        error = stages.manner.as_error(result, job.name)
+        tell_failed(job.name, error, tally, console)
+        try:
+            stages.note_failure(job, error)
+        except (OSError, HfpieError) as problem:
+            console.say(f"{job.name}: no line in the journal ({problem})")
+
+
+def tell_failed(name: str, error: HfpieError, tally: Tally, console: Console) -> None:
+    """Count an input that cannot be done."""
+    tally.fail(name, error)
+    console.error(error)
+    console.result({"input": name, "status": "failed", "error": error.message, "hint": error.hint})
+
+
+def tell_skipped(job: Job, reason: str, tally: Tally, console: Console) -> None:
+    """Count a file that is left as it is."""
+    tally.skipped[reason] += 1
+    console.result({"input": job.name, "output": str(job.target), "status": "skipped", "reason": reason})
+
+
+def _stamp_of(job: Job) -> tuple[Stamp, int]:
+    """(of the source, when it was read last), nothing of what is not there."""
+    try:
+        status = job.source.stat() if job.source else None
+    except OSError:
+        status = None
+    return (Stamp(status.st_size, status.st_mtime_ns), status.st_atime_ns) if status else (Stamp(0, 0), 0)

@@ -1,0 +1,84 @@
+"""What became of every file of a run: planned = done + skipped + failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..console import Console
+from ..errors import ExitCode, HfpieError
+
+
+@dataclass
+class Tally:
+    """Counts of a run. verb: what is done to photographs, for messages. ranks: processes that it sums up."""
+
+    planned: int
+    verb: str
+    done: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)  # by the reason
+    failed: list[str] = field(default_factory=list)  # inputs
+    first_code: ExitCode = ExitCode.FAILED  # of the first that failed
+
+    def fail(self, name: str, error: HfpieError) -> None:
+        """Count a file that failed."""
+        if not self.failed:
+            self.first_code = error.code
+        self.failed.append(name)
+
+    @property
+    def missing(self) -> int:
+        """How many have not had their turn."""
+        return self.planned - self.done - self.skipped.total() - len(self.failed)
+
+    @property
+    def code(self) -> ExitCode:
+        """What the process says to the shell."""
+        if not self.failed:
+            return ExitCode.OK
+        return ExitCode.SOME_FAILED if self.planned > 1 else self.first_code
+
+    def plus(self, other: Tally) -> Tally:
+        """The sum of two."""
+        return Tally(
+            self.planned + other.planned,
+            self.verb,
+            self.done + other.done,
+            self.skipped + other.skipped,
+            self.failed + other.failed,
+            self.first_code if self.failed else other.first_code,
+        )
+
+    def tell(self, console: Console) -> None:
+        """The end of a run, unless it is of a single file that was done or whose error has been told."""
+        for reason, count in sorted(self.skipped.items()):
+            console.say(f"{count} of {self.planned} left as they are: {reason}")
+        if self.planned == 1:
+            return
+        console.say(f"{self.planned} photographs: {self.counts()}")
+        for name in self.failed:
+            console.say(f"failed: {name}")
+        console.result({"summary": self.record()})
+
+    def tell_interrupted(self, console: Console) -> None:
+        """The same for a run that was stopped, and how to go on."""
+        if self.planned == 1:
+            return
+        console.say(f"{self.planned} photographs: {self.counts()}, {self.missing} to do")
+        console.say("the same command with --resume goes on")
+        console.result({"summary": {**self.record(), "interrupted": True}})
+
+    def counts(self) -> str:
+        """In words."""
+        return f"{self.done} {self.verb}, {self.skipped.total()} skipped, {len(self.failed)} failed"
+
+    def record(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "planned": self.planned,
+            "done": self.done,
+            "skipped": self.skipped.total(),
+            "failed": len(self.failed),
+            "failed_inputs": self.failed,
+        }

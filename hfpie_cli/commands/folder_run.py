@@ -1,0 +1,217 @@
+"""A run of `denoise`, `deblur` or `sr` over its files: what to do, with what, and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from ..console import Console
+from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
+from ..files import sha256_of, sweep
+from ..hub.client import Hub
+from ..jobs import Job, Naming, Plan, make_folders
+from ..ranks import Ranks
+from ..tasks import Task
+from ..weights.table import Weights, resolve
+from .compare import compare_jobs
+from .options import as_hfpie_error
+
+if TYPE_CHECKING:
+    from ..batch.door import Door
+    from ..batch.run import Told
+    from ..batch.tally import Tally
+    from ..restore import Outcome, Restorer
+    from .restore_options import RestoreOptions
+
+
+@dataclass(frozen=True)
+class FolderRun:
+    """A run over planned jobs, of which this process does its rank's share. default: weights when none are named."""
+
+    task: Task
+    options: RestoreOptions
+    naming: Naming
+    default: str
+    scale: int
+    console: Console
+    ranks: Ranks
+
+    def restore(self, plan: Plan) -> int:
+        """Restore what is to be done; the exit code."""
+        from ..batch.tally import Tally
+
+        faults = plan.faults if self.ranks.leads else []
+        tally = Tally(len(self.ranks.share(plan.jobs)) + len(faults), self.task.verb)
+        try:
+            self._restore(plan, tally)
+        except KeyboardInterrupt:
+            with suppress(OSError):  # the terminal may be gone
+                tally.tell_interrupted(self.console)
+            raise
+        everyone = self.ranks.gather(tally)
+        if not self.ranks.leads:
+            return ExitCode.OK
+        tally = reduce(Tally.plus, everyone)
+        tally.tell(self.console)
+        if self.options.compare:
+            whole = [job for job in plan.jobs if job.name not in tally.failed]
+            compare_jobs(self.options.compare, whole, self.options.weights or self.default, self.console)
+        return tally.code
+
+    def _restore(self, plan: Plan, tally: Tally) -> None:
+        from ..batch.run import Manner, restore_all, tell_failed, tell_skipped
+
+        for fault in plan.faults if self.ranks.leads else []:
+            tell_failed(fault.message.split(":")[0], fault, tally, self.console)
+        options = self.options
+        weights = self._resolve(options.hub())
+        settings = self._settings(weights) if self._keeps_journal(plan) else ""
+        wanted, skipped = self._sort_out(plan, self.ranks.share(plan.jobs), settings)
+        for job, reason in skipped:
+            tell_skipped(job, reason, tally, self.console)
+        if not wanted:
+            return
+        restorer = self._load(weights)
+        make_folders(wanted)
+        sweep({job.target.parent for job in wanted if job.target})
+        style, shots = options.style(), self._shots(plan)
+        manner = Manner(style, self._describe, as_hfpie_error, options.keep_times, options.debug, shots)
+        with self._door(plan, wanted, settings) as door:
+            restore_all(wanted, restorer, door, manner, tally=tally, console=self.console)
+
+    def _shots(self, plan: Plan) -> list[list[Job]]:
+        """Frames that share their averages; none in place, where they would be measured on what is restored already."""
+        from ..batch.frames import find_shots, folder_sequences, numbered_sequences
+
+        if self.options.frames is False or self.naming.in_place:
+            return []
+        sequences = folder_sequences(plan.jobs) if self.options.frames else numbered_sequences(plan.jobs)
+        shots = find_shots(sequences)
+        if shots and self.ranks.leads:
+            frames = sum(map(len, shots))
+            self.console.say(f"frames: {frames} in {len(shots)} shots, each with its averages; --no-frames: each alone")
+        return shots
+
+    def show(self, plan: Plan) -> int:
+        """Print what would be done, and how long it would take; nothing is written."""
+        from ..batch.forecast import foresee, print_plan
+
+        try:
+            weights = self._resolve(replace(self.options.hub(), offline=True))
+        except UnavailableError:
+            weights = None
+        wanted, skipped = self._sort_out(plan, plan.jobs, self._settings(weights) if weights else "")
+        restorer = self._load(weights) if weights and wanted else None
+        print_plan(wanted, skipped, foresee(wanted, restorer), self.console)
+        return ExitCode.OK
+
+    def _keeps_journal(self, plan: Plan) -> bool:
+        return len(plan.jobs) > 1 or self.naming.resume
+
+    def _sort_out(self, plan: Plan, jobs: Sequence[Job], settings: str) -> tuple[list[Job], list[tuple[Job, str]]]:
+        """(the jobs to do, those to skip and why), without writing anything."""
+        from ..batch.door import Door
+        from ..batch.journal import Journals
+
+        with closing(Journals.to_look_at(plan.folder)) as journals:
+            return Door(self.naming, journals, settings).sort_out(jobs)
+
+    @contextmanager
+    def _door(self, plan: Plan, jobs: Sequence[Job], settings: str) -> Iterator[Door]:
+        """By the journals of the run. Where none can be kept, a run goes on without, but not one with --resume."""
+        from ..batch.door import Door
+        from ..batch.journal import Journals
+
+        journals = Journals(plan.folder) if self._keeps_journal(plan) else Journals.of_nothing()
+        try:
+            for job in jobs:
+                if job.target:
+                    journals.of(job.target)
+        except HfpieError as error:
+            journals.close()
+            if self.naming.resume:
+                raise
+            self.console.say(f"{error.message}; --resume will not know of this run")
+            journals = Journals.of_nothing()
+        with closing(journals):
+            yield Door(self.naming, journals, settings)
+
+    def _resolve(self, hub: Hub) -> Weights:
+        options = self.options
+        return resolve(options.weights or self.default, hub, task="" if options.force else self.task.name)
+
+    def _settings(self, weights: Weights) -> str:
+        """A hash of all that decides what a file becomes, the weights' content with it, but not of the machine."""
+        options = self.options
+        keys = ("strength", "tta", "quality", "strip_metadata", "precision", "tile", "overlap", "frames")
+        values = {key: getattr(options, key) for key in keys} | {
+            "task": self.task.name,
+            "scale": self.scale,
+            "format": self.naming.format,
+            "weights": sha256_of(weights.path),
+        }
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _load(self, weights: Weights) -> Restorer:
+        import torch
+
+        from ..restore import Restorer
+
+        options = self.options
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        restorer = Restorer.from_weights(
+            weights,
+            device=self.ranks.device(options.device, self._device_kind()),
+            precision=options.precision,
+            tile=options.tile,
+            overlap=options.overlap,
+            strength=options.strength,
+            tta=options.tta,
+            out_scale=self.scale,
+        )
+        if (self.scale == 1) != (restorer.scale == 1) or self.scale > restorer.scale:
+            hint = "choose weights made for this task" + (
+                f", or --scale {restorer.scale}" if 1 < restorer.scale < self.scale else ""
+            )
+            raise UsageError(f"{weights.name}: a network of scale {restorer.scale}", hint)
+        return restorer
+
+    def _device_kind(self) -> str:
+        """Of the device asked for; only several ranks have to know it."""
+        if self.ranks.count == 1:
+            return ""
+        from ..device import choose_device
+
+        return choose_device(self.options.device).torch_device.type
+
+    def _describe(self, job: Job, outcome: Outcome, seconds: float) -> Told:
+        """One line, and one JSON object."""
+        from ..batch.run import Told
+
+        restored = outcome.photo
+        halved = f", device memory short: tiles of {outcome.tile}" if outcome.halved else ""
+        target = job.target or "standard output"
+        size = f"{restored.width} x {restored.height}"
+        flaw = self.task.flaw if self.options.strength else ""
+        found = f"; little {flaw} found: nothing changed" if flaw and not outcome.changed else ""
+        record = {
+            "input": job.name,
+            "output": str(target),
+            "status": "done",
+            "width": restored.width,
+            "height": restored.height,
+            "tile": outcome.tile,
+            "overlap": outcome.overlap,
+            "tiles": outcome.tiles,
+            "tile_halved": outcome.halved,
+            "changed": outcome.changed,
+            "seconds": round(seconds, 3),
+        }
+        notes = "".join(f"\n{job.name}: {note}" for note in restored.notes)
+        return Told(f"{job.name} -> {target}  {size}, {seconds:.1f} s{halved}{found}{notes}", record)

@@ -1,0 +1,101 @@
+"""The options of `hfpie denoise`, `hfpie deblur` and `hfpie sr`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+from ..jobs import Naming
+from ..photos.formats import DEFAULT_QUALITY, OutputStyle, format_named
+from .options import PictureOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreOptions(PictureOptions):
+    """Options of all three commands."""
+
+    inputs: Annotated[
+        list[str], typer.Argument(help="Photographs, folders of them, or - for standard input.", show_default=False)
+    ] = field(default_factory=list)
+    more_inputs: Annotated[
+        list[str], typer.Option("--input", "-i", help="The same as an argument.", show_default=False)
+    ] = field(default_factory=list)
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="A file, a folder, or - for standard output.")
+    ] = None
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with all that lies below.")] = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False
+    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist, do the rest.")] = (
+        False
+    )
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Do what is missing, broken, or of other inputs or settings.")
+    ] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done and how long it would take.")] = (
+        False
+    )
+    frames: Annotated[
+        bool | None,
+        typer.Option(
+            "--frames/--no-frames", help="Frames of a film, for less flicker; default: files of consecutive numbers."
+        ),
+    ] = None
+    in_place: Annotated[bool, typer.Option("--in-place", help="Replace the inputs.")] = False
+    follow_symlinks: Annotated[
+        bool, typer.Option("--follow-symlinks", help="--in-place replaces what links lead to, wherever it lies.")
+    ] = False
+    keep_times: Annotated[bool, typer.Option("--keep-times", help="Outputs get the times of their inputs.")] = False
+    weights: Annotated[
+        str | None,
+        typer.Option(help="A name of `weights list`, a .safetensors file, or hf://owner/repo/file@revision."),
+    ] = None
+    force: Annotated[bool, typer.Option("--force", help="Take weights that were made for another task.")] = False
+    strength: Annotated[float, typer.Option(min=0, max=1, help="Share of the restored picture in the result.")] = 1.0
+    tta: Annotated[bool, typer.Option("--tta", help="Average over 8 turned and mirrored inputs: 8 times slower.")] = (
+        False
+    )
+    format: Annotated[
+        str | None, typer.Option(help="png, jpg, tiff, webp, avif, bmp or ppm; default: the input's.")
+    ] = None
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = DEFAULT_QUALITY
+    compare: Annotated[
+        Path | None, typer.Option(help="Write a page to compare inputs and outputs with to this .html file.")
+    ] = None
+    strip_metadata: Annotated[bool, typer.Option("--strip-metadata", help="Drop EXIF, XMP and DPI; ICC stays.")] = False
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto"
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all cores.")] = None
+    tile: Annotated[int | None, typer.Option(min=1, help="Side of the tiles; default: the checkpoint's.")] = None
+    overlap: Annotated[int | None, typer.Option(min=0, help="Of the tiles; default: the checkpoint's.")] = None
+
+    def naming(self, suffix: str) -> Naming:
+        """How outputs are named, with this suffix where they lie beside their inputs."""
+        return Naming(
+            suffix=suffix,
+            output=self.output,
+            format=self.style().format,
+            recursive=self.recursive,
+            in_place=self.in_place,
+            overwrite=self.overwrite,
+            skip_existing=self.skip_existing,
+            resume=self.resume,
+            follow_symlinks=self.follow_symlinks,
+        )
+
+    def style(self) -> OutputStyle:
+        form = format_named(self.format) if self.format else None
+        if self.format and form is None:
+            raise UsageError(f"no format {self.format!r}", "use png, jpg, tiff, webp, avif, bmp or ppm")
+        return OutputStyle(form, self.quality, self.strip_metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnlargeOptions(RestoreOptions):
+    """Options of `sr` alone."""
+
+    scale: Annotated[int, typer.Option(min=2, max=4, help="2, 3 or 4: below 4, reduced from it.")] = 4
+    gan: Annotated[bool, typer.Option("--gan", help="Sharp, invented detail instead of faithful softness.")] = False

@@ -1,0 +1,408 @@
+"""Runs over folders: what is done already, who does what, and what is left when a run is stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from hfpie_cli import Restorer
+from hfpie_cli.batch import run
+from hfpie_cli.batch.journal import NAME, Journals
+from hfpie_cli.batch.pipeline import Crew, Pipeline, Settled
+from hfpie_cli.cli import app
+from hfpie_cli.errors import HfpieError
+from hfpie_cli.files import TEMPORARY, atomic_path, sweep
+from tests.conftest import run_twice, save_picture, smooth_picture
+
+COMMAND = (sys.executable, "-m", "hfpie_cli", "denoise")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder to be in, with a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def make_inputs(folder: Path, count: int, ending: str = ".png") -> None:
+    for index in range(count):
+        save_picture(folder / "in" / f"{index:03}{ending}", smooth_picture(index, (16, 24)))
+
+
+def hfpie(*arguments, command="denoise"):
+    return CliRunner().invoke(app, [command, *map(str, arguments), "--weights", "unit-test"])
+
+
+def summary_of(result) -> dict[str, object]:
+    return json.loads(result.stdout.splitlines()[-1])["summary"]
+
+
+def times_of(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != NAME}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != NAME}
+
+
+def test_resume_does_what_is_missing_changed_empty_or_unreadable(folder):
+    make_inputs(folder, 6)
+    assert hfpie("in", "-o", "out/").exit_code == 0
+    whole, before = contents(folder / "out"), times_of(folder / "out")
+    (folder / "out/000.png").unlink()
+    (folder / "out/001.png").write_bytes(b"")
+    (folder / "out/002.png").write_bytes(whole["002.png"][: len(whole["002.png"]) // 2])
+    save_picture(folder / "in/003.png", smooth_picture(9, (16, 24)))
+    result = hfpie("in", "-o", "out/", "--resume", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert summary_of(result) == {"planned": 6, "done": 4, "skipped": 2, "failed": 0, "failed_inputs": []}
+    again, after = contents(folder / "out"), times_of(folder / "out")
+    assert {name for name in whole if again[name] != whole[name]} == {"003.png"}
+    assert {name for name in whole if after[name] == before[name]} == {"004.png", "005.png"}
+    assert "2 of 6 left as they are: done before" in result.stderr
+
+
+def test_resume_makes_anew_what_other_settings_or_weights_made(folder):
+    make_inputs(folder, 3)
+    hfpie("in", "-o", "out/")
+    for options in (["--strength", "0.5"], ["--strength", "0.5", "--format", "webp"]):
+        assert summary_of(hfpie("in", "-o", "out/", "--resume", "--json", *options))["done"] == 3
+        assert summary_of(hfpie("in", "-o", "out/", "--resume", "--json", *options))["skipped"] == 3
+    other = CliRunner().invoke(app, ["denoise", "in", "-o", "out/", "--resume", "--json"])
+    assert summary_of(other)["done"] == 3
+
+
+def test_resume_neither_replaces_strangers_nor_what_was_edited(folder):
+    make_inputs(folder, 3)
+    save_picture(folder / "out/001.png", smooth_picture(5))
+    refused = hfpie("in", "-o", "out/", "--resume")
+    assert refused.exit_code == 2
+    assert "out/001.png: exists, and no journal says that hfpie made it" in refused.stderr
+    assert list(contents(folder / "out")) == ["001.png"]
+    assert hfpie("in", "-o", "out/", "--resume", "--overwrite").exit_code == 0
+    save_picture(folder / "out/002.png", smooth_picture(6))
+    edited = contents(folder / "out")
+    kept = hfpie("in", "-o", "out/", "--resume")
+    assert "1 of 3 left as they are: its output was changed since" in kept.stderr
+    assert contents(folder / "out") == edited
+    assert summary_of(hfpie("in", "-o", "out/", "--resume", "--overwrite", "--json"))["done"] == 1
+
+
+def test_a_folder_that_was_copied_or_moved_knows_what_is_done(folder):
+    make_inputs(folder, 3)
+    hfpie("in", "-o", "out/")
+    (folder / "out").rename(folder / "moved")
+    for path in (folder / "moved").iterdir():
+        os.utime(path)
+    assert summary_of(hfpie("in", "-o", "moved/", "--resume", "--json"))["skipped"] == 3
+
+
+@pytest.mark.parametrize("ending", [".png", ".bmp"])
+def test_nothing_is_restored_in_place_twice(folder, ending):
+    """Not even where size and time tell nothing: uncompressed, with the times kept."""
+    make_inputs(folder, 3, ending)
+    before = contents(folder / "in")
+    first = hfpie("in", "--in-place", "--keep-times")
+    assert first.exit_code == 0, first.stderr
+    once = contents(folder / "in")
+    assert all(once[name] != before[name] for name in before)
+    assert summary_of(hfpie("in", "--in-place", "--keep-times", "--resume", "--json"))["skipped"] == 3
+    other = hfpie("in", "--in-place", "--resume", "--strength", "0.5")
+    assert "3 of 3 left as they are: restored in place before, with other settings" in other.stderr
+    assert contents(folder / "in") == once
+    save_picture(folder / f"in/001{ending}", smooth_picture(8, (16, 24)))
+    assert summary_of(hfpie("in", "--in-place", "--resume", "--json"))["done"] == 1
+
+
+def test_resume_after_a_line_that_was_cut_off(folder):
+    make_inputs(folder, 3)
+    hfpie("in", "-o", "out/")
+    with (folder / "out" / NAME).open("rb+") as journal:
+        journal.seek(-10, os.SEEK_END)
+        journal.truncate()
+    (folder / "out/002.png").unlink()
+    assert summary_of(hfpie("in", "-o", "out/", "--resume", "--json"))["done"] == 1
+    assert summary_of(hfpie("in", "-o", "out/", "--resume", "--json"))["skipped"] == 3
+
+
+def test_failures_are_in_the_journal_and_are_tried_again(folder):
+    make_inputs(folder, 2)
+    (folder / "in/broken.png").write_text("text")
+    assert hfpie("in", "-o", "out/").exit_code == 3
+    lines = [json.loads(line) for line in (folder / "out" / NAME).read_text().splitlines()]
+    assert [line["target"] for line in lines if line["error"]] == ["broken.png"]
+    save_picture(folder / "in/broken.png", smooth_picture(0))
+    assert summary_of(hfpie("in", "-o", "out/", "--resume", "--json"))["done"] == 1
+
+
+def test_a_run_without_a_place_for_its_journal_goes_on(folder, monkeypatch):
+    make_inputs(folder, 2)
+    (folder / "cache").write_text("no folder")
+    result = hfpie("in")
+    assert result.exit_code == 0
+    assert "the journal of the run cannot be kept" in result.stderr
+    refused = hfpie("in", "--resume")
+    assert refused.exit_code == 2
+
+
+def test_skip_existing_does_not_take_an_empty_file_for_done(folder):
+    make_inputs(folder, 3)
+    hfpie("in", "-o", "out/")
+    (folder / "out/001.png").write_bytes(b"")
+    assert summary_of(hfpie("in", "-o", "out/", "--skip-existing", "--json"))["done"] == 1
+    assert (folder / "out/001.png").stat().st_size
+
+
+def test_skip_existing_looks_again_before_each_file(folder, monkeypatch):
+    make_inputs(folder, 3)
+    from hfpie_cli.batch.door import Door
+
+    enter = Door.enter
+
+    def others_work(self, job):
+        if job.source.stem == "002":
+            save_picture(folder / "out/002.png", smooth_picture(7))
+        return enter(self, job)
+
+    monkeypatch.setattr(Door, "enter", others_work)
+    assert summary_of(hfpie("in", "-o", "out/", "--skip-existing", "--json"))["skipped"] == 1
+    assert np.array_equal(np.asarray(Image.open(folder / "out/002.png")), smooth_picture(7))
+
+
+def test_two_processes_share_a_folder(folder):
+    make_inputs(folder, 120)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [*COMMAND, "in", "-o", "out/", "--resume", "--json", "--weights", "unit-test"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(2)]
+    outputs = [process.communicate()[0].splitlines() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    sums = [json.loads(lines[-1])["summary"] for lines in outputs]
+    assert [total["planned"] for total in sums] == [120, 120]
+    assert sum(total["done"] for total in sums) == 120
+    assert sum(total["skipped"] for total in sums) == 120
+    hfpie("in", "-o", "alone/")
+    assert contents(folder / "out") == contents(folder / "alone")
+
+
+def test_ranks_of_torchrun_share_the_files(folder):
+    make_inputs(folder, 7)
+    (folder / "in/broken.png").write_text("text")
+    command = ["-m", "hfpie_cli", "denoise", "in", "-o", "out/", "--json", "--weights", "unit-test"]
+    done = run_twice(*command)
+    assert "8 photographs: 7 denoised, 0 skipped, 1 failed" in done.stderr, done.stderr
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert sum(record.get("status") == "done" for record in records) == 7
+    assert [record["summary"]["planned"] for record in records if "summary" in record] == [8]
+    (folder / "out/003.png").unlink()
+    assert summary_of(hfpie("in", "-o", "out/", "--resume", "--json"))["skipped"] == 6
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_drops_what_is_under_way_and_says_how_to_go_on(folder, number, code):
+    make_inputs(folder, 400)
+    command = [*COMMAND, "in", "-o", "out/", "--json", "--weights", "unit-test"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout.readline()
+    process.send_signal(number)
+    output, talk = process.communicate()
+    assert process.returncode == code, talk
+    total = json.loads(output.splitlines()[-1])["summary"]
+    assert total["interrupted"]
+    names = list(contents(folder / "out"))
+    assert 0 < total["done"] <= len(names) < 400
+    assert not [name for name in names if name.startswith(".")]
+    assert f"400 photographs: {total['done']} denoised, 0 skipped, 0 failed, {400 - total['done']} to do" in talk
+    assert "the same command with --resume goes on" in talk
+    assert all(np.asarray(Image.open(folder / "out" / name)).any() for name in names)
+
+
+def test_kills_leave_the_folder_of_an_uninterrupted_run(tmp_path):
+    script = Path(__file__).with_name("kills.py")
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, script, "--kills", "6"], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 kills" in done.stdout
+
+
+def test_temporaries_of_the_dead_are_swept_and_those_of_the_living_are_not(folder):
+    make_inputs(folder, 2)
+    (folder / "out").mkdir()
+    (folder / "out" / f"{TEMPORARY}dead.png").write_bytes(b"half")
+    with atomic_path(folder / "out/mine.png") as living:
+        living.write_bytes(b"half")
+        assert hfpie("in", "-o", "out/").exit_code == 0
+        assert living.exists()
+        assert sweep([folder / "out"]) == 0
+    assert sorted(contents(folder / "out")) == ["000.png", "001.png", "mine.png"]
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(folder):
+    make_inputs(folder, 3)
+    hfpie("in", "-o", "out/")
+    (folder / "out/001.png").unlink()
+    before = sorted(path for path in folder.rglob("*"))
+    result = hfpie("in", "-o", "out/", "--resume", "--dry-run")
+    assert result.exit_code == 0, result.stderr
+    assert "in/001.png -> out/001.png  0.00 MP" in result.stdout
+    assert "in/000.png: skipped, done before" in result.stdout
+    assert "1 photographs to restore, 0.0 MP, about 0 s on cpu" in result.stdout
+    *_, last = map(json.loads, hfpie("in", "-o", "new/", "--dry-run", "--json").stdout.splitlines())
+    assert (last["summary"]["planned"], last["summary"]["megapixels"]) == (3, 0.001)
+    assert sorted(path for path in folder.rglob("*")) == before
+
+
+def test_earlier_outputs_are_passed_over_with_an_output_folder_too(folder):
+    make_inputs(folder, 2)
+    hfpie("in")
+    result = hfpie("in", "-o", "out/")
+    assert sorted(contents(folder / "out")) == ["000.png", "001.png"]
+    assert "with names of hfpie's outputs: 2;" in result.stderr
+
+
+def test_enlarging_in_place_needs_overwrite_too(folder, enlarger):
+    make_inputs(folder, 1)
+    before = contents(folder / "in")
+    refused = CliRunner().invoke(app, ["sr", "in", "--in-place", "--weights", str(enlarger)])
+    assert refused.exit_code == 2
+    assert "say --overwrite too" in refused.stderr
+    assert contents(folder / "in") == before
+    assert CliRunner().invoke(app, ["sr", "in", "--in-place", "--overwrite", "--weights", str(enlarger)]).exit_code == 0
+    assert Image.open(folder / "in/000.png").size == (96, 64)
+
+
+def test_in_place_stays_in_the_folder_unless_links_are_to_be_followed(folder):
+    make_inputs(folder, 1)
+    mine = save_picture(folder / "elsewhere/mine.png", smooth_picture(3, (16, 24)))
+    (folder / "in/link.png").symlink_to(mine)
+    before = mine.read_bytes()
+    result = hfpie("in", "--in-place")
+    assert "links that lead elsewhere, not followed: 1" in result.stderr
+    refused = hfpie("in/link.png", "--in-place")
+    assert refused.exit_code == 2
+    assert mine.read_bytes() == before
+    assert hfpie("in/link.png", "--in-place", "--follow-symlinks").exit_code == 0
+    assert mine.read_bytes() != before
+    assert (folder / "in/link.png").is_symlink()
+
+
+def test_times_are_kept_on_demand(folder):
+    make_inputs(folder, 2)
+    for path in (folder / "in").iterdir():
+        os.utime(path, (1e9, 1.1e9))
+    hfpie("in", "-o", "new/")
+    hfpie("in", "-o", "kept/", "--keep-times")
+    assert all(time > 1.2e18 for time in times_of(folder / "new").values())
+    assert set(times_of(folder / "kept").values()) == {1_100_000_000_000_000_000}
+
+
+def test_claims_hold_between_processes_and_end_with_them(folder):
+    target = folder / "out/a.png"
+    target.parent.mkdir()
+    code = "import sys; from pathlib import Path; from hfpie_cli.batch.journal import Journals\n"
+    code += "journal = Journals(Path('out')).of(Path('out/a.png'))\n"
+    code += "print(journal.claim(Path('out/a.png')), journal.claim(Path('out/b.png')), flush=True); sys.stdin.read()"
+    journals = Journals(folder / "out")
+    assert journals.of(target).claim(target)
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "False True\n"
+        assert not journals.of(target).claim(folder / "out/b.png")
+        other.kill()
+    assert journals.of(target).claim(folder / "out/b.png")
+    journals.close()
+
+
+def test_several_photographs_at_a_time_give_what_one_gives(folder, monkeypatch):
+    make_inputs(folder, 12)
+    hfpie("in", "-o", "one/")
+    crews = []
+
+    def choose(*given, choose_crew=run.choose_crew):
+        crews.append(choose_crew(*given))
+        return crews[-1]
+
+    monkeypatch.setattr(run, "choose_crew", choose)
+    before = torch.get_num_threads()
+    try:
+        assert hfpie("in", "-o", "two/", "--threads", "2").exit_code == 0
+        assert (crews[0].workers, torch.get_num_threads()) == (2, 2)
+    finally:
+        torch.set_num_threads(before)
+    assert contents(folder / "one") == contents(folder / "two")
+
+
+def test_what_does_not_fit_in_the_memory_together_goes_one_by_one(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+    restorer = Restorer.from_weights("unit-test", device="cpu")
+    small, large = ([run.Amount(pixels)] * 20 for pixels in (1e6, 2e8))
+    assert run.choose_crew(restorer, small) == Crew(1, 4, 2, 7)
+    assert run.choose_crew(restorer, large) == Crew(1, 1, 2, 1)
+    assert run.choose_crew(restorer, small[:1]) == Crew(1, 1, 1, 4)
+
+
+def pipeline(load, work, save, **crew):
+    return Pipeline(load, work, save, Crew(**crew))
+
+
+def test_stages_overlap_in_bounded_numbers_and_keep_the_order():
+    under_way, most, lock = 0, 0, threading.Lock()
+
+    def load(item):
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(0.01)
+        return item
+
+    def save(item, worked):
+        nonlocal under_way
+        time.sleep(0.01)
+        with lock:
+            under_way -= 1
+        return worked
+
+    started = time.monotonic()
+    stages = pipeline(load, lambda item, loaded: (time.sleep(0.01), loaded)[1], save, workers=2, in_flight=4)
+    assert [result for _, result in stages.run(range(40))] == list(range(40))
+    assert most <= 4
+    assert time.monotonic() - started < 40 * 0.03
+    assert not stages.lingers
+
+
+def test_an_error_ends_the_way_of_its_item_alone():
+    def work(item, loaded):
+        if item == 1:
+            raise HfpieError("broken")
+        return loaded
+
+    def load(item):
+        return Settled("skipped") if item == 2 else item
+
+    results = [result for _, result in pipeline(load, work, lambda item, worked: worked).run(range(4))]
+    assert [str(result) for result in results] == ["0", "broken", "skipped", "3"]
+
+
+def test_an_interrupt_in_a_thread_stops_the_run():
+    def work(item, loaded):
+        raise KeyboardInterrupt
+
+    stages = pipeline(lambda item: item, work, lambda item, worked: worked, in_flight=2)
+    with pytest.raises(KeyboardInterrupt):
+        list(stages.run(range(9)))
+    assert not stages.lingers
