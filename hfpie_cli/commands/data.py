@@ -128,7 +128,7 @@ def _verify(entry: DataSet, root: Path, console: Console) -> int:
     if not folder.is_dir():
         message = f"the data set {entry.name} is not at {folder}"
         raise UnavailableError(message, entry.advice(folder, entry.patterns[0]))
-    parts = list(parts_of(entry, root))
+    parts = list(parts_of(entry, root, console.track))
     for part in parts:
         console.say(f"{entry.name}, {part.what}: {part.problem or f'{part.count} pictures, as published'}")
         console.result({"name": entry.name, "part": part.what, "pictures": part.count, "problem": part.problem})

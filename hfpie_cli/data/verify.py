@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import HfpieError, UnavailableError
+from ..photos.reader import read_photo
 from ..tasks import TASKS
 from .benchmarks import open_benchmark
 from .datasets import DataSet, find_pairs, find_photos, holds, training_photos
+from .store import Tracker, untracked
+
+THREADS = min(os.cpu_count() or 1, 8)
+
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
@@ -21,29 +31,57 @@ class Part:
     problem: str = ""
 
 
-def parts_of(entry: DataSet, root: Path) -> Iterator[Part]:
-    """Its clean pictures, its published pairs and what it has to train on: counted, matched, the first one opened."""
+def parts_of(entry: DataSet, root: Path, track: Tracker = untracked) -> Iterator[Part]:
+    """Its clean pictures, its published pairs and what it has to train on: counted, matched, each of them opened.
+
+    track: shows how many have been opened.
+    """
     folder = root / entry.name
-    scored = [(track.name, track.task, track.name) for track in entry.tracks]
+    scored = [(one.name, one.task, one.name) for one in entry.tracks]
     if entry.clean:
         scored.insert(0, (entry.clean, "denoise", TASKS["denoise"].degradation))
     for what, task, degradation in scored:
         try:
             cases = open_benchmark(entry.name, root, task, degradation).cases
-            count = len(find_photos(folder, entry.clean)) if what == entry.clean else len(cases)
+            if what == entry.clean:
+                photos = find_photos(folder, entry.clean)
+                count, broken = len(photos), _faults(read_photo, photos, track)
+            else:
+                count, broken = len(cases), _faults(lambda case: case.open(), cases, track)
             short = f"{count} pictures instead of {entry.pictures}" if count != (entry.pictures or count) else ""
-            cases[0].open()
-            yield Part(what, count, short)
+            yield Part(what, count, _told(broken) or short)
         except UnavailableError as error:
             yield Part(what, 0, error.message)
-        except HfpieError as error:
-            yield Part(what, 1, error.message)
     if entry.train:
         try:
             photos = training_photos(entry, folder)
-            for degraded in entry.train_degraded.values():
-                if holds(folder, degraded):
-                    find_pairs(folder, degraded, entry.train)
-            yield Part(f"training, {entry.train}", len(photos))
+            pairs = [
+                small
+                for degraded in entry.train_degraded.values()
+                if holds(folder, degraded)
+                for small, _ in find_pairs(folder, degraded, entry.train)
+            ]
+            broken = _faults(read_photo, [*photos, *dict.fromkeys(pairs)], track)
+            yield Part(f"training, {entry.train}", len(photos), _told(broken))
         except UnavailableError as error:
             yield Part(f"training, {entry.train}", 0, error.message)
+
+
+def _faults(read: Callable[[Thing], object], things: Sequence[Thing], track: Tracker) -> list[str]:
+    """What is wrong with those that cannot be read, in order; several threads read."""
+
+    def fault_of(thing: Thing) -> str:
+        try:
+            read(thing)
+        except HfpieError as error:
+            return error.message
+        return ""
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:  # as in `store`
+        return [fault for fault in track(pool.map(fault_of, things), len(things), "opening") if fault]
+
+
+def _told(faults: list[str]) -> str:
+    """The first fault, and how many more there are; empty if there are none."""
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return f"{faults[0]}{more}" if faults else ""
