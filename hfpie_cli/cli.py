@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .commands import data, restore, train, weights
+from .commands import data, doctor, restore, train, weights
 from .commands import eval as evaluation
+from .commands.shell import Group
 
 app = typer.Typer(
     name="hfpie",
+    cls=Group,
     help="Restore photographs: remove noise, remove blur, enlarge.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -40,6 +42,7 @@ train.register(app)
 evaluation.register(app)
 data.register(app)
 weights.register(app)
+doctor.register(app)
 
 
 def main() -> None:

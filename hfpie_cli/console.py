@@ -41,8 +41,8 @@ class Console:
     def error(self, error: HfpieError) -> None:
         """An error and its way out, never quiet."""
         print(f"hfpie: {error.message}", file=sys.stderr, flush=True)
-        if error.hint:
-            print(f"       {error.hint}", file=sys.stderr, flush=True)
+        for line in error.hint.splitlines():
+            print(f"       {line}", file=sys.stderr, flush=True)
 
     def result(self, record: dict[str, Any]) -> None:
         """A record for a program, on standard output, if --json asks for it."""
@@ -77,6 +77,14 @@ class Console:
             yield FileProgress(bar, total, bar.add_task("", total=None, unit="tiles"))
 
 
+def in_words(seconds: float) -> str:
+    """A duration as people say it: 25 s, 40 min, 3 h 20 min."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 @dataclass
 class FileProgress:
     """The bars of a run over files."""
@@ -93,8 +101,8 @@ class FileProgress:
     def tiles(self, done: int, total: int) -> None:
         """Of the file's tiles, `done` are finished."""
         task = next(task for task in self._bar.tasks if task.id == self._tiles)
-        rate = self._megapixels * done / total / max(task.elapsed or 0, 1e-3)
-        self._bar.update(self._tiles, completed=done, total=total, unit=f"tiles, {rate:.2f} MP/s")
+        pace = (task.elapsed or 0) * total / done / self._megapixels
+        self._bar.update(self._tiles, completed=done, total=total, unit=f"tiles, {pace:.1f} s/MP")
 
     def finish(self) -> None:
         """A file is done, well or not."""

@@ -88,7 +88,8 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
 def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
     jobs: list[Job] = []
     left_out: Counter[str] = Counter()
-    to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output)
+    is_new = inputs[0] != STREAM and _is_new_folder(naming.output)
+    to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output) or is_new
     if len(inputs) == 1 and inputs[0] != STREAM and not Path(inputs[0]).exists():
         raise HfpieError(f"{inputs[0]}: no such file or folder", "check its name, and the folder that you are in")
     if to_folder and naming.output and not _is_folder(naming.output) and format_named(Path(naming.output).suffix):
@@ -121,6 +122,11 @@ def make_folders(jobs: Sequence[Job]) -> None:
 
 def _is_folder(output: str | None) -> bool:
     return output is not None and output != STREAM and (output.endswith(("/", os.sep)) or Path(output).is_dir())
+
+
+def _is_new_folder(output: str | None) -> bool:
+    """Whether it is a name without an ending that nothing has yet: `-o sharp` makes a folder."""
+    return output not in (None, STREAM) and not Path(str(output)).suffix and not Path(str(output)).exists()
 
 
 def _stream_job(naming: Naming, *, to_folder: bool) -> Job:
@@ -156,8 +162,8 @@ def _format_of(target: Path, naming: Naming) -> str:
     if form is None:
         known = " ".join(SUFFIXES)
         raise UsageError(
-            f"{target}: its ending names no format that hfpie writes",
-            f"a folder's name ends with /; or use --format, or one of {known}",
+            f"{target}: cannot tell the output format from {target.suffix or 'its name'!r}",
+            f"end it in one of {known}, use --format, or end a folder's name with /",
         )
     return form
 
@@ -230,12 +236,12 @@ def _check_targets(jobs: Sequence[Job], naming: Naming) -> None:
             raise UsageError(f"{job.name} and {seen[place].name} would both become {job.target}", "rename one of them")
         seen[place] = job
         if place in sources and not naming.in_place:
-            hint = "name another --output, or say --in-place to replace it"
+            hint = "name another --output, or use --in-place to replace it"
             raise UsageError(f"{job.target}: would be written onto an input", hint)
         if job.target.exists() and not job.target.is_file() and not job.target.is_dir():
             raise UsageError(f"{job.target}: is not an ordinary file", "name another --output")
         if job.target.is_dir():
             raise UsageError(f"{job.target}: is a folder", "name a file with --output, or end the folder's name with /")
         if os.path.lexists(job.target) and not (naming.overwrite or naming.in_place or naming.skip_existing):
-            hint = "say --overwrite to replace it, or --skip-existing to leave it"
+            hint = "use --overwrite to replace it, or --skip-existing to leave it"
             raise UsageError(f"{job.target}: exists already", hint)

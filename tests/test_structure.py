@@ -12,11 +12,11 @@ LAYERS = [  # rooms: folders, and modules at the top; each imports only from tho
     {"cli"},
     {"commands"},
     {"training"},
-    {"evaluation"},
+    {"evaluation", "pace", "doctor"},
     {"restore", "jobs"},
     {"data", "weights", "invariants", "running"},
     {"photos", "models", "tiling", "tensors", "device", "hub", "console"},
-    {"tasks", "files", "interruption", "ranks"},
+    {"tasks", "files", "interruption", "ranks", "settings", "suggest"},
     {"errors"},
 ]
 LIGHT = {  # what the help imports
@@ -27,6 +27,8 @@ LIGHT = {  # what the help imports
     "errors",
     "files",
     "ranks",
+    "settings",
+    "suggest",
     "photos.formats",
     "weights.table",
     "weights.converted",

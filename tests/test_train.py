@@ -310,13 +310,13 @@ def test_the_command_trains_and_resumes(photos, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--resume", "run", "--out", "elsewhere"], "--out is for a new one"),
+        (["--resume", "run", "--out", "elsewhere"], "--output is for a new one"),
         (["--resume", "run", "--recipe", "paper"], "--recipe is for a new one"),
         (["--resume", "run", "--init", "compact.sr-x4"], "--init is for a new one"),
         (["--resume", "nowhere"], "holds no run"),
         (["--degraded", "noisy"], "--degraded and --clean go together"),
         (["--gan"], "name its weights with --init"),
-        (["--data", ".", "--set", "losses.adversarial=1.0"], "say --gan, and --init"),
+        (["--data", ".", "--set", "losses.adversarial=1.0"], "use --gan, and --init"),
         (["--data", ".", "--gan", "--init", "compact.denoise", "--recipe", "compact-denoise"], "no adversarial loss"),
     ],
 )
@@ -329,7 +329,7 @@ def test_options_that_do_not_go_together_are_named(arguments, told):
 def test_a_task_is_asked_for():
     result = CliRunner().invoke(app, ["train", "--data", "photos"])
     assert result.exit_code == 2
-    assert "there is no --task" in result.stderr
+    assert "--task is missing" in result.stderr
 
 
 def test_pairs_take_the_place_of_degradations_that_do_not_name_them(photos, tmp_path, monkeypatch):

@@ -6,16 +6,18 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..console import Console, FileProgress
 from ..errors import ExitCode, HfpieError, UsageError
+from ..files import sha256_of
 from ..jobs import Job, Naming, Plan, make_folders, plan_jobs
 from ..photos.formats import DEFAULT_QUALITY, OutputStyle, format_named
 from ..tasks import TASKS, Task
-from ..weights.table import default_weights, resolve
+from ..weights.table import Weights, default_weights, resolve
+from .announce import Request, announce_large, foresee_network
 from .options import HubOptions, add_command, as_hfpie_error
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class RestoreOptions(HubOptions):
         str | None, typer.Option(help="png, jpg, tiff, webp, avif, bmp or ppm; default: the input's.")
     ] = None
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = DEFAULT_QUALITY
+    yes: Annotated[bool, typer.Option("--yes", help="Start a job of over 10 minutes without asking.")] = False
     strip_metadata: Annotated[bool, typer.Option("--strip-metadata", help="Drop EXIF, XMP and DPI; ICC stays.")] = False
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto"
@@ -83,27 +86,36 @@ def register(app: typer.Typer) -> None:
         "denoise",
         RestoreOptions,
         lambda options: restore_files(TASKS["denoise"], options, default_weights("denoise")),
-        summary="Remove noise from photographs.",
-        examples="Examples: [bold]hfpie denoise photo.png[/] | [bold]hfpie denoise holiday/ -o clean/[/] | "
-        "[bold]hfpie denoise night.jpg --strength 0.7[/]",
+        summary="Remove noise: of phones and cameras by night, of JPEG, Gaussian. You do not set a noise level.",
+        examples=(
+            "hfpie denoise photo.png",
+            "hfpie denoise holiday/ -o clean/",
+            "hfpie denoise night.jpg --strength 0.7",
+        ),
     )
     add_command(
         app,
         "deblur",
         RestoreOptions,
         lambda options: restore_files(TASKS["deblur"], options, default_weights("deblur")),
-        summary="Remove blur from photographs.",
-        examples="Examples: [bold]hfpie deblur photo.png[/] | [bold]hfpie deblur scans/ -r -o sharp/[/] | "
-        "[bold]hfpie deblur - < soft.png > sharp.png[/]",
+        summary="Sharpen soft focus and slight Gaussian blur; camera shake with --weights compact.deblur-motion.",
+        examples=(
+            "hfpie deblur photo.png",
+            "hfpie deblur scans/ -r -o sharp/",
+            "hfpie deblur - < soft.png > sharp.png",
+        ),
     )
     add_command(
         app,
         "sr",
         EnlargeOptions,
         enlarge_files,
-        summary="Enlarge photographs 2, 3 or 4 times.",
-        examples="Examples: [bold]hfpie sr photo.png[/] | [bold]hfpie sr --gan -i frames/ -o out/[/] | "
-        "[bold]hfpie sr small.jpg --scale 2 -o large.png[/]",
+        summary="Enlarge small photographs 2, 3 or 4 times, also those with JPEG artefacts and noise.",
+        examples=(
+            "hfpie sr photo.png",
+            "hfpie sr --gan -i frames/ -o out/",
+            "hfpie sr small.jpg --scale 2 -o large.png",
+        ),
     )
 
 
@@ -117,6 +129,8 @@ def enlarge_files(options: EnlargeOptions) -> int:
 def restore_files(task: Task, options: RestoreOptions, default: str, scale: int = 1) -> int:
     """Plan the jobs, load the network once, restore file by file; one bad file never stops the rest."""
     console = options.console()
+    request = Request(options.device, options.precision, options.tile, options.overlap, options.threads)
+    name, setting = foresee_network(options.weights or default, request)
     naming = Naming(
         suffix=task.output_suffix(scale),
         output=options.output,
@@ -131,7 +145,10 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
     if options.json and any(job.target is None for job in jobs):
         raise UsageError("--json and the picture would both go to standard output", "name a file with --output")
     _tell_left_out(plan, len(plan.jobs) - len(jobs), options, console)
-    restorer = _load(task, options, default, scale)
+    weights = resolve(options.weights or default, options.hub(), task="" if options.force else task.name)
+    console.say(f"{name} on {setting}")
+    restorer, made_with = _load(weights, options, scale)
+    announce_large(jobs, restorer, yes=options.yes, console=console)
     make_folders(jobs)
     failures: list[HfpieError] = []
     with console.progress(len(jobs)) as progress:
@@ -139,6 +156,7 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
             try:
                 outcome, seconds = _restore_file(job, restorer, options, progress)
                 _summarise(job, outcome, seconds, task.flaw if options.strength else "", console)
+                console.result(_record(job, outcome, seconds) | made_with)
             except (KeyboardInterrupt, BrokenPipeError):
                 raise
             except Exception as problem:
@@ -165,11 +183,11 @@ def _tell_left_out(plan: Plan, skipped: int, options: RestoreOptions, console: C
     if count := plan.left_out["unread"]:
         console.say(f"pictures of formats that are not read: {count}; convert them to PNG or TIFF first")
     if count := plan.left_out["outputs"]:
-        console.say(f"files left out, with names of hfpie's outputs: {count}; name such a file to restore it")
+        console.say(f"skipped {count} files that look like hfpie outputs; name such a file to restore it")
 
 
-def _load(task: Task, options: RestoreOptions, default: str, scale: int) -> Restorer:
-    weights = resolve(options.weights or default, options.hub(), task="" if options.force else task.name)
+def _load(weights: Weights, options: RestoreOptions, scale: int) -> tuple[Restorer, dict[str, Any]]:
+    """The restorer, and what it runs with, for --json."""
     import torch
 
     from ..restore import Restorer
@@ -191,7 +209,14 @@ def _load(task: Task, options: RestoreOptions, default: str, scale: int) -> Rest
             f", or --scale {restorer.scale}" if 1 < restorer.scale < scale else ""
         )
         raise UsageError(f"{weights.name}: a network of scale {restorer.scale}", hint)
-    return restorer
+    made_with = {
+        "weights": weights.name,
+        "sha256": sha256_of(weights.path) if options.json else "",
+        "device": str(restorer.device.torch_device),
+        "precision": restorer.device.precision,
+        "threads": torch.get_num_threads(),
+    }
+    return restorer, made_with
 
 
 def _restore_file(
@@ -218,24 +243,26 @@ def _restore_file(
 
 
 def _summarise(job: Job, outcome: Outcome, seconds: float, flaw: str, console: Console) -> None:
-    """One line, or one JSON object. flaw: what was looked for."""
-    restored = outcome.photo
+    """One line. flaw: what was looked for."""
     halved = f", device memory short: tiles of {outcome.tile}" if outcome.halved else ""
-    target = job.target or "standard output"
-    size = f"{restored.width} x {restored.height}"
+    size = f"{outcome.photo.width} x {outcome.photo.height}"
     found = f"; little {flaw} found: nothing changed" if flaw and not outcome.changed else ""
-    console.say(f"{job.name} -> {target}  {size}, {seconds:.1f} s{halved}{found}")
-    console.result(
-        {
-            "input": job.name,
-            "output": str(target),
-            "width": restored.width,
-            "height": restored.height,
-            "tile": outcome.tile,
-            "overlap": outcome.overlap,
-            "tiles": outcome.tiles,
-            "tile_halved": outcome.halved,
-            "changed": outcome.changed,
-            "seconds": round(seconds, 3),
-        }
-    )
+    pace = f"{seconds:.1f} s, {seconds / outcome.input_megapixels:.1f} s/MP"
+    console.say(f"{job.name} -> {job.target or 'standard output'}  {size}, {pace}{halved}{found}")
+
+
+def _record(job: Job, outcome: Outcome, seconds: float) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "input": job.name,
+        "output": str(job.target or "standard output"),
+        "width": outcome.photo.width,
+        "height": outcome.photo.height,
+        "tile": outcome.tile,
+        "overlap": outcome.overlap,
+        "tiles": outcome.tiles,
+        "tile_halved": outcome.halved,
+        "changed": outcome.changed,
+        "seconds": round(seconds, 3),
+        "seconds_per_megapixel": round(seconds / outcome.input_megapixels, 3),
+    }
