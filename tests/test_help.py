@@ -1,8 +1,12 @@
 """The help, and what a command line that cannot be parsed is told."""
 
+import re
 import resource
+import shlex
 import subprocess
 import sys
+from itertools import takewhile
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -10,6 +14,8 @@ from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
 from hfpie_cli.commands.shell import PANELS
+
+ROOT = Path(__file__).parent.parent
 
 
 def run(*arguments):
@@ -90,3 +96,36 @@ def children_seconds():
     """The processor's seconds that all finished children have taken."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
+
+
+def documented():
+    """(file, words) of every command line of hfpie in the documentation's shell blocks."""
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for block in re.findall(r"^```sh.*?\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            for line in re.split(r"\n|&&", block):
+                words = shlex.split(line, comments=True)
+                if words[:1] == ["hfpie"]:
+                    yield path.name, list(takewhile(lambda word: word not in "<>", words[1:]))
+
+
+def test_every_command_line_of_the_documentation_is_understood():
+    lines = list(documented())
+    assert len(lines) > 40
+    for name, words in lines:
+        command, rest = get_command(app), list(words)
+        while hasattr(command, "commands"):
+            command = command.commands[rest.pop(0)]
+        with command.make_context(name, rest) as context:
+            assert context.command is command
+
+
+def test_the_readme_has_the_four_commands():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for line in (
+        "hfpie denoise photo.png",
+        "hfpie sr --gan -i frames/ -o out/",
+        "hfpie train --task deblur",
+        "hfpie eval --dataset SIDD",
+    ):
+        assert re.search(rf"^{re.escape(line)}(  .*)?$", readme, re.MULTILINE), line
+    assert 600 <= len(re.findall(r"[A-Za-z0-9]\S*", readme)) <= 900

@@ -1,6 +1,7 @@
 """The training loop: learns, resumes bit for bit whatever ended it, and is the same in several processes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -287,6 +288,9 @@ def test_the_command_trains_and_resumes(photos, tmp_path, monkeypatch):
     first = invoke(*common, "--steps", 2, "--set", "losses.gms=true")
     assert first.exit_code == 0, first.stderr
     assert "gms = true" in (run / "config.toml").read_text()
+    assert re.search(r"awgn-25 \d+\.\d\d dB \(input 20\.\d\d\)", first.stderr)
+    assert first.stderr.endswith(f"try it: hfpie denoise photo.png --weights {run / 'best.safetensors'}\n")
+    assert first.stderr.startswith("training denoise on ")
     assert invoke(*common).exit_code == 2
     (run / "config.toml").rename(tmp_path / "aside.toml")
     assert "holds a run already" in invoke(*common).stderr
