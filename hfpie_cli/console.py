@@ -7,21 +7,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from rich.console import Console as RichConsole
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import HfpieError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn, TaskID
 
 Item = TypeVar("Item")
 
@@ -51,12 +42,17 @@ class Console:
 
     def bar(self, *columns: ProgressColumn) -> Progress:
         """A progress bar on standard error; only on a terminal and unless quiet."""
+        from rich.console import Console as RichConsole
+        from rich.progress import Progress
+
         rich = RichConsole(stderr=True)
         hidden = self.quiet or not rich.is_terminal
         return Progress(*columns, console=rich, transient=True, disable=hidden, redirect_stdout=False)
 
     def track(self, things: Iterable[Item], total: int, what: str) -> Iterator[Item]:
         """The same things, and a bar that shows how many of `total` have been taken."""
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         with self.bar(TextColumn("{task.description}", markup=False), *columns) as bar:
             yield from bar.track(things, total=total, description=what)
@@ -64,6 +60,8 @@ class Console:
     @contextmanager
     def progress(self, files: int) -> Iterator[FileProgress]:
         """A bar over files and their tiles, on standard error; only on a terminal and unless quiet."""
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),

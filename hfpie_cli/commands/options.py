@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.markup import escape
 from typer.models import OptionInfo
 
 from ..console import Console
@@ -74,7 +73,7 @@ def add_command(
 
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {field.name: hints[field.name] for field in dataclasses.fields(options)}
-    app.command(name, cls=Command, help=summary, epilog="\n".join([" Examples:", *map(_example, examples)]))(command)
+    app.command(name, cls=Command, help=summary, epilog="\n".join(examples))(command)
 
 
 def _named(hint: Any) -> Any:
@@ -87,11 +86,6 @@ def _named(hint: Any) -> Any:
     option = copy.copy(option)
     option.metavar = word
     return Annotated[kind, option]
-
-
-def _example(line: str) -> str:
-    command, mark, remark = line.partition("  #")
-    return f"   [bold]{escape(command)}[/][dim]{mark}{escape(remark)}[/]"
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

@@ -45,11 +45,14 @@ class Command(TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """The help, then the examples, a line each: Typer's versions differ in how they break an epilog."""
         from rich.console import Console as RichConsole
+        from rich.markup import escape
 
         epilog, self.epilog = self.epilog, None
         super().format_help(ctx, formatter)
         self.epilog = epilog
-        RichConsole().print(epilog or "", "", sep="\n", soft_wrap=True, highlight=False)
+        lines = [line.partition("  #") for line in (epilog or "").splitlines()]
+        examples = [f"   [bold]{escape(command)}[/][dim]{mark}{escape(remark)}[/]" for command, mark, remark in lines]
+        RichConsole().print(" Examples:", *examples, "", sep="\n", soft_wrap=True, highlight=False)
 
 
 class Group(TyperGroup):
