@@ -89,7 +89,7 @@ def _in_panels(parameters: list[Any]) -> list[Any]:
 def _no_command(name: str, program: str, commands: list[str]) -> UsageError:
     if "denoise" in commands and (is_photo(Path(name)) or Path(name).exists()):
         ways = [f"hfpie {task} {name}" for task in TASKS]
-        return UsageError(f"{name}: a file or folder, and no command before it", f"try {', '.join(ways)}")
+        return UsageError(f"{name} is a file or a folder, not a command", f"use {' or '.join(ways)}")
     if found := near(name, commands):
         return UsageError(f"no command {name!r}", f"did you mean {program} {found[0]}?")
     return UsageError(
