@@ -16,9 +16,10 @@ import cv2
 import numpy as np
 import torch
 
-from hfpie_cli.device import choose_device, cpu_multiplies_bf16
+from hfpie_cli.device import choose_device
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import Restorer
+from hfpie_cli.settings import cpu_multiplies_bf16
 from hfpie_cli.weights.table import TEST_WEIGHTS, table
 
 

@@ -10,11 +10,13 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .commands import compare, data, restore, train, weights
+from .commands import compare, data, doctor, restore, train, weights
 from .commands import eval as evaluation
+from .commands.shell import Group
 
 app = typer.Typer(
     name="hfpie",
+    cls=Group,
     help="Restore photographs: remove noise, remove blur, enlarge.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -44,6 +46,7 @@ train.register(app)
 evaluation.register(app)
 data.register(app)
 weights.register(app)
+doctor.register(app)
 
 
 def main() -> None:

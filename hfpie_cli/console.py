@@ -7,22 +7,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from rich.console import Console as RichConsole
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import HfpieError
 from .shown import shown
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn, TaskID
 
 Item = TypeVar("Item")
 
@@ -42,8 +33,8 @@ class Console:
     def error(self, error: HfpieError) -> None:
         """An error and its way out, never quiet."""
         print(f"hfpie: {shown(error.message)}", file=sys.stderr, flush=True)
-        if error.hint:
-            print(f"       {shown(error.hint)}", file=sys.stderr, flush=True)
+        for line in error.hint.splitlines():
+            print(f"       {shown(line)}", file=sys.stderr, flush=True)
 
     def result(self, record: dict[str, Any]) -> None:
         """A record for a program, on standard output, if --json asks for it."""
@@ -52,12 +43,17 @@ class Console:
 
     def bar(self, *columns: ProgressColumn) -> Progress:
         """A progress bar on standard error; only on a terminal and unless quiet."""
+        from rich.console import Console as RichConsole
+        from rich.progress import Progress
+
         rich = RichConsole(stderr=True)
         hidden = self.quiet or not rich.is_terminal
         return Progress(*columns, console=rich, transient=True, disable=hidden, redirect_stdout=False)
 
     def track(self, things: Iterable[Item], total: int, what: str) -> Iterator[Item]:
         """The same things, and a bar that shows how many of `total` have been taken."""
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         with self.bar(TextColumn("{task.description}", markup=False), *columns) as bar:
             yield from bar.track(things, total=total, description=shown(what))
@@ -65,6 +61,8 @@ class Console:
     @contextmanager
     def progress(self, files: int) -> Iterator[FileProgress]:
         """A bar over files and their tiles, on standard error; only on a terminal and unless quiet."""
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -102,8 +100,8 @@ class FileProgress:
     def tiles(self, done: int, total: int) -> None:
         """Of the file's tiles, `done` are finished."""
         task = next(task for task in self._bar.tasks if task.id == self._tiles)
-        rate = self._megapixels * done / total / max(task.elapsed or 0, 1e-3)
-        self._bar.update(self._tiles, completed=done, total=total, unit=f"tiles, {rate:.2f} MP/s")
+        pace = (task.elapsed or 0) * total / done / self._megapixels
+        self._bar.update(self._tiles, completed=done, total=total, unit=f"tiles, {pace:.1f} s/MP")
 
     def finish(self) -> None:
         """A file is done, well or not."""

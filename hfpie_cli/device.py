@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from .errors import UsageError
+from .settings import auto_precision, check_device, check_precision, missing_device, problem_of
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-BF16_FLAGS = ("amx_bf16", "avx512_bf16")  # convolve 4 and 2 times as fast as float32
 BYTES_PER_TILE_PIXEL = 6_000  # of the widest networks at full resolution, measured with room to spare
 
 
@@ -53,27 +51,19 @@ def choose_device(
 ) -> Device:
     """The device that `auto`, `cpu`, `cuda`, `cuda:N` or `mps` names; `auto` is the fastest that there is.
 
-    precision `auto` is fp16 on CUDA and fp32 elsewhere, but bf16 on a CPU that multiplies it if the network is
-    `residual`: it adds to its input, which stays at fp32, so that bf16's 8 bits are those of a small number. `has`
-    tells whether a kind of device is there (for tests). Raises UsageError for a device that is not there or a precision
-    that it cannot do.
+    precision `auto` is what `auto_precision` says, for a network that is `residual` or not. `has` tells whether a kind
+    of device is there (for tests). Raises UsageError for a device that is not there or a precision that it cannot do.
     """
     has = has or _has
+    check_device(name)
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if has(kind))
-    try:
-        chosen = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"no device {name!r}", "use auto, cpu, cuda, cuda:1 (and so on) or mps") from None
+    check_precision(precision, name)
     if not has(name):
-        raise UsageError(f"the device {name} is not there", "use --device auto, or --device cpu")
+        raise missing_device(name, problem_of(name.partition(":")[0]))
+    chosen = torch.device(name)
     if precision == "auto":
-        fast = residual and chosen.type == "cpu" and cpu_multiplies_bf16()
-        precision = "fp16" if chosen.type == "cuda" else "bf16" if fast else "fp32"
-    if precision not in PRECISIONS:
-        raise UsageError(f"no precision {precision!r}", f"use auto, {', '.join(PRECISIONS)}")
-    if precision == "fp16" and chosen.type == "cpu":
-        raise UsageError("fp16 does not run on a CPU", "use --precision fp32 or bf16")
+        precision = auto_precision(chosen.type, residual=residual)
     return Device(chosen, precision)
 
 
@@ -89,15 +79,6 @@ def choose_training_device(name: str = "auto", precision: str = "auto") -> Devic
 def use_cuda_device(number: int) -> None:
     """Make a CUDA device this process's own, for all that does not name one."""
     torch.cuda.set_device(number)
-
-
-def cpu_multiplies_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor multiplies bfloat16 by instructions of its own, as far as Linux tells."""
-    try:
-        text = cpuinfo.read_text(encoding="ascii", errors="ignore")
-    except OSError:
-        return False
-    return any(flag in text for flag in BF16_FLAGS)
 
 
 def _has(name: str) -> bool:

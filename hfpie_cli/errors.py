@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
 class HfpieError(Exception):
     """Something went wrong that the user can do something about.
 
-    message: one line that names the file or the value. hint: one line with the way out, or empty.
+    message: one line that names the file or the value. hint: the way out, a line or a line for each step, or empty.
     """
 
     code = ExitCode.FAILED

@@ -101,7 +101,8 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
 
 
 def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
-    to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output)
+    is_new = inputs[0] != STREAM and _is_new_folder(naming.output)
+    to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output) or is_new
     folder = Path(str(naming.output)) if to_folder and naming.output not in (None, STREAM) else None
     plan = Plan([], Counter(), folder=folder)
     if len(inputs) == 1 and inputs[0] != STREAM and not os.path.lexists(inputs[0]):
@@ -158,6 +159,11 @@ def _is_folder(output: str | None) -> bool:
     return output is not None and output != STREAM and (output.endswith(("/", os.sep)) or Path(output).is_dir())
 
 
+def _is_new_folder(output: str | None) -> bool:
+    """Whether it is a name without an ending that nothing has yet: `-o sharp` makes a folder."""
+    return output not in (None, STREAM) and not Path(str(output)).suffix and not Path(str(output)).exists()
+
+
 def _stream_job(naming: Naming, *, to_folder: bool) -> Job:
     if naming.output in (None, STREAM):
         return Job(None, None, naming.format)
@@ -191,8 +197,8 @@ def _format_of(target: Path, naming: Naming) -> str:
     if form is None:
         known = " ".join(SUFFIXES)
         raise UsageError(
-            f"{target}: its ending names no format that hfpie writes",
-            f"a folder's name ends with /; or use --format, or one of {known}",
+            f"{target}: cannot tell the output format from {target.suffix or 'its name'!r}",
+            f"end it in one of {known}, use --format, or end a folder's name with /",
         )
     return form
 

@@ -80,6 +80,11 @@ class Ranks:
         return DistributedDataParallel(network)
 
 
+def is_first() -> bool:
+    """Whether this process is the one that talks, before the processes are connected."""
+    return os.environ.get("WORLD_SIZE", "1") == "1" or os.environ["RANK"] == "0"
+
+
 @contextmanager
 def joined_ranks(
     backend: str = "gloo", *, patience: timedelta | None = None, prepare: Callable[[int], None] | None = None

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .device import Device, choose_device, tiles_at_once
-from .errors import HfpieError, UnavailableError, UsageError
+from .errors import HfpieError, UnavailableError
 from .invariants.bands import Rule, correct, enlarged_rows
 from .invariants.change import measure_change
 from .invariants.grey import is_grey
@@ -30,6 +30,7 @@ from .photos.hidden import fill_hidden
 from .photos.photo import FULL_SCALE, Photo, Pixels, check_pixels
 from .photos.reader import read_photo
 from .running import Forward, Runner
+from .settings import check_tiles
 from .tensors import ALL_TURNS, AS_IT_IS, as_hwc, fill_rows, to_tensor
 from .tiling import Plan, Process, plan_tiles, process_tiles
 from .weights.checkpoint import is_ours, load_checkpoint
@@ -48,7 +49,7 @@ class Outcome:
     """A restored photo and how it was made.
 
     halved: whether the device's memory forced smaller tiles. changed: False where the network found so little to do
-    that the photo was left as it was.
+    that the photo was left as it was. input_megapixels: of the photo that went in.
     """
 
     photo: Photo
@@ -57,6 +58,7 @@ class Outcome:
     tiles: int
     halved: bool
     changed: bool
+    input_megapixels: float
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,7 @@ class Restorer:
         self.scale, self.stride, self.tile, self.overlap = scale, stride, tile, overlap
         self.strength, self.out_scale = strength, out_scale or scale
         self._runner = Runner(network, self.device, ALL_TURNS if tta else AS_IT_IS)
-        try:
-            plan_tiles(1, 1, tile=tile, overlap=overlap, stride=stride)
-        except ValueError as error:
-            raise UsageError(str(error), "change --tile or --overlap") from None
+        check_tiles(tile, overlap, stride)
 
     @classmethod
     def from_weights(
@@ -179,7 +178,8 @@ class Restorer:
         if self.out_scale == 1 and photo.alpha is not None:
             np.copyto(pixels, photo.pixels, where=photo.alpha[..., None] == 0)
         restored = self._finish(replace(photo, pixels=pixels))
-        return Outcome(restored, tile, overlap, len(plan), tile != self.tile, changed)
+        megapixels = photo.height * photo.width / 1e6
+        return Outcome(restored, tile, overlap, len(plan), tile != self.tile, changed, megapixels)
 
     def _measure(self, shown: Pixels, plan: Plan) -> Shared:
         """What the tiles of a photo share."""

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .settings import check_tiles
+
 Read = Callable[[int, int, int, int], Tensor]  # (top, left, height, width) -> (3, height, width)
 Process = Callable[[Tensor], Tensor]  # (n, 3, height, width) -> (n, 3, scale height, scale width)
 
@@ -51,12 +53,10 @@ def plan_axis(length: int, *, tile: int, overlap: int, stride: int) -> Axis:
     """Cover `length` pixels with as few tiles of at most `tile` pixels as overlap by at least `overlap`.
 
     Tiles and starts are multiples of `stride`; the tiles are as small as their number allows. A side that fits in one
-    tile gets one. Raises ValueError unless, in cells of `stride` pixels, 1 <= tile and 0 <= overlap <= tile / 2.
+    tile gets one. Raises UsageError as `check_tiles` does.
     """
+    check_tiles(tile, overlap, stride)
     cells, overlap_cells, most = -(-length // stride), -(-overlap // stride), tile // stride
-    if most < 1 or overlap < 0 or 2 * overlap_cells > most:
-        units = f", both in whole multiples of {stride}" if stride > 1 else ""
-        raise ValueError(f"overlap must be at most half of tile{units}, not {overlap} of {tile}")
     if cells <= most:
         return Axis(length, cells * stride, (0,))
     count = -(-(cells - overlap_cells) // (most - overlap_cells))

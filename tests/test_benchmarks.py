@@ -187,7 +187,7 @@ def test_two_files_of_one_name_are_no_pair(tmp_path):
 
 
 def test_what_cannot_be_scored_is_named(set5, tmp_path):
-    with pytest.raises(UsageError, match="bicubic-x4 makes nothing to denoise"):
+    with pytest.raises(UsageError, match="bicubic-x4 is not a degradation for denoise"):
         open_benchmark(str(set5), set5.parent, "denoise", "bicubic-x4")
     for side in (3, 8):
         save_picture(set5 / "0.png", np.zeros((side, side, 3), np.uint8))

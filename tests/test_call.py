@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import hfpie_cli
+from hfpie_cli.console import Console
 from hfpie_cli.errors import UnavailableError, UsageError
 from hfpie_cli.training.config import write_config
 
@@ -70,6 +71,18 @@ def test_what_does_not_go_together_is_named(photos, tmp_path):
         with pytest.raises(error, match=told):
             hfpie_cli.train(*arguments, **options)
     assert not (tmp_path / "run").exists()
+
+
+def test_an_interrupted_run_says_how_to_go_on(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def strike(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hfpie_cli.training.call.fit", strike)
+    with pytest.raises(KeyboardInterrupt):
+        hfpie_cli.train(changed(steps=4), photos, tmp_path / "run", device="cpu", console=Console())
+    assert capsys.readouterr().err.endswith(f"saved at step 0; to go on: hfpie train --resume {tmp_path / 'run'}\n")
 
 
 def test_evaluate_gives_boards(set5, identity, tmp_path, monkeypatch):

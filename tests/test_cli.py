@@ -97,7 +97,7 @@ def test_a_folder_run_passes_over_its_own_outputs(hfpie, tmp_path):
     assert hfpie("denoise", "in").exit_code == 0
     again = hfpie("denoise", "in", "--overwrite")
     assert again.exit_code == 0
-    assert "with names of hfpie's outputs: 2;" in again.stderr
+    assert "skipped 2 files that look like hfpie outputs" in again.stderr
     names = sorted(p.name for p in (tmp_path / "in").iterdir())
     assert names == ["a.png", "a_denoised.png", "not_denoised.png", "not_denoised_denoised.png"]
 

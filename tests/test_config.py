@@ -46,7 +46,7 @@ def test_settings_override_a_recipe(tmp_path):
         ("losses.gsm=true", "unknown key 'gsm'"),
         ("steps=many", "steps must be of type int"),
         ("rate=fast", "rate must be a number"),
-        ("crop=100", "multiples of 8"),
+        ("crop=100", "multiple of 8"),
         ("batch=0", "batch must be 1 to"),
         ("precision=fp8", "precision must be one of auto, fp32, bf16"),
         ("degradation.rain=1", "no degradation 'rain'"),

@@ -72,7 +72,7 @@ def test_a_drawn_benchmark_needs_no_files(name, tmp_path):
     noisy = open_benchmark(name, tmp_path, degradation="awgn-25").first(2)
     assert 20 < score(noisy, [input_method()])[0].means()["psnr"] < 20.4
     assert open_benchmark(name, tmp_path, "sr").cases[0].open().degraded.pixels.shape == (96, 128, 3)
-    with pytest.raises(UsageError, match="makes nothing to denoise"):
+    with pytest.raises(UsageError, match="not a degradation for denoise"):
         open_benchmark(name, tmp_path, "denoise", "bicubic-x4")
 
 

@@ -16,6 +16,7 @@ from hfpie_cli.evaluation import score as evaluate
 from hfpie_cli.evaluation.baselines import enlarge_bicubic, noise_sigma
 from hfpie_cli.evaluation.score import Method, Scores, Scoring, at_once, input_method, score
 from hfpie_cli.evaluation.scoreboard import make_board, records
+from hfpie_cli.files import sha256_of
 
 from .conftest import make_checkpoint, run_twice, save_picture, smooth_picture
 
@@ -57,6 +58,9 @@ def test_the_command_prints_the_table(arguments, identity):
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [row["method"] for row in rows] == ["input", "non-local means", str(identity)]
     assert 0 < rows[2]["psnr"] - rows[0]["psnr"] < 1.5  # what comes out is clipped
+    assert (rows[2]["sha256"], rows[2]["device"]) == (sha256_of(identity), "cpu")
+    assert "sha256" not in rows[0]
+    assert result.stderr.startswith("identity on cpu (")
     assert rows[1]["psnr"] > rows[0]["psnr"] + 3
     shown = run(*arguments, "--limit", "2")
     assert "2 pictures" in shown.stdout

@@ -6,11 +6,12 @@ import torch
 from PIL import Image
 
 from hfpie_cli import HfpieError, Restorer
-from hfpie_cli.device import Device, choose_device, choose_training_device, cpu_multiplies_bf16, tiles_at_once
+from hfpie_cli.device import Device, choose_device, choose_training_device, tiles_at_once
 from hfpie_cli.errors import UsageError
 from hfpie_cli.models.enlarging import enlarge
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import sample_parts
+from hfpie_cli.settings import cpu_multiplies_bf16
 from tests.conftest import make_checkpoint
 
 
@@ -174,7 +175,7 @@ def test_bfloat16_is_taken_where_the_processor_multiplies_it(tmp_path, monkeypat
     (tmp_path / "cpuinfo").write_text(f"flags : fpu {flags}\n")
     assert cpu_multiplies_bf16(tmp_path / "cpuinfo") is fast
     assert not cpu_multiplies_bf16(tmp_path / "nowhere")
-    monkeypatch.setattr("hfpie_cli.device.cpu_multiplies_bf16", lambda: fast)
+    monkeypatch.setattr("hfpie_cli.settings.cpu_multiplies_bf16", lambda: fast)
     assert choose_device("cpu", residual=True).precision == choose_training_device("cpu").precision
     assert choose_device("cpu", residual=True).precision == ("bf16" if fast else "fp32")
     assert choose_device("cpu").precision == choose_device("cpu", "fp32", residual=True).precision == "fp32"

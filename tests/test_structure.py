@@ -13,12 +13,12 @@ LAYERS = [  # rooms: folders, and modules at the top; each imports only from tho
     {"commands"},
     {"batch"},
     {"training"},
-    {"evaluation", "pace"},
+    {"evaluation", "pace", "doctor"},
     {"pages"},
     {"restore", "jobs"},
     {"data", "weights", "invariants", "running"},
     {"photos", "models", "tiling", "tensors", "device", "hub", "console"},
-    {"tasks", "files", "interruption", "ranks", "shown"},
+    {"tasks", "files", "interruption", "ranks", "settings", "shown", "suggest"},
     {"errors"},
 ]
 LIGHT = {  # what the help imports
@@ -31,6 +31,8 @@ LIGHT = {  # what the help imports
     "files",
     "interruption",
     "ranks",
+    "settings",
+    "suggest",
     "photos.formats",
     "photos.limits",
     "weights.table",

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from hfpie_cli.errors import UsageError
 from hfpie_cli.tiling import plan_axis, plan_tiles, process_tiles
 
 
@@ -45,7 +46,7 @@ def test_more_than_two_tiles_may_overlap():
 
 @pytest.mark.parametrize(("tile", "overlap"), [(4, 0), (64, 33), (64, -1), (8, 4), (24, 12)])
 def test_impossible_tiles_are_refused(tile, overlap):
-    with pytest.raises(ValueError, match="at most half of tile"):
+    with pytest.raises(UsageError, match="at most half of --tile"):
         plan_axis(100, tile=tile, overlap=overlap, stride=8)
 
 

@@ -1,6 +1,7 @@
 """The training loop: learns, resumes bit for bit whatever ended it, and is the same in several processes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -287,6 +288,9 @@ def test_the_command_trains_and_resumes(photos, tmp_path, monkeypatch):
     first = invoke(*common, "--steps", 2, "--set", "losses.gms=true")
     assert first.exit_code == 0, first.stderr
     assert "gms = true" in (run / "config.toml").read_text()
+    assert re.search(r"awgn-25 \d+\.\d\d dB \(input 20\.\d\d\)", first.stderr)
+    assert first.stderr.endswith(f"try it: hfpie denoise photo.png --weights {run / 'best.safetensors'}\n")
+    assert first.stderr.startswith("training denoise on ")
     assert invoke(*common).exit_code == 2
     (run / "config.toml").rename(tmp_path / "aside.toml")
     assert "holds a run already" in invoke(*common).stderr
@@ -310,13 +314,13 @@ def test_the_command_trains_and_resumes(photos, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--resume", "run", "--out", "elsewhere"], "--out is for a new one"),
+        (["--resume", "run", "--out", "elsewhere"], "--output is for a new one"),
         (["--resume", "run", "--recipe", "paper"], "--recipe is for a new one"),
         (["--resume", "run", "--init", "compact.sr-x4"], "--init is for a new one"),
         (["--resume", "nowhere"], "holds no run"),
         (["--degraded", "noisy"], "--degraded and --clean go together"),
         (["--gan"], "name its weights with --init"),
-        (["--data", ".", "--set", "losses.adversarial=1.0"], "say --gan, and --init"),
+        (["--data", ".", "--set", "losses.adversarial=1.0"], "use --gan, and --init"),
         (["--data", ".", "--gan", "--init", "compact.denoise", "--recipe", "compact-denoise"], "no adversarial loss"),
     ],
 )
@@ -329,7 +333,7 @@ def test_options_that_do_not_go_together_are_named(arguments, told):
 def test_a_task_is_asked_for():
     result = CliRunner().invoke(app, ["train", "--data", "photos"])
     assert result.exit_code == 2
-    assert "there is no --task" in result.stderr
+    assert "--task is missing" in result.stderr
 
 
 def test_pairs_take_the_place_of_degradations_that_do_not_name_them(photos, tmp_path, monkeypatch):

@@ -376,9 +376,9 @@ def test_every_entry_is_pinned_and_has_a_source_or_ships():
         assert entry.source or entry.shipped
 
 
-def test_the_readme_lists_every_checkpoint():
-    readme = (weights.PACKAGE.parent / "README.md").read_text(encoding="utf-8")
-    rows = {row.split("`")[1]: row for row in readme.splitlines() if row.startswith("| `")}
+def test_the_documentation_lists_every_checkpoint():
+    page = (weights.PACKAGE.parent / "docs/weights.md").read_text(encoding="utf-8")
+    rows = {row.split("`")[1]: row for row in page.splitlines() if row.startswith("| `")}
     for entry in weights.table().values():
         if entry.name != weights.TEST_WEIGHTS:
             row = rows[entry.name]

@@ -41,8 +41,10 @@ def register(app: typer.Typer) -> None:
         CompareOptions,
         compare_versions,
         summary="Write a page that compares versions of pictures.",
-        examples="Examples: [bold]hfpie compare photo.jpg photo_denoised.jpg -o page.html[/] | "
-        "[bold]hfpie compare holiday/ clean/ cleaner/ -o page.html[/]",
+        examples=(
+            "hfpie compare photo.jpg photo_denoised.jpg -o page.html",
+            "hfpie compare holiday/ clean/ cleaner/ -o page.html",
+        ),
     )
 
 

@@ -12,7 +12,9 @@ from ..console import Console
 from ..data.datasets import DEFAULT_ROOT, DataSet, find, table
 from ..errors import ExitCode, UnavailableError, UsageError
 from ..hub.client import fetch
+from ..suggest import did_you_mean
 from .options import HubOptions, TalkOptions, add_command
+from .shell import Group
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +40,14 @@ class PullOptions(NamedOptions, HubOptions):
 
 def register(app: typer.Typer) -> None:
     """Add the command and what is below it."""
-    data = typer.Typer(name="data", help="List, fetch and check the data sets.", no_args_is_help=True)
+    data = typer.Typer(name="data", cls=Group, help="List, fetch and check the data sets.", no_args_is_help=True)
     add_command(
         data,
         "list",
         DataOptions,
         list_sets,
         summary="The data sets that hfpie knows, their licences, and which are here.",
-        examples="Example: [bold]hfpie data list[/]",
+        examples=("hfpie data list",),
     )
     add_command(
         data,
@@ -53,7 +55,10 @@ def register(app: typer.Typer) -> None:
         PullOptions,
         pull_set,
         summary="Download a data set from the Hub, unpack it and check it.",
-        examples="Examples: [bold]hfpie data pull REDS[/] | [bold]hfpie data pull GoPro --data-root DATA[/]",
+        examples=(
+            "hfpie data pull REDS",
+            "hfpie data pull GoPro --data-root DATA",
+        ),
     )
     add_command(
         data,
@@ -61,7 +66,7 @@ def register(app: typer.Typer) -> None:
         NamedOptions,
         verify_set,
         summary="Check that a data set lies as published.",
-        examples="Example: [bold]hfpie data verify SIDD[/]",
+        examples=("hfpie data verify SIDD",),
     )
     app.add_typer(data)
 
@@ -116,7 +121,7 @@ def verify_set(options: NamedOptions) -> int:
 def _entry(name: str) -> DataSet:
     entry = find(name)
     if entry is None:
-        raise UsageError(f"no data set {name!r}", f"there are {', '.join(table())}")
+        raise UsageError(f"no data set {name!r}", did_you_mean(name, table()))
     return entry
 
 

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..console import Console
-from ..data.datasets import DEFAULT_ROOT
+from ..data.datasets import DEFAULT_ROOT, find
 from ..errors import ExitCode
+from ..evaluation.paper import columns
+from ..ranks import is_first
+from ..tasks import TASKS
+from ..weights.table import default_weights
+from .announce import Request, foresee_network
 from .options import PictureOptions, add_command
 
 if TYPE_CHECKING:
@@ -60,19 +65,24 @@ def register(app: typer.Typer) -> None:
         "eval",
         EvalOptions,
         evaluate,
-        summary="Score weights on a benchmark.",
-        examples="Examples: [bold]hfpie eval --dataset SIDD[/] | [bold]hfpie eval --table 1 --report table1.html[/] | "
-        "[bold]hfpie eval --dataset CBSD68 --task denoise --degradation awgn-50[/] | "
-        "[bold]hfpie eval --degraded soft/ --clean sharp/ --task deblur --weights mine.safetensors[/]",
+        summary="Score weights on a benchmark, the paper's tables, a folder or pairs of your own.",
+        examples=(
+            "hfpie eval --dataset SIDD",
+            "hfpie eval --table 1 --report table1.html",
+            "hfpie eval --dataset CBSD68 --task denoise --degradation awgn-50",
+            "hfpie eval --degraded soft/ --clean sharp/ --task deblur --weights mine.safetensors",
+        ),
     )
 
 
 def evaluate(options: EvalOptions) -> int:
     """Score, print and write the tables."""
+    console = options.console()
+    if is_first():
+        _say_what_runs(options, console)
     from ..evaluation import call
     from ..evaluation.methods import NetworkSettings
 
-    console = options.console()
     call.evaluate(
         options.dataset,
         table=options.table,
@@ -95,6 +105,25 @@ def evaluate(options: EvalOptions) -> int:
         show=lambda board: _show(board, console),
     )
     return ExitCode.OK
+
+
+def _say_what_runs(options: EvalOptions, console: Console) -> None:
+    """The weights that will be scored and where, before torch is loaded. Raises UsageError for what cannot run."""
+    request = Request(options.device, options.precision, options.tile, options.overlap)
+    task = _task_of(options)
+    names = options.weights or ([default_weights(task)] if task in TASKS else [])
+    foreseen = [foresee_network(name, request) for name in names]
+    if foreseen:
+        console.say(f"{', '.join(name for name, _ in foreseen)} on {foreseen[0][1]}")
+
+
+def _task_of(options: EvalOptions) -> str:
+    """The task that is named, or that the data set or the table is for; empty if that is not known yet."""
+    entry = find(options.dataset or "")
+    tracks = {track.name: track.task for track in entry.tracks} if entry else {}
+    of_table = (column.task for column in columns() if column.table == options.table)
+    known = (options.task, tracks.get(options.degradation or ""), entry and entry.task, next(of_table, None))
+    return str(next(filter(None, known), ""))
 
 
 def _show(board: Board, console: Console) -> None:

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import reduce
-from typing import TYPE_CHECKING
+from functools import partial, reduce
+from typing import TYPE_CHECKING, Any
 
 from ..console import Console
 from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
@@ -18,6 +18,7 @@ from ..jobs import Job, Naming, Plan, make_folders
 from ..ranks import Ranks
 from ..tasks import Task
 from ..weights.table import Weights, resolve
+from .announce import announce_large
 from .compare import compare_jobs
 from .options import as_hfpie_error
 
@@ -31,13 +32,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FolderRun:
-    """A run over planned jobs, of which this process does its rank's share. default: weights when none are named."""
+    """A run over planned jobs, of which this process does its rank's share.
+
+    default: weights when none are named. heading: the network and where it runs, in words.
+    """
 
     task: Task
     options: RestoreOptions
     naming: Naming
     default: str
     scale: int
+    heading: str
     console: Console
     ranks: Ranks
 
@@ -76,11 +81,15 @@ class FolderRun:
             tell_skipped(job, reason, tally, self.console)
         if not wanted:
             return
+        if self.ranks.leads:
+            self.console.say(self.heading)
         restorer = self._load(weights)
+        announce_large(wanted, restorer, yes=options.yes, console=self.console)
         make_folders(wanted)
         sweep({job.target.parent for job in wanted if job.target})
         style, shots = options.style(), self._shots(plan)
-        manner = Manner(style, self._describe, as_hfpie_error, options.keep_times, options.debug, shots)
+        describe = partial(self._describe, self._made_with(weights, restorer))
+        manner = Manner(style, describe, as_hfpie_error, options.keep_times, options.debug, shots)
         with self._door(plan, wanted, settings) as door:
             restore_all(wanted, restorer, door, manner, tally=tally, console=self.console)
 
@@ -190,7 +199,19 @@ class FolderRun:
 
         return choose_device(self.options.device).torch_device.type
 
-    def _describe(self, job: Job, outcome: Outcome, seconds: float) -> Told:
+    def _made_with(self, weights: Weights, restorer: Restorer) -> dict[str, Any]:
+        """What the restorer runs with, for --json."""
+        import torch
+
+        return {
+            "weights": weights.name,
+            "sha256": sha256_of(weights.path) if self.options.json else "",
+            "device": str(restorer.device.torch_device),
+            "precision": restorer.device.precision,
+            "threads": torch.get_num_threads(),
+        }
+
+    def _describe(self, made_with: dict[str, Any], job: Job, outcome: Outcome, seconds: float) -> Told:
         """One line, and one JSON object."""
         from ..batch.run import Told
 
@@ -212,6 +233,9 @@ class FolderRun:
             "tile_halved": outcome.halved,
             "changed": outcome.changed,
             "seconds": round(seconds, 3),
+            "seconds_per_megapixel": round(seconds / outcome.input_megapixels, 3),
+            **made_with,
         }
+        pace = f"{seconds:.1f} s, {seconds / outcome.input_megapixels:.1f} s/MP"
         notes = "".join(f"\n{job.name}: {note}" for note in restored.notes)
-        return Told(f"{job.name} -> {target}  {size}, {seconds:.1f} s{halved}{found}{notes}", record)
+        return Told(f"{job.name} -> {target}  {size}, {pace}{halved}{found}{notes}", record)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import inspect
 import os
 import sys
 import traceback
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import typer
+from typer.models import OptionInfo
 
 from ..console import Console
 from ..errors import ExitCode, HfpieError
 from ..hub.client import Hub
 from ..interruption import Stopped
 from ..photos.limits import LIMIT_VARIABLE, raised_limit
+from .shell import METAVARS, Command
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,22 +57,28 @@ class PictureOptions(HubOptions):
     ] = None
 
 
-COMMON = {field.name for field in dataclasses.fields(PictureOptions)}
 Options = TypeVar("Options", bound=TalkOptions)
 
 
 def add_command(
-    app: typer.Typer, name: str, options: type[Options], run: Callable[[Options], int], *, summary: str, examples: str
+    app: typer.Typer,
+    name: str,
+    options: type[Options],
+    run: Callable[[Options], int],
+    *,
+    summary: str,
+    examples: Sequence[str],
 ) -> None:
-    """Give `app` a command whose options are the fields of a dataclass and whose exit code is what `run` returns."""
-    hints = typing.get_type_hints(options, include_extras=True)
+    """Give `app` a command whose options are the fields of a dataclass and whose exit code is what `run` returns.
+
+    examples: command lines, shown one a line below the options; a `#` starts what each does.
+    """
+    hints = {key: _named(hint) for key, hint in typing.get_type_hints(options, include_extras=True).items()}
     parameters = [
         inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=_default(field), annotation=hints[field.name]
         )
-        for field in sorted(
-            dataclasses.fields(options), key=lambda field: field.name in COMMON
-        )  # those of all come last
+        for field in dataclasses.fields(options)
     ]
 
     def command(**values: Any) -> None:
@@ -77,7 +86,19 @@ def add_command(
 
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {field.name: hints[field.name] for field in dataclasses.fields(options)}
-    app.command(name, help=summary, epilog=examples)(command)
+    app.command(name, cls=Command, help=summary, epilog="\n".join(examples))(command)
+
+
+def _named(hint: Any) -> Any:
+    """An option's annotation, with a word for its value instead of a Python type."""
+    kind, *notes = typing.get_args(hint)
+    option = notes[0] if notes else None
+    if not isinstance(option, OptionInfo) or option.metavar is not None:
+        return hint
+    word = next((METAVARS[part] for part in (kind, *typing.get_args(kind)) if part in METAVARS), None)
+    option = copy.copy(option)
+    option.metavar = word
+    return Annotated[kind, option]
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

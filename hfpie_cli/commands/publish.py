@@ -45,8 +45,10 @@ def register(app: typer.Typer) -> None:
         ConvertOptions,
         convert_file,
         summary="Turn a pickled checkpoint into safetensors, without running its code.",
-        examples="Examples: [bold]hfpie weights convert 4x-net.pth[/] | "
-        "[bold]hfpie weights convert net.pth -o net.safetensors --overwrite[/]",
+        examples=(
+            "hfpie weights convert 4x-net.pth",
+            "hfpie weights convert net.pth -o net.safetensors --overwrite",
+        ),
     )
     add_command(
         app,
@@ -54,8 +56,10 @@ def register(app: typer.Typer) -> None:
         PushOptions,
         push,
         summary="Publish our checkpoints on the Hub, with a model card.",
-        examples="Examples: [bold]hfpie weights push --repo me/hfpie[/] (shows it) | "
-        "[bold]hfpie weights push --repo me/hfpie --yes[/] (does it)",
+        examples=(
+            "hfpie weights push --repo me/hfpie  # shows it",
+            "hfpie weights push --repo me/hfpie --yes  # does it",
+        ),
     )
 
 

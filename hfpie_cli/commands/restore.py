@@ -11,6 +11,7 @@ from ..jobs import Plan, plan_jobs
 from ..ranks import PATIENCE, joined_ranks
 from ..tasks import TASKS, Task
 from ..weights.table import default_weights
+from .announce import Request, foresee_network
 from .compare import check_request
 from .folder_run import FolderRun
 from .options import add_command
@@ -24,27 +25,36 @@ def register(app: typer.Typer) -> None:
         "denoise",
         RestoreOptions,
         lambda options: restore_files(TASKS["denoise"], options, default_weights("denoise")),
-        summary="Remove noise from photographs.",
-        examples="Examples: [bold]hfpie denoise photo.png[/] | [bold]hfpie denoise holiday/ -o clean/[/] | "
-        "[bold]hfpie denoise night.jpg --strength 0.7[/]",
+        summary="Remove noise: of phones and cameras by night, of JPEG, Gaussian. You do not set a noise level.",
+        examples=(
+            "hfpie denoise photo.png",
+            "hfpie denoise holiday/ -o clean/",
+            "hfpie denoise night.jpg --strength 0.7",
+        ),
     )
     add_command(
         app,
         "deblur",
         RestoreOptions,
         lambda options: restore_files(TASKS["deblur"], options, default_weights("deblur")),
-        summary="Remove blur from photographs.",
-        examples="Examples: [bold]hfpie deblur photo.png[/] | [bold]hfpie deblur scans/ -r -o sharp/[/] | "
-        "[bold]hfpie deblur - < soft.png > sharp.png[/]",
+        summary="Sharpen soft focus and slight Gaussian blur; camera shake with --weights compact.deblur-motion.",
+        examples=(
+            "hfpie deblur photo.png",
+            "hfpie deblur scans/ -r -o sharp/",
+            "hfpie deblur - < soft.png > sharp.png",
+        ),
     )
     add_command(
         app,
         "sr",
         EnlargeOptions,
         enlarge_files,
-        summary="Enlarge photographs 2, 3 or 4 times.",
-        examples="Examples: [bold]hfpie sr photo.png[/] | [bold]hfpie sr --gan -i frames/ -o out/[/] | "
-        "[bold]hfpie sr small.jpg --scale 2 -o large.png[/]",
+        summary="Enlarge small photographs 2, 3 or 4 times, also those with JPEG artefacts and noise.",
+        examples=(
+            "hfpie sr photo.png",
+            "hfpie sr --gan -i frames/ -o out/",
+            "hfpie sr small.jpg --scale 2 -o large.png",
+        ),
     )
 
 
@@ -60,6 +70,8 @@ def enlarge_files(options: EnlargeOptions) -> int:
 def restore_files(task: Task, options: RestoreOptions, default: str, scale: int = 1) -> int:
     """Plan the jobs, then do them, or print them with --dry-run."""
     console = options.console()
+    request = Request(options.device, options.precision, options.tile, options.overlap, options.threads)
+    name, setting = foresee_network(options.weights or default, request)
     if options.frames and options.in_place:
         raise UsageError("--frames measures frames that --in-place replaces", "name a folder with --output")
     with stoppable(), joined_ranks(patience=PATIENCE) as ranks:
@@ -70,7 +82,7 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
         check_request(options.compare, plan.jobs, overwrite=options.overwrite)
         if ranks.leads:
             _tell_left_out(plan, options, console)
-        run = FolderRun(task, options, naming, default, scale, console, ranks)
+        run = FolderRun(task, options, naming, default, scale, f"{name} on {setting}", console, ranks)
         return run.show(plan) if options.dry_run else run.restore(plan)
 
 
@@ -82,6 +94,6 @@ def _tell_left_out(plan: Plan, options: RestoreOptions, console: Console) -> Non
     if count := plan.left_out["unread"]:
         console.say(f"pictures of formats that are not read: {count}; convert them to PNG or TIFF first")
     if count := plan.left_out["outputs"]:
-        console.say(f"files left out, with names of hfpie's outputs: {count}; name such a file to restore it")
+        console.say(f"skipped {count} files that look like hfpie outputs; name such a file to restore it")
     if count := plan.left_out["links"]:
         console.say(f"links that lead elsewhere, not followed: {count}; --follow-symlinks replaces what they lead to")

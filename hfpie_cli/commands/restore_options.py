@@ -62,6 +62,7 @@ class RestoreOptions(PictureOptions):
         str | None, typer.Option(help="png, jpg, tiff, webp, avif, bmp or ppm; default: the input's.")
     ] = None
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = DEFAULT_QUALITY
+    yes: Annotated[bool, typer.Option("--yes", help="Start a job of over 10 minutes without asking.")] = False
     compare: Annotated[
         Path | None, typer.Option(help="Write a page to compare inputs and outputs with to this .html file.")
     ] = None

@@ -11,6 +11,9 @@ import typer
 
 from ..data.datasets import DEFAULT_ROOT, TRAINING_SETS, training_folder
 from ..errors import ExitCode, UsageError
+from ..ranks import is_first
+from ..settings import foresee
+from ..suggest import did_you_mean
 from .options import PictureOptions, add_command
 
 if TYPE_CHECKING:
@@ -41,7 +44,9 @@ class TrainOptions(PictureOptions):
     settings: Annotated[
         list[str], typer.Option("--set", help="KEY=VALUE of the recipe, such as network.edges=false.")
     ] = field(default_factory=list)
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The run's folder; default runs/TASK.")] = None
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", "--out", help="The run's folder; default runs/TASK.")
+    ] = None
     init: Annotated[str | None, typer.Option(help="Weights that a new run starts from: a name or a file.")] = None
     resume: Annotated[Path | None, typer.Option(help="The folder of a run to go on with.")] = None
     steps: Annotated[int | None, typer.Option(min=1, help="Length of the run; or say --minutes.")] = None
@@ -63,7 +68,7 @@ class TrainOptions(PictureOptions):
     @property
     def folder(self) -> Path:
         """The run's."""
-        return self.resume or self.out or Path("runs") / self.purpose
+        return self.resume or self.output or Path("runs") / self.purpose
 
 
 def register(app: typer.Typer) -> None:
@@ -73,10 +78,13 @@ def register(app: typer.Typer) -> None:
         "train",
         TrainOptions,
         train,
-        summary="Train a network on photographs; under torchrun on several GPUs.",
-        examples="Examples: [bold]hfpie train --task deblur[/] | "
-        "[bold]hfpie train --task denoise --data photos/ --steps 20000[/] | "
-        "[bold]hfpie train --resume runs/denoise[/]",
+        summary="Train a network on your own photographs; under torchrun on several GPUs.",
+        examples=(
+            "hfpie train --task denoise --data photos/  # any folder of photographs",
+            "hfpie train --task denoise --data photos/ --minutes 30",
+            "hfpie train --task deblur  # on REDS, which hfpie data pull REDS --train downloads",
+            "hfpie train --resume runs/denoise",
+        ),
     )
 
 
@@ -84,12 +92,16 @@ def train(options: TrainOptions) -> int:
     """Resolve the recipe and the data, then train; the run's folder keeps everything."""
     started = time.monotonic()
     _check(options)
+    setting = foresee(options.device, options.precision or "auto", residual=True)
+    folder = _data(options)
+    if is_first():
+        options.console().say(f"training {options.task or options.resume} on {setting}")
     from ..training import call
 
     call.check_folder(options.folder, resume=options.resume is not None)
     call.train(
         _config(options),
-        _data(options),
+        folder,
         options.folder,
         degraded=options.degraded,
         clean=options.clean,
@@ -106,14 +118,14 @@ def train(options: TrainOptions) -> int:
 def _check(options: TrainOptions) -> None:
     """Find what does not go together before anything is read."""
     if options.task is None and options.resume is None:
-        raise UsageError("there is no --task", f"there are {', '.join(TRAINING_SETS)}")
+        raise UsageError("--task is missing", f"choose one of {', '.join(TRAINING_SETS)}")
     if options.task is not None and options.task not in TRAINING_SETS:
-        raise UsageError(f"no task {options.task!r}", f"there are {', '.join(TRAINING_SETS)}")
+        raise UsageError(f"no task {options.task!r}", did_you_mean(options.task, TRAINING_SETS))
     if options.task == "highpass" and options.degraded:
         raise UsageError("the high-pass network learns from clean photographs", "name their folder: --data")
     if options.gan and options.init is None and options.resume is None:
         raise UsageError("adversarial training starts from a trained network", "name its weights with --init")
-    for name in ("out", "recipe", "init"):
+    for name in ("output", "recipe", "init"):
         if options.resume and getattr(options, name) is not None:
             raise UsageError(f"a run that goes on has its own {name}: --{name} is for a new one", "leave it out")
 
@@ -138,15 +150,13 @@ def _config(options: TrainOptions) -> TrainConfig:
         path = recipe_path(options.recipe or _default_recipe(options), options.purpose)
     config = load_config(path, changes)
     if options.task not in (None, config.task):
-        raise UsageError(f"{path}: a recipe for {config.task}", f"say --task {config.task}, or another recipe")
+        raise UsageError(f"{path}: a recipe for {config.task}", f"use --task {config.task}, or another recipe")
     if options.gan and not config.losses.is_adversarial:
         raise UsageError(f"{path}: has no adversarial loss", "leave --gan out, or choose another recipe")
     if config.losses.is_adversarial and not options.gan and not options.resume:
-        raise UsageError(f"{path}: trains adversarially, from weights that are trained", "say --gan, and --init")
+        raise UsageError(f"{path}: trains adversarially, from weights that are trained", "use --gan, and --init")
     return config
 
 
 def _default_recipe(options: TrainOptions) -> str:
-    from ..device import choose_device
-
-    return "paper" if choose_device(options.device).torch_device.type == "cuda" else "compact"
+    return "paper" if foresee(options.device, "auto", residual=True).device.startswith("cuda") else "compact"

@@ -13,9 +13,11 @@ from ..console import Console
 from ..data.datasets import DEFAULT_ROOT
 from ..errors import ExitCode, UnavailableError
 from ..hub.client import SCHEME, Hub, HubFile, fetch
+from ..suggest import did_you_mean
 from ..weights.table import Entry, find_entry, locate, public_entries, resolve, whereabouts
 from . import publish
 from .options import HubOptions, add_command
+from .shell import Group
 from .weights_views import PARTS_HEADINGS, VERIFY_HEADINGS, print_info, print_list, print_table
 
 HARD = {"denoise": "awgn-50", "deblur": "motion-jpeg", "sr": "bicubic-x4"}  # by task: what needs every scale
@@ -63,14 +65,19 @@ class VerifyOptions(HubOptions):
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
-    weights = typer.Typer(name="weights", help="List, download, check and publish weights.", no_args_is_help=True)
+    weights = typer.Typer(
+        name="weights", cls=Group, help="List, download, check and publish weights.", no_args_is_help=True
+    )
     add_command(
         weights,
         "list",
         ListOptions,
         show_list,
         summary="List every checkpoint that hfpie knows by name, by task.",
-        examples="Examples: [bold]hfpie weights list[/] | [bold]hfpie weights list --json[/]",
+        examples=(
+            "hfpie weights list",
+            "hfpie weights list --json",
+        ),
     )
     add_command(
         weights,
@@ -78,8 +85,10 @@ def register(app: typer.Typer) -> None:
         InfoOptions,
         show_info,
         summary="Tell all that is known of a checkpoint.",
-        examples="Examples: [bold]hfpie weights info compact.denoise[/] | "
-        "[bold]hfpie weights info realesrgan-x4plus --json[/]",
+        examples=(
+            "hfpie weights info compact.denoise",
+            "hfpie weights info realesrgan-x4plus --json",
+        ),
     )
     add_command(
         weights,
@@ -87,8 +96,10 @@ def register(app: typer.Typer) -> None:
         PullOptions,
         pull,
         summary="Download checkpoints and verify them, to use them offline later.",
-        examples="Examples: [bold]hfpie weights pull realesrgan-x4plus[/] | "
-        "[bold]hfpie weights pull hf://owner/repo/file.safetensors@main[/]",
+        examples=(
+            "hfpie weights pull realesrgan-x4plus",
+            "hfpie weights pull hf://owner/repo/file.safetensors@main",
+        ),
     )
     add_command(
         weights,
@@ -96,7 +107,10 @@ def register(app: typer.Typer) -> None:
         VerifyOptions,
         verify,
         summary="Compare the files that are here with their SHA-256.",
-        examples="Examples: [bold]hfpie weights verify[/] | [bold]hfpie weights verify compact.denoise[/]",
+        examples=(
+            "hfpie weights verify",
+            "hfpie weights verify compact.denoise",
+        ),
     )
     publish.register(weights)
     app.add_typer(weights)
@@ -194,8 +208,8 @@ def verify(options: VerifyOptions) -> int:
 def _entry(name: str) -> Entry:
     entry = find_entry(name)
     if entry is None:
-        known = ", ".join(entry.name for entry in public_entries())
-        raise UnavailableError(f"no weights named {name!r}", f"there are {known}")
+        names = (known for entry in public_entries() for known in (entry.name, *entry.aliases))
+        raise UnavailableError(f"no weights named {name!r}", did_you_mean(name, names))
     return entry
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import HfpieError, UnavailableError, UsageError
 from ..photos.photo import FULL_SCALE, Photo, Pixels, to_16bit
 from ..photos.reader import read_photo
+from ..suggest import did_you_mean
 from ..tasks import TASKS
 from .datasets import DataSet, Track, find, find_pairs, find_photos, go_together, pair_folders, table
 from .degradations import DEGRADATIONS, scale_of
@@ -93,7 +94,7 @@ def open_benchmark(name: str, root: Path, task: str | None = None, degradation: 
 def open_folders(degraded: Path, clean: Path, task: str | None) -> Benchmark:
     """The pairs of two folders of a user. Raises UnavailableError for folders that do not go together."""
     if task is None:
-        raise UsageError("two folders do not say what is scored", "say --task denoise, deblur or sr")
+        raise UsageError("two folders do not say what is scored", "use --task denoise, deblur or sr")
     cases = [
         Case(path.relative_to(clean).as_posix(), number, (small, path), partial(_read_pair, small, path, task))
         for number, (small, path) in enumerate(pair_folders(degraded, clean))
@@ -107,12 +108,13 @@ def _locate(name: str, root: Path) -> tuple[DataSet, Path]:
     if entry is None:
         if not Path(name).is_dir():
             message = f"{name}: neither a data set that hfpie knows nor a folder"
-            raise UnavailableError(message, f"the data sets are {', '.join((*table(), *DRAWN_SETS))}")
+            raise UnavailableError(message, did_you_mean(name, (*table(), *DRAWN_SETS)))
         return DataSet(Path(name).resolve().name, "photographs of your own", "", "", "", clean="*"), Path(name)
     folder = root / entry.name
     if not folder.is_dir():
         message = f"the data set {name} is not at {folder}"
-        raise UnavailableError(message, entry.advice(folder, entry.patterns[0]))
+        own = f"hfpie eval --task {entry.task or 'TASK'} --degraded FOLDER --clean FOLDER"
+        raise UnavailableError(message, f"{entry.advice(folder, entry.patterns[0])}\nor score pairs of your own: {own}")
     return entry, folder
 
 
@@ -120,7 +122,7 @@ def _task_of(entry: DataSet, degradation: str | None) -> str:
     named = {track.name: track.task for track in entry.tracks}
     task = named.get(degradation or "") or entry.task
     if task is None:
-        raise UsageError(f"{entry.name} does not say what is scored", "say --task denoise, deblur or sr")
+        raise UsageError(f"{entry.name} does not say what is scored", "use --task denoise, deblur or sr")
     return task
 
 
@@ -128,7 +130,7 @@ def _choose_track(entry: DataSet, folder: Path, task: str, degradation: str | No
     """The published pairs that are asked for, or the task's first ones; None if they are made here."""
     for track in entry.tracks:
         if degradation == track.name and task != track.task:
-            raise UsageError(f"{track.name} of {entry.name} is for {track.task}", f"say --task {track.task}")
+            raise UsageError(f"{track.name} of {entry.name} is for {track.task}", f"use --task {track.task}")
         if degradation == track.name or (degradation is None and task == track.task):
             there = any(folder.glob(track.degraded if track.degraded.endswith(".mat") else f"{track.degraded}.*"))
             return track if there or degradation or not track.stand_in else None
@@ -183,9 +185,9 @@ def _drawn(name: str, task: str, degradation: str | None) -> Benchmark:
 def _check_degradation(degradation: str, task: str, tracks: list[str]) -> None:
     """Raises UsageError for what is not made here, or not for this task; `tracks` are what else is on offer."""
     if degradation not in DEGRADATIONS:
-        raise UsageError(f"no degradation {degradation!r}", f"there are {', '.join([*tracks, *DEGRADATIONS])}")
+        raise UsageError(f"no degradation {degradation!r}", did_you_mean(degradation, [*tracks, *DEGRADATIONS]))
     if scale_of(degradation) != TASKS[task].scale:
-        raise UsageError(f"{degradation} makes nothing to {task}", "choose another --degradation, or another --task")
+        raise UsageError(f"{degradation} is not a degradation for {task}", "use another --degradation or --task")
 
 
 def _seeded(degradation: str) -> str:

@@ -79,12 +79,14 @@ class DataSet:
         return tuple(dict.fromkeys(filter(None, [self.clean, *tracks, self.train, *self.train_degraded.values()])))
 
     def advice(self, folder: Path, pattern: str) -> str:
-        """What to do about a pattern that finds nothing in the set's folder."""
+        """What to do about a pattern that finds nothing in the set's folder: a command, or steps, a line each."""
         training = pattern in (self.train, *self.train_degraded.values())
         option = " --train" if training and self.hub and any(archive.train for archive in self.hub.archives) else ""
-        pull = f"hfpie data pull {self.name}{option}, or " if self.hub else ""
         source = self.train_source if training and self.train_source else self.source
-        return f"{pull}fetch it from {source}, so that {folder / pattern} exists; or name another --data-root"
+        if self.hub:
+            return f"hfpie data pull {self.name}{option}  ({self.size}; also at {source})"
+        size = f" ({self.size})" if self.size else ""
+        return f"1. get {self.name}{size} from {source}\n2. lay it out so that {folder / pattern} exists"
 
 
 @cache
@@ -185,7 +187,9 @@ def training_folder(task: str, root: Path) -> Path:
     entry = table()[TRAINING_SETS[task]]
     folder = root / entry.name
     if not holds(folder, entry.train):
-        hint = f"{entry.advice(folder, entry.train)}; or train on any folder of photographs with --data FOLDER"
+        own = f"your own photographs: hfpie train --task {task} --data FOLDER"
+        steps = entry.advice(folder, entry.train).replace("\n", "\n  ")
+        hint = f"train on {own}\nor on {entry.name}:\n  {steps}"
         raise UnavailableError(f"{entry.name}, the data set for {task}, is not in {root}", hint)
     return folder
 

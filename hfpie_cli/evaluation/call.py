@@ -16,6 +16,7 @@ from ..files import cache_folder, check_new
 from ..hub.client import Hub
 from ..photos.formats import is_hidden
 from ..ranks import PATIENCE, joined_ranks
+from ..suggest import did_you_mean
 from ..tasks import TASKS
 from .methods import NetworkSettings, classical_methods, load_networks
 from .paper import columns
@@ -43,7 +44,7 @@ class Question:
     def __post_init__(self) -> None:
         """Raises UsageError for what does not go together, before anything is computed."""
         if self.task is not None and self.task not in TASKS:
-            raise UsageError(f"no task {self.task!r}", f"there are {', '.join(TASKS)}")
+            raise UsageError(f"no task {self.task!r}", did_you_mean(self.task, TASKS))
         if (self.degraded is None) != (self.clean is None):
             raise UsageError("--degraded and --clean go together", "name both folders")
         chosen = [self.dataset is not None, self.table is not None, self.clean is not None]
@@ -136,14 +137,19 @@ def evaluate(
                 with ranks.one_first():  # before any process writes
                     check_images(benchmark, methods, images, replace=overwrite or resume or not ranks.leads)
             log = open_log(cache_folder() / "scores" / f"{benchmark.name}.jsonl", resume=resume)
-            boards.append(_score(benchmark, methods, Scoring(distance, log, images, ranks), console))
+            board = _score(benchmark, methods, Scoring(distance, log, images, ranks), console)
+            boards.append(replace(board, made_with={network.name: network.made_with for network in networks}))
             subjects.append(Subject(benchmark, tuple(networks), tuple(methods), images))
             if ranks.leads:
                 show(boards[-1])
         if ranks.leads and csv:
             write_csv(boards, csv)
+            console.say(f"scores: {csv}")
         if ranks.leads and report:
             write_report(boards, subjects, report, lambda cases: console.track(cases, len(cases), "report"))
+            console.say(f"report: {report}")
+        if save_images:
+            console.say(f"restored pictures: {save_images}")
     return boards
 
 

@@ -41,6 +41,12 @@ class Network:
         return self.restorer.restore(photo, progress).photo
 
     @property
+    def made_with(self) -> dict[str, str]:
+        """What a record of its scores says of it."""
+        device = self.restorer.device
+        return {"sha256": self.sha256, "device": str(device.torch_device), "precision": device.precision}
+
+    @property
     def method(self) -> Method:
         """Its row."""
         return Method(self.name, self.restore, f"{self.sha256} {self.how}")

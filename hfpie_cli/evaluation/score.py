@@ -136,7 +136,7 @@ def check_images(benchmark: Benchmark, methods: Sequence[Method], folder: Path, 
         if path.resolve() in sources:
             raise UsageError(f"{path}: would be written onto a picture that is scored", "name another --save-images")
         if path.exists() and not replace:
-            hint = "say --overwrite, --resume to keep it, or name another folder with --save-images"
+            hint = "use --overwrite, --resume to keep it, or name another folder with --save-images"
             raise UsageError(f"{path}: exists already", hint)
 
 

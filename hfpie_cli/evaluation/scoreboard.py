@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Board:
-    """A benchmark's table. apart: quoted rows of another protocol, whose values must not be set beside ours."""
+    """A benchmark's table. apart: quoted rows of another protocol, whose values must not be set beside ours.
+
+    made_with: of the networks by name, what their records say of weights and device.
+    """
 
     benchmark: Benchmark
     scores: tuple[Scores, ...]
     lines: tuple[Line, ...]
     apart: tuple[Line, ...] = ()
     column: Column | None = None
+    made_with: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -140,6 +144,7 @@ def records(board: Board) -> Iterator[dict[str, Any]]:
             "degradation": board.benchmark.degradation,
             "protocol": board.protocol,
             "method": line.method,
+            **({} if line.source else board.made_with.get(line.method, {})),
             **quoted,
             **known,
         }

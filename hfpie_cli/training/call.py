@@ -17,6 +17,7 @@ from ..errors import UsageError
 from ..files import cache_folder
 from ..hub.client import Hub
 from ..ranks import PATIENCE, Ranks, joined_ranks
+from ..tasks import TASKS
 from ..weights.table import resolve
 from .config import TrainConfig, load_config, recipe_path
 from .log import RunLog
@@ -91,9 +92,15 @@ def train(
         if config.minutes:
             console.say("a run by the clock depends on it: resumed, it goes on with the minutes left, not bit for bit")
         run.seconds += time.monotonic() - started
-        with RunLog(folder, console, run.step) as log:
-            fit(run, training, held_out, log)
+        try:
+            with RunLog(folder, console, run.step) as log:
+                fit(run, training, held_out, log)
+        except KeyboardInterrupt:
+            console.say(f"saved at step {run.step:,}; to go on: hfpie train --resume {folder}")
+            raise
         console.say(f"done: {folder / BEST}")
+        if config.task in TASKS:
+            console.say(f"try it: hfpie {config.task} photo.png --weights {folder / BEST}")
         return run
 
 
@@ -102,7 +109,7 @@ def check_folder(folder: Path, *, resume: bool) -> None:
     if resume and not all((folder / name).exists() for name in (CONFIG, STATE)):
         raise UsageError(f"{folder}: holds no run to go on with", "leave --resume out to start one")
     if not resume and any((folder / name).exists() for name in RUN_FILES):
-        hint = f"say --resume {folder}, or name another folder with --out"
+        hint = f"use --resume {folder}, or name another folder with --output"
         raise UsageError(f"{folder}: holds a run already", hint)
 
 

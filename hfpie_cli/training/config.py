@@ -18,6 +18,7 @@ from ..errors import UsageError
 from ..files import atomic_path
 from ..models.highpass import HighpassConfig
 from ..models.network import NetworkConfig
+from ..suggest import did_you_mean
 from ..weights.checkpoint import Config
 from .losses import GmsMask, LossConfig
 
@@ -139,7 +140,7 @@ class TrainConfig:
                 raise ValueError("finish.batch must be positive")
         for name, value in crops:
             if value < CROP_MULTIPLE or value % CROP_MULTIPLE:
-                raise ValueError(f"{name} must be positive, crops multiples of {CROP_MULTIPLE}")
+                raise ValueError(f"{name} must be a positive multiple of {CROP_MULTIPLE}")
         small = min(side for _, side in crops) < 2 * CROP_MULTIPLE
         if small and (self.losses.is_adversarial or self.losses.perceptual > 0):
             raise ValueError(f"adversarial and perceptual losses need crops of {2 * CROP_MULTIPLE} pixels at least")
@@ -250,8 +251,8 @@ def recipe_path(name: str, purpose: str) -> Path:
     for stem in (f"{name}-{purpose}", name, purpose):
         if (folder / f"{stem}.toml").exists():
             return folder / f"{stem}.toml"
-    known = ", ".join(sorted(path.stem for path in folder.glob("*.toml")))
-    raise UsageError(f"no recipe {name!r} for {purpose}", f"there are {known}, or name a TOML file")
+    known = sorted(path.stem for path in folder.glob("*.toml"))
+    raise UsageError(f"no recipe {name!r} for {purpose}", f"{did_you_mean(name, known)} (or name a .toml file)")
 
 
 def write_config(config: TrainConfig, path: Path) -> None:

@@ -37,7 +37,7 @@ class RunLog:
             BarColumn(),
             TaskProgressColumn(),
             TextColumn("loss {task.fields[loss]:.5f}  {task.fields[score]}"),
-            TextColumn("{task.fields[rate]:.2f} MP/s  waits {task.fields[waiting]:.0%}"),
+            TextColumn("{task.fields[rate]:.3g} MP/s  waiting {task.fields[waiting]:.0%}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
@@ -61,11 +61,20 @@ class RunLog:
         self._bar.update(self._task, step=step, completed=progress, loss=loss, rate=rate, waiting=waiting)
 
     def report(
-        self, step: int, hours: float, loss: float, scores: Mapping[str, float], *, waiting: float, speed: float
+        self,
+        step: int,
+        hours: float,
+        loss: float,
+        scores: Mapping[str, float],
+        *,
+        inputs: Mapping[str, float],
+        waiting: float,
+        speed: float,
     ) -> None:
         """A validation: scores in dB by degradation; a row of log.csv, a point in TensorBoard, a line for people.
 
-        waiting: as in `step`. speed: pixels a second.
+        inputs: the scores of the degraded pictures themselves, empty where they have none. waiting: as in `step`.
+        speed: pixels a second.
         """
         mean = sum(scores.values()) / len(scores)
         pace = {"mp_per_second": speed / 1e6, "waiting": waiting}
@@ -74,10 +83,11 @@ class RunLog:
         if self._board:
             for name, value in {"loss": loss, **{f"psnr/{name}": score for name, score in scores.items()}}.items():
                 self._board.add_scalar(name, value, step)
-        shown = "  ".join(f"{name} {score:.2f}" for name, score in scores.items())
+        beside = {name: f" (input {score:.2f})" for name, score in inputs.items()}
+        shown = "  ".join(f"{name} {score:.2f} dB{beside.get(name, '')}" for name, score in scores.items())
         self._bar.update(self._task, score=f"{mean:.2f} dB")
-        self._console.result(row)
-        self._console.say(f"step {step}  {hours * 60:.1f} min  loss {loss:.5f}  waits {waiting:.0%}  {shown}")
+        self._console.result(row | {"input": dict(inputs)})
+        self._console.say(f"step {step}  {hours * 60:.1f} min  loss {loss:.5f}  waiting {waiting:.0%}  {shown}")
 
     def parts(self, step: int, parts: Sequence[Part]) -> None:
         """What each part of the network does: rows of parts.csv, points in TensorBoard, new faults as warnings."""

@@ -187,7 +187,8 @@ def _report(run: Run, held_out: HeldOut, pace: Pace, log: RunLog) -> None:
     loss, speed, waiting = pace.loss(), pace.pixels_per_second(), pace.waiting()  # the loss waits for the device
     scores = validate(run, held_out)
     if run.ranks.leads:
-        log.report(run.step, pace.seconds() / 3600, loss, scores, waiting=waiting, speed=speed)
+        hours = pace.seconds() / 3600
+        log.report(run.step, hours, loss, scores, inputs=held_out.input_scores(run), waiting=waiting, speed=speed)
         log.sample(run.step, samples(run, held_out))
         log.parts(run.step, parts(run, held_out, worth=run.pictures >= PICTURES_FOR_PARTS))
         keep_best(run, sum(scores.values()) / len(scores))

@@ -109,7 +109,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        hint = "wait for its end, or name another folder with --out"
+        hint = "wait for its end, or name another folder with --output"
         raise HfpieError(f"{folder}: another process trains there", hint) from None
     try:
         yield

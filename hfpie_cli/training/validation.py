@@ -13,9 +13,11 @@ from ..data.pairs import PAIRS, validation_pair
 from ..data.store import PhotoStore
 from ..data.training_set import TrainingSet
 from ..evaluation.parts import Part, examine
+from ..models.enlarging import enlarge
 from ..models.network import Network
 from ..photos.photo import to_8bit
 from .loading import packed, unpacked
+from .objectives import Restoration
 from .run import Run
 
 SAMPLES = 4  # held-out pictures that every validation writes
@@ -29,6 +31,7 @@ class HeldOut:
     def __init__(self, data: TrainingSet, scale: int) -> None:
         self._data, self._scale = data, scale
         self._made: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
+        self._inputs: dict[str, float] = {}
 
     def count(self, degradation: str) -> int:
         """How many pictures there are, or published pairs."""
@@ -42,6 +45,20 @@ class HeldOut:
             self._made[degradation, number] = degraded, clean
         degraded, clean = self._made[degradation, number]
         return unpacked(degraded), unpacked(clean)
+
+    def input_scores(self, run: Run) -> dict[str, float]:
+        """Mean score in dB of the degraded pictures themselves, enlarged bicubically; one process's work, done once.
+
+        Empty for an objective that restores nothing.
+        """
+        if not self._inputs and isinstance(run.objective, Restoration):
+            for name in run.config.validation:
+                pairs = (self.pair(name, number) for number in range(self.count(name)))
+                values = [
+                    run.objective.score(enlarge(degraded[None], self._scale)[0], clean) for degraded, clean in pairs
+                ]
+                self._inputs[name] = sum(values) / len(values)
+        return self._inputs
 
     def thinned(self, count: int) -> HeldOut:
         """At most `count` photographs and as many pairs, evenly chosen."""

@@ -46,7 +46,7 @@ def convert(source: Path, target: Path, *, overwrite: bool) -> NetworkConfig | N
                 save_checkpoint(temporary, Checkpoint(config, weights, {"converted_from": source.name}))
     except FileExistsError:
         raise HfpieError(
-            f"{target}: exists already", "say --overwrite to replace it, or name another --output"
+            f"{target}: exists already", "use --overwrite to replace it, or name another --output"
         ) from None
     return config
 

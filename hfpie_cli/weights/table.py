@@ -6,7 +6,6 @@ import dataclasses
 import re
 import tomllib
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from ..errors import UnavailableError, UsageError
 from ..files import sha256_of
 from ..hub.client import REPOSITORY, SCHEME, Hub, HubFile, fetch, is_cached
+from ..suggest import near
 from ..tasks import TASKS
 from .converted import find_converted, is_converted, make_converted
 
@@ -159,10 +159,9 @@ def _names_there_are(task: str) -> str:
 
 def _suggestion(name: str, task: str) -> str:
     """The names that come near, or all."""
-    lower = {known.lower(): e.name for e in public_entries(task) for known in (e.name, *e.aliases)}
-    near = get_close_matches(name.lower(), lower, n=3) or [known for known in lower if name.lower() in known][:3]
-    if near:
-        return f"did you mean {' or '.join(dict.fromkeys(lower[known] for known in near))}?"
+    names = {known: e.name for e in public_entries(task) for known in (e.name, *e.aliases)}
+    if found := near(name, names):
+        return f"did you mean {' or '.join(dict.fromkeys(names[known] for known in found))}?"
     return f"{_names_there_are(task)}, or give a .safetensors file"
 
 

@@ -1,0 +1,98 @@
+"""What a command says before its work begins: with what it runs and where, and what a large job will take."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..console import Console, in_words
+from ..errors import UsageError
+from ..hub.client import SCHEME
+from ..jobs import Job
+from ..settings import Setting, check_tiles, foresee
+from ..weights.table import DEFAULT_OVERLAP, DEFAULT_TILE, find_entry
+
+if TYPE_CHECKING:
+    from ..restore import Restorer
+
+WORTH_MEASURING = 4e6  # pixels of all photographs: of fewer there is nothing to announce
+SAMPLED = 500  # photographs whose sizes are read; those of more are estimated
+SECONDS_TOLD, SECONDS_ASKED = 30, 600  # from here on a job is announced, and needs --yes on a terminal
+MEMINFO = Path("/proc/meminfo")
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a network is asked to run, as on the command line; None leaves what the checkpoint or the device says."""
+
+    device: str
+    precision: str
+    tile: int | None = None
+    overlap: int | None = None
+    threads: int | None = None
+
+
+def foresee_network(name: str, request: Request) -> tuple[str, Setting]:
+    """(the weights' own name, where they will run), known without loading torch.
+
+    Raises UsageError for a device, a precision or tiles that cannot be.
+    """
+    entry = find_entry(name)
+    tile, overlap = (entry.tile, entry.overlap) if entry else (DEFAULT_TILE, DEFAULT_OVERLAP)
+    asked = request.overlap if request.overlap is not None else overlap
+    check_tiles(request.tile or tile, asked, entry.stride if entry else 1)
+    ours = not entry.source if entry else _is_ours(Path(name))
+    setting = foresee(request.device, request.precision, residual=ours, threads=request.threads)
+    return entry.name if entry else name if name.startswith(SCHEME) else Path(name).stem, setting
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether the head of a safetensors file says that it is in our layout; what is wrong with it is told later."""
+    try:
+        with path.open("rb") as file:
+            head = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 10**8)))
+        return str(head.get("__metadata__", {}).get("format", "")).startswith("hfpie-")
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def announce_large(jobs: Sequence[Job], restorer: Restorer, *, yes: bool, console: Console) -> None:
+    """Say what a large job will take. Raises UsageError for a very large one on a terminal, unless `yes`."""
+    import numpy as np
+
+    from ..pace import covered_pixels, measure_pace
+    from ..photos.sizes import read_size
+
+    sampled = jobs[:: -(-len(jobs) // SAMPLED) or 1]
+    sizes = [size for job in sampled if job.source and (size := read_size(job.source))]
+    if not sizes:
+        return
+    share = len(jobs) / len(sampled)
+    pixels = sum(size.pixels for size in sizes) * share
+    if pixels < WORTH_MEASURING:
+        return
+    pace = measure_pace(restorer, np.random.default_rng(0))
+    seconds = pace * share * sum(covered_pixels(restorer, size.height, size.width) for size in sizes)
+    memory = max(size.pixels * 3 * size.sample_bytes * (1 + restorer.scale**2) for size in sizes)
+    enlarged = f" -> {pixels * restorer.out_scale**2 / 1e6:,.0f} MP" if restorer.out_scale > 1 else ""
+    count = f"{len(jobs)} photographs, " if len(jobs) > 1 else ""
+    text = f"{count}{pixels / 1e6:,.0f} MP{enlarged}, about {in_words(seconds)}, {memory / 1e6:,.0f} MB for pixels"
+    free = _free_memory()
+    is_huge = seconds >= SECONDS_ASKED or (free is not None and memory > free)
+    if is_huge and not yes and sys.stderr.isatty():
+        raise UsageError(text, "go on with --yes")
+    if is_huge or seconds >= SECONDS_TOLD:
+        console.say(text)
+
+
+def _free_memory() -> int | None:
+    """Bytes that programs can still get, as far as Linux tells."""
+    try:
+        lines = MEMINFO.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)

@@ -1,0 +1,136 @@
+"""How commands show their help, and what they say of a command line that they cannot parse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from ..console import Console
+from ..errors import HfpieError, UsageError
+from ..photos.formats import is_photo
+from ..suggest import near
+from ..tasks import TASKS
+
+PANELS = {  # of the help: the options by name, in the order in which they are shown
+    "Output": (
+        *("more_inputs", "output", "recursive", "overwrite", "skip_existing", "in_place", "format", "quality"),
+        *("strip_metadata", "keep_times", "follow_symlinks", "compare", "csv", "report", "save_images"),
+        *("resume", "dry_run", "repo", "private", "yes"),
+    ),
+    "Data": (
+        *("dataset", "table", "task", "data", "degraded", "clean", "degradation", "data_root", "limit"),
+        *("train", "parts"),
+    ),
+    "Model": ("gan", "scale", "weights", "force", "strength", "tta", "frames", "init", "lpips", "recipe", "settings"),
+    "Training": ("steps", "minutes", "batch", "crop", "rate", "seed"),
+    "Speed": ("device", "precision", "threads", "tile", "overlap", "max_pixels"),
+    "Messages": ("json", "quiet", "debug", "offline", "help"),
+}
+PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}
+ORDER = list(PANEL_OF)
+METAVARS: dict[Any, str] = {str: "TEXT", int: "N", float: "X", Path: "PATH"}  # of options, by the type of their values
+WrongUse: Any = typer.BadParameter.__base__  # of the parser, which Typer does not export
+
+
+class Command(TyperCommand):
+    """A command whose options stand in panels, without the types of flags, and whose examples are its epilog."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _in_panels(super().get_params(ctx))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The help, then the examples, a line each: Typer's versions differ in how they break an epilog."""
+        from rich.console import Console as RichConsole
+        from rich.markup import escape
+
+        epilog, self.epilog = self.epilog, None
+        super().format_help(ctx, formatter)
+        self.epilog = epilog
+        lines = [line.partition("  #") for line in (epilog or "").splitlines()]
+        examples = [f"   [bold]{escape(command)}[/][dim]{mark}{escape(remark)}[/]" for command, mark, remark in lines]
+        RichConsole().print(" Examples:", *examples, "", sep="\n", soft_wrap=True, highlight=False)
+
+
+class Group(TyperGroup):
+    """The same for a group of commands; errors of parsing are told as all others are."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _in_panels(super().get_params(ctx))
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        with _plainly_told():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _plainly_told():
+            return super().invoke(ctx)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if name not in self.commands and not name.startswith("-"):
+            raise _no_command(name, ctx.command_path, list(self.commands))
+        return super().resolve_command(ctx, args)
+
+
+def _in_panels(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        if not isinstance(parameter, typer.core.TyperArgument):
+            parameter.rich_help_panel = PANEL_OF.get(parameter.name)
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+    places = {name: place for place, name in enumerate(ORDER)}
+    return sorted(parameters, key=lambda parameter: places.get(parameter.name, -1))
+
+
+def _no_command(name: str, program: str, commands: list[str]) -> UsageError:
+    if "denoise" in commands and (is_photo(Path(name)) or Path(name).exists()):
+        ways = [f"hfpie {task} {name}" for task in TASKS]
+        return UsageError(f"{name} is a file or a folder, not a command", f"use {' or '.join(ways)}")
+    if found := near(name, commands):
+        return UsageError(f"no command {name!r}", f"did you mean {program} {found[0]}?")
+    return UsageError(
+        f"no command {name!r}", f"choose one of {', '.join(commands)}; {program} --help says what they do"
+    )
+
+
+@contextmanager
+def _plainly_told() -> Iterator[None]:
+    """What is wrong with the command line becomes one line and one with the way out."""
+    try:
+        yield
+    except HfpieError as error:
+        Console().error(error)
+        raise typer.Exit(int(error.code)) from None
+    except WrongUse as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help, which has been shown
+            raise
+        Console().error(_as_ours(error))
+        raise typer.Exit(error.exit_code) from None
+
+
+def _as_ours(error: Any) -> UsageError:
+    """The parser's error in the words of all others."""
+    command = error.ctx.command_path if error.ctx else "hfpie"
+    help_line = f"{command} --help lists the options"
+    if hasattr(error, "possibilities"):
+        known = [option for parameter in error.ctx.command.params for option in parameter.opts] if error.ctx else []
+        found = near(error.option_name, [option for option in known if option.startswith("--")])
+        return UsageError(f"no option {error.option_name}", f"did you mean {found[0]}?" if found else help_line)
+    if parameter := getattr(error, "param", None):
+        name = max(parameter.opts, key=len) if parameter.opts[0].startswith("-") else parameter.name.upper()
+        if type(error).__name__ == "MissingParameter":
+            return UsageError(f"{name} is missing", help_line)
+        text = error.message.split(", unable")[0]
+        if text.startswith("Input should"):
+            return UsageError(f"{name} {text.replace('Input should', 'must').rstrip('.')}", help_line)
+        return UsageError(f"{name}: {_lower(text)}", help_line)
+    return UsageError(_lower(error.message), help_line)
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:].rstrip(".")
