@@ -1,10 +1,12 @@
-.PHONY: check format test
+.PHONY: check lint format test release
 
-check:
+check: lint
+	pytest
+
+lint:
 	ruff format --check .
 	ruff check .
 	mypy
-	pytest
 
 format:
 	ruff format .
@@ -12,3 +14,6 @@ format:
 
 test:
 	pytest
+
+release:
+	python tools/release.py

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from hfpie_cli.data.benchmarks import SR_SCALE, Pair, open_benchmark
+from hfpie_cli.data.benchmarks import Pair, open_benchmark
+from hfpie_cli.data.degrade import SR_SCALE
 from hfpie_cli.evaluation.baselines import enlarge_bicubic
 from hfpie_cli.evaluation.metrics import Samples, luma, psnr, shave, to_8bit_range
 from hfpie_cli.evaluation.score import measure

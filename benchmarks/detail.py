@@ -33,8 +33,8 @@ def compare(restored: NDArray[np.uint8], clean: NDArray[np.uint8]) -> tuple[floa
     """(power, coherence) of two RGB pictures (h, w, 3), uint8."""
     height, width = (min(a, b) for a, b in zip(restored.shape[:2], clean.shape[:2], strict=True))
     a, b = (band_spectrum(luma(side[:height, :width].astype(np.float64))) for side in (restored, clean))
-    energy_a, energy_b = np.vdot(a, a).real, np.vdot(b, b).real
-    return energy_a / energy_b, abs(np.vdot(a, b)) ** 2 / (energy_a * energy_b)
+    energy_a, energy_b = float(np.vdot(a, a).real), float(np.vdot(b, b).real)
+    return energy_a / energy_b, float(abs(np.vdot(a, b))) ** 2 / (energy_a * energy_b)
 
 
 def main() -> None:

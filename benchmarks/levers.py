@@ -63,7 +63,7 @@ def main() -> None:
     network = load_checkpoint(options.checkpoint).network()
     if type(network) is not Network:
         parser.error(f"{options.checkpoint} does not hold a network that folds")
-    network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     tile = torch.rand(1, 3, options.side, options.side).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         for precision in ("fp32", "bf16"):

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import hfpie_cli
@@ -49,7 +49,8 @@ def of_training(config: TrainConfig, device: Device, data: Path) -> Speed:
 
 
 def of_bare_loop(config: TrainConfig, device: Device) -> Speed:
-    network = build(config.network).to(device.torch_device, memory_format=torch.channels_last)
+    network = build(config.network)
+    network.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizers = make_optimizers(network, config.optimizer, config.rate, decay=config.weight_decay, betas=config.betas)
     degraded, clean = random_batch(config, device)
     for step in range(config.steps):
@@ -74,7 +75,8 @@ def random_batch(config: TrainConfig, device: Device) -> tuple[Tensor, Tensor]:
 
 def flop_a_pixel(config: TrainConfig, device: Device) -> float:
     """Of a step, forward and backward, by clean pixel."""
-    network: nn.Module = build(config.network).to(device.torch_device, memory_format=torch.channels_last)
+    network = build(config.network)
+    network.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     one = replace(config, batch=1)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(random_batch(one, device)[0])

@@ -51,7 +51,7 @@ def main() -> None:
     scale = table()[name].scale
     clean = half_sky(3000 // scale, 4000 // scale) if options.plain_sky else np.asarray(Image.open(options.photo))
     degradation = "clean" if scale > 1 else TASKS[options.task].degradation
-    degraded = DEGRADATIONS[degradation](clean.astype(np.float32) / 255, np.random.default_rng(0))
+    degraded = DEGRADATIONS[degradation](clean.astype(np.float32) / np.float32(255), np.random.default_rng(0))
     photo = Photo(np.rint(degraded.clip(0, 1) * 255).astype(np.uint8))
     whole = Restorer.from_weights(name, tile=UNTILED, overlap=0, precision=options.precision).restore(photo).photo
     print(

@@ -15,7 +15,7 @@ MADE = {"noisy": "awgn-25-8bit", "blurred": "gaussian-blur", "small": "bicubic-x
 
 
 def main() -> None:
-    picture = np.asarray(Image.open(FOLDER / "chelsea.png"), np.float32) / 255
+    picture = np.asarray(Image.open(FOLDER / "chelsea.png")).astype(np.float32) / np.float32(255)
     for name, degradation in MADE.items():
         degraded = DEGRADATIONS[degradation](picture, np.random.default_rng(0))
         Image.fromarray(np.rint(degraded * 255).astype(np.uint8)).save(FOLDER / f"chelsea_{name}.png")

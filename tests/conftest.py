@@ -23,8 +23,8 @@ def make_checkpoint(path: Path, *, identity: bool = False, seed: int = 0, **conf
     torch.manual_seed(seed)
     network = Network(NetworkConfig(**{"widths": (8, 8, 8), "bodies": (1, 1, 1), **config}))
     if identity:
-        torch.nn.init.zeros_(network.output[0].weight)
-        torch.nn.init.zeros_(network.output[0].bias)
+        for parameter in network.output[0].parameters():
+            torch.nn.init.zeros_(parameter)
     save_checkpoint(path, Checkpoint(network.config, network.state_dict(), {"task": "test"}))
     return path
 

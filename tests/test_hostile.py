@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -249,7 +250,7 @@ TRAPS = {  # each makes the canary
 }
 
 
-def saved(content: object, **how: object) -> bytes:
+def saved(content: object, **how: Any) -> bytes:
     file = io.BytesIO()
     torch.save(content, file, **how)
     return file.getvalue()

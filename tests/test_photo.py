@@ -106,7 +106,7 @@ def with_tiff_orientation(data: bytes, turn: int) -> bytes:
     """The same TIFF with its orientation tag overwritten."""
     buffer = io.BytesIO(data)
     with tifffile.TiffFile(buffer, mode="r+") as file:
-        file.pages[0].tags[274].overwrite(turn)
+        file.pages.first.tags[274].overwrite(turn)
     return buffer.getvalue()
 
 
@@ -118,14 +118,14 @@ def upright(photo: Photo) -> Photo:
 def turned(pixels: np.ndarray, turn: int) -> np.ndarray:
     """What a viewer shows, from the definition of EXIF: where row 0 and column 0 of the stored picture lie."""
     return {
-        1: np.asarray,
+        1: lambda p: p,
         2: lambda p: p[:, ::-1],  # top right
         3: lambda p: p[::-1, ::-1],  # bottom right
         4: lambda p: p[::-1],  # bottom left
         5: lambda p: p.swapaxes(0, 1),  # left top
         6: lambda p: np.rot90(p, -1),  # right top
         7: lambda p: p[::-1, ::-1].swapaxes(0, 1),  # right bottom
-        8: np.rot90,  # left bottom
+        8: lambda p: np.rot90(p, 1),  # left bottom
     }[turn](pixels)
 
 

@@ -39,8 +39,8 @@ WORTH = 0.03
 
 def photograph_crops(side: int) -> list[np.ndarray]:
     """Squares of five photographs, none of them trained on: float32 in [0, 1]."""
-    pictures = (photographs.astronaut(), photographs.coffee(), photographs.chelsea(), photographs.rocket())
-    pictures = (*pictures, photographs.stereo_motorcycle()[0])
+    pictures = [photographs.astronaut(), photographs.coffee(), photographs.chelsea(), photographs.rocket()]
+    pictures.append(photographs.stereo_motorcycle()[0])
     starts = [((n - side) // 2 for n in picture.shape[:2]) for picture in pictures]
     corners = [tuple(start) for start in starts]
     return [
