@@ -2,7 +2,8 @@
 
 >>> import hfpie_cli
 >>> restore = hfpie_cli.Restorer.from_weights("denoise")
->>> restored = restore("photo.png")
+>>> restored = restore("photo.png")  # a file's pixels; arrays and Pillow images too
+>>> hfpie_cli.restore_file("photo.png", "restored.png", restore)
 >>> run = hfpie_cli.train("compact-denoise", "photos/", "runs/mine", settings=["minutes=30"])
 >>> boards = hfpie_cli.evaluate("Set5", task="sr")
 """
@@ -12,16 +13,49 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import HfpieError
+from .errors import ExitCode, HfpieError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from .evaluation.call import evaluate
-    from .restore import Restorer
+    from .one_file import restore_file
+    from .photos.formats import OutputStyle
+    from .photos.photo import Photo
+    from .photos.reader import read_photo
+    from .photos.writer import write_photo
+    from .restore import Outcome, Restorer
     from .training.call import train
+    from .weights.listing import list_weights
 
 __version__ = "0.1.0"
-__all__ = ["HfpieError", "Restorer", "__version__", "evaluate", "train"]
-LAZY = {"Restorer": "restore", "evaluate": "evaluation.call", "train": "training.call"}  # by their modules
+__all__ = [
+    "ExitCode",
+    "HfpieError",
+    "Outcome",
+    "OutputStyle",
+    "Photo",
+    "Restorer",
+    "UnavailableError",
+    "UsageError",
+    "__version__",
+    "evaluate",
+    "list_weights",
+    "read_photo",
+    "restore_file",
+    "train",
+    "write_photo",
+]
+LAZY = {  # by their modules
+    "Outcome": "restore",
+    "OutputStyle": "photos.formats",
+    "Photo": "photos.photo",
+    "Restorer": "restore",
+    "evaluate": "evaluation.call",
+    "list_weights": "weights.listing",
+    "read_photo": "photos.reader",
+    "restore_file": "one_file",
+    "train": "training.call",
+    "write_photo": "photos.writer",
+}
 
 
 def __getattr__(name: str) -> Any:

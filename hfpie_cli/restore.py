@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import overload
 
 import cv2
 import numpy as np
@@ -28,6 +28,7 @@ from .models.enlarging import enlarge
 from .models.network import Network
 from .photos.hidden import fill_hidden
 from .photos.photo import FULL_SCALE, Photo, Pixels, check_pixels
+from .photos.pillow import from_pillow, to_pillow
 from .photos.reader import read_photo
 from .running import Forward, Runner
 from .settings import check_tiles
@@ -104,29 +105,55 @@ class Restorer:
 
     @classmethod
     def from_weights(
-        cls, weights: str | Path | Weights, *, device: str = "auto", precision: str = "auto", **options: Any
+        cls,
+        weights: str | Path | Weights,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        tile: int | None = None,
+        overlap: int | None = None,
+        strength: float = 1.0,
+        tta: bool = False,
+        out_scale: int | None = None,
     ) -> Restorer:
         """A Restorer with named weights (`compact.denoise`), a task's default ones (`denoise`) or those of a file.
 
         Files of other people's networks are read by spandrel, if it is installed.
-        options: `tile`, `overlap` (default: the checkpoint's own), `strength`, `tta`, `out_scale` as in `Restorer`.
+        tile, overlap: by default the checkpoint's own. strength, tta, out_scale: as in `Restorer`.
         """
         found = weights if isinstance(weights, Weights) else resolve(str(weights))
-        defaults = {"tile": found.tile, "overlap": found.overlap}
-        options = defaults | {key: value for key, value in options.items() if value is not None}
         network = load_checkpoint(found.path).network() if is_ours(found.path) else load_foreign(found.path)
         if not isinstance(network, Network | ForeignNetwork):
             raise UnavailableError(f"{found.name}: not a network that restores photographs")
         scale, stride = network.config.scale, network.config.stride
         chosen = choose_device(device, precision, residual=isinstance(network, Network))
-        return cls(network, scale=scale, stride=stride, device=chosen, **options)
+        return cls(
+            network,
+            scale=scale,
+            stride=stride,
+            tile=found.tile if tile is None else tile,
+            overlap=found.overlap if overlap is None else overlap,
+            device=chosen,
+            strength=strength,
+            tta=tta,
+            out_scale=out_scale,
+        )
 
-    def __call__(self, source: str | Path | Pixels) -> Pixels:
-        """Restore a file or an array, (h, w) or (h, w, 1 or 3) RGB: the same comes back, larger where that is the task.
+    @overload
+    def __call__(self, source: Image.Image) -> Image.Image: ...
 
-        uint8 (full scale 255), uint16 (65535) or float32 (1.0, not clipped). A file's transparency is left out;
-        `restore` keeps it. Raises HfpieError for what is no photograph.
+    @overload
+    def __call__(self, source: str | Path | Pixels) -> Pixels: ...
+
+    def __call__(self, source: str | Path | Pixels | Image.Image) -> Pixels | Image.Image:
+        """Restore a file, an array or a Pillow image: the same kind comes back, larger where that is the task.
+
+        Arrays: (h, w) or (h, w, 1 or 3) RGB of uint8 (full scale 255), uint16 (65535) or float32 (1.0, not clipped); a
+        file gives such an array, without its transparency. Images keep alpha and `info`. Raises HfpieError for what is
+        no photograph.
         """
+        if isinstance(source, Image.Image):
+            return to_pillow(self.restore(from_pillow(source)).photo, source)
         if isinstance(source, str | Path):
             return self.restore(read_photo(Path(source))).photo.pixels
         _check_array(source)
@@ -250,7 +277,7 @@ class Restorer:
 
 def _check_array(pixels: Pixels) -> None:
     if not isinstance(pixels, np.ndarray):
-        hint = "give a file's path, or an array: np.asarray(picture.convert('RGB')) of a Pillow picture"
+        hint = "give a file's path, a NumPy array or a Pillow image"
         raise HfpieError(f"a {type(pixels).__name__} is no array of pixels", hint)
     shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (1, 3))
     if not shaped or not pixels.size or pixels.dtype.name not in FULL_SCALE:

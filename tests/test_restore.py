@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from hfpie_cli import HfpieError, Restorer
 from hfpie_cli.device import Device, choose_device, choose_training_device, tiles_at_once
@@ -195,7 +194,7 @@ def test_arrays_that_are_no_photographs_are_refused():
 def test_pixels_of_another_scale_and_other_objects_are_refused():
     with pytest.raises(HfpieError, match="the array: float pixels of 128 on average"):
         restorer(Scripted())(np.full((4, 4, 3), 128, np.float32))
-    for other in (Image.new("RGB", (4, 4)), [[0, 1]], None):
+    for other in ([[0, 1]], None):
         with pytest.raises(HfpieError, match=f"a {type(other).__name__} is no array of pixels"):
             restorer(Scripted())(other)
 

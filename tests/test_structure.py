@@ -15,6 +15,7 @@ LAYERS = [  # rooms: folders, and modules at the top; each imports only from tho
     {"training"},
     {"evaluation", "pace", "doctor"},
     {"pages"},
+    {"one_file"},
     {"restore", "jobs"},
     {"data", "weights", "invariants", "running"},
     {"photos", "models", "tiling", "tensors", "device", "hub", "console"},
