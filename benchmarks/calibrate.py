@@ -21,8 +21,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from hfpie_cli.data.benchmarks import Pair, open_benchmark
 from hfpie_cli.data.degrade import SR_SCALE
 from hfpie_cli.evaluation.baselines import enlarge_bicubic
-from hfpie_cli.evaluation.metrics import Samples, luma, psnr, shave, to_8bit_range
+from hfpie_cli.evaluation.metrics import Samples, luma, shave, to_8bit_range
 from hfpie_cli.evaluation.score import measure
+from hfpie_cli.photos.quality import psnr
 
 ONE_CHANNEL = "bridge"
 SETTINGS = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "truncate": 3.34}

@@ -18,6 +18,14 @@ from hfpie_cli.weights.checkpoint import Checkpoint, save_checkpoint
 torch.set_num_threads(1)  # the networks here are tiny: threads would only wait for each other
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `gpu` need a CUDA device."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="there is no CUDA device"))
+
+
 def make_checkpoint(path: Path, *, identity: bool = False, seed: int = 0, **config) -> Path:
     """A tiny seeded network as a file; `identity` zeroes its output, so that it gives back what it gets."""
     torch.manual_seed(seed)

@@ -9,8 +9,9 @@ from scipy.signal import convolve2d
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from hfpie_cli.errors import UnavailableError
-from hfpie_cli.evaluation.metrics import gmsd, luma, psnr, ssim, to_8bit_range, to_16bit_range
+from hfpie_cli.evaluation.metrics import gmsd, luma, ssim, to_8bit_range, to_16bit_range
 from hfpie_cli.evaluation.perceptual import load_lpips
+from hfpie_cli.photos.quality import psnr
 
 from .conftest import smooth_picture
 

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..photos.quality import psnr
 from .degrade import LUMA, Picture, jpeg, quantise, resized
 
 GAMMA = 2.2
@@ -22,6 +23,7 @@ BILINEAR_GREEN = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4
 BILINEAR_RED_BLUE = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 4
 THIN_SIDE = 48  # about the side of the thinned picture on which a strength is found, pixels
 THIN_ROUNDS, EXACT_ROUNDS = 4, 24
+NO_NOISE = 100.0  # dB: more counts as this
 TOLERANCE = 0.02  # dB, at which a search for a strength ends
 STRONGEST = 0.6  # noise of training; more would leave nothing of a dark picture
 
@@ -218,18 +220,13 @@ def search(
     tried: list[tuple[float, float, Picture]] = []
     for _ in range(rounds):
         degraded = camera.photograph(picture, strength, np.random.default_rng(seed))
-        error = psnr(degraded, picture) - target
+        error = min(psnr(degraded, picture, peak=1), NO_NOISE) - target
         tried.append((abs(error), strength, degraded))
         if abs(error) < TOLERANCE:
             break
         strength *= 10 ** (error / 20)
     _, strength, degraded = min(tried, key=lambda trial: trial[0])
     return strength, degraded
-
-
-def psnr(degraded: Picture, picture: Picture) -> float:
-    """In dB, of arrays in [0, 1]; at most 100."""
-    return float(-10 * np.log10(max(float(np.square(degraded - picture).mean()), 1e-10)))
 
 
 def to_linear(values: Picture, contrast: float = 0.0) -> Picture:

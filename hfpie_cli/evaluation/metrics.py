@@ -1,6 +1,7 @@
 """Picture quality: how far a restored picture is from the clean one.
 
-Arrays are RGB (h, w, 3) or one channel (h, w), in units of 0 to 255; PSNR in dB, SSIM and GMSD without unit.
+Arrays are RGB (h, w, 3) or one channel (h, w), in units of 0 to 255; SSIM and GMSD have no unit.
+PSNR is in `photos/quality.py`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..photos.photo import FULL_SCALE, Pixels, to_8bit, to_16bit
+from ..photos.quality import PEAK
 
 Samples = NDArray[np.float64]
 
-PEAK = 255.0
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5  # Wang et al. 2004
 SSIM_C1, SSIM_C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 GMSD_C = 170.0  # Xue et al. 2014, as in the paper's equation 3
@@ -41,13 +42,6 @@ def luma(rgb: Samples) -> Samples:
 def shave(picture: Samples, border: int) -> Samples:
     """Without `border` pixels on each side."""
     return picture[border : picture.shape[0] - border, border : picture.shape[1] - border]
-
-
-def psnr(restored: Samples, clean: Samples) -> float:
-    """Peak signal-to-noise ratio; infinity for equal pictures. Raises ValueError for unequal shapes."""
-    _check(restored, clean)
-    error = float(((restored - clean) ** 2).mean())
-    return float("inf") if error == 0 else 10 * float(np.log10(PEAK**2 / error))
 
 
 def ssim(restored: Samples, clean: Samples) -> float:

@@ -19,10 +19,11 @@ from ..errors import UnavailableError
 from ..models.blocks import Blocks, FeatureAttention
 from ..models.network import Network
 from ..models.pooling import pool_each
+from ..photos.quality import psnr
 from ..tensors import as_hwc, to_tensor
 from ..weights.checkpoint import load_checkpoint
 from ..weights.table import Weights
-from .metrics import psnr, to_8bit_range
+from .metrics import to_8bit_range
 
 PEAK_LIMIT = 1e3  # larger values in a map mean that nothing bounds it; fp16 ends at 65,504
 WORTH_LIMIT = 0.01  # dB: a part that is worth less does nothing

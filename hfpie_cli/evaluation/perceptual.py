@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from ..errors import UnavailableError
-from .metrics import PEAK, Samples
+from ..photos.quality import PEAK
+from .metrics import Samples
 
 BACKBONE = "alex"  # the customary one; the paper does not name its own
 

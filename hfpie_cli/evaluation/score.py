@@ -15,10 +15,11 @@ from ..data.benchmarks import Benchmark, Case, Pair
 from ..errors import HfpieError, UsageError
 from ..photos.formats import OutputStyle
 from ..photos.photo import FULL_SCALE, Photo, Pixels, to_8bit
+from ..photos.quality import PEAK, psnr
 from ..photos.writer import write_photo
 from ..ranks import Ranks
 from ..restore import Progress
-from .metrics import PEAK, Samples, gmsd, luma, psnr, shave, ssim, to_8bit_range, to_16bit_range
+from .metrics import Samples, gmsd, luma, shave, ssim, to_8bit_range, to_16bit_range
 from .score_log import Row, ScoreLog, key_of
 
 METRICS = ("psnr", "ssim", "psnr_y", "ssim_y", "gmsd")  # RGB, then Matlab's Y channel, then the gradients

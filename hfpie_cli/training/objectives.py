@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from ..device import Device
-from ..evaluation.metrics import psnr, to_8bit_range
+from ..evaluation.metrics import to_8bit_range
 from ..models.classifier import Classifier
 from ..models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
+from ..photos.quality import psnr
 from ..weights.checkpoint import load_checkpoint
 from ..weights.classifier import load_classifier
 from ..weights.table import resolve
