@@ -3,6 +3,7 @@
 import io
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,7 +93,11 @@ def photo_file(form: str) -> bytes:
     """A small file with the metadata that its format holds."""
     description = Image.Exif()
     description[exif.ORIENTATION], description[271] = 6, "maker"
-    options = {"PNG": {"exif": description, "dpi": (72, 72)}, "JPEG": {"exif": description, "quality": 90}, "PPM": {}}
+    options: dict[str, dict[str, Any]] = {
+        "PNG": {"exif": description, "dpi": (72, 72)},
+        "JPEG": {"exif": description, "quality": 90},
+        "PPM": {},
+    }
     buffer = io.BytesIO()
     Image.fromarray(PIXELS).save(buffer, form, **options[form])
     return buffer.getvalue()
