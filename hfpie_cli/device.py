@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,14 +49,19 @@ class Device:
 
 
 def choose_device(
-    name: str = "auto", precision: str = "auto", *, residual: bool = False, has: Callable[[str], bool] | None = None
+    name: str = "auto",
+    precision: str = "auto",
+    *,
+    residual: bool = False,
+    bears: Collection[str] = PRECISIONS.keys(),
+    has: Callable[[str], bool] | None = None,
 ) -> Device:
     """The device that `auto`, `cpu`, `cuda`, `cuda:N` or `mps` names; `auto` is the fastest that there is.
 
     precision `auto` is fp16 on CUDA and fp32 elsewhere, but bf16 on a CPU that multiplies it if the network is
-    `residual`: it adds to its input, which stays at fp32, so that bf16's 8 bits are those of a small number. `has`
-    tells whether a kind of device is there (for tests). Raises UsageError for a device that is not there or a precision
-    that it cannot do.
+    `residual`: it adds to its input, which stays at fp32, so that bf16's 8 bits are those of a small number. bears: the
+    precisions that the network bears. `has` tells whether a kind of device is there (for tests). Raises UsageError for
+    a device that is not there, or a precision that it or the network cannot do.
     """
     has = has or _has
     if name == "auto":
@@ -69,11 +74,14 @@ def choose_device(
         raise UsageError(f"the device {name} is not there", "use --device auto, or --device cpu")
     if precision == "auto":
         fast = residual and chosen.type == "cpu" and cpu_multiplies_bf16()
-        precision = "fp16" if chosen.type == "cuda" else "bf16" if fast else "fp32"
+        fastest = "fp16" if chosen.type == "cuda" else "bf16" if fast else "fp32"
+        precision = fastest if fastest in bears else "fp32"
     if precision not in PRECISIONS:
         raise UsageError(f"no precision {precision!r}", f"use auto, {', '.join(PRECISIONS)}")
     if precision == "fp16" and chosen.type == "cpu":
         raise UsageError("fp16 does not run on a CPU", "use --precision fp32 or bf16")
+    if precision not in bears:
+        raise UsageError(f"this network does not bear {precision}", "use --precision fp32, or leave it out")
     return Device(chosen, precision)
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 from hfpie_cli import HfpieError, Restorer
 from hfpie_cli.device import Device, choose_device, choose_training_device, cpu_multiplies_bf16, tiles_at_once
 from hfpie_cli.errors import UsageError
+from hfpie_cli.models.contract import Contract
 from hfpie_cli.models.network import enlarge
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import sample_parts
@@ -41,7 +42,8 @@ def not_finite(tiles):
 
 
 def restorer(network, **options):
-    return Restorer(network, **{"scale": 1, "stride": 4, "tile": 128, "overlap": 16, **options})
+    network.contract = Contract(scale=1, stride=4)
+    return Restorer(network, **{"tile": 128, "overlap": 16, **options})
 
 
 def picture(rng, height=200, width=300, dtype=np.uint8):

@@ -16,7 +16,7 @@ from hfpie_cli.evaluation.parts import PEAK_LIMIT, examine
 from hfpie_cli.models.legacy import LegacyNetwork
 from hfpie_cli.models.pooling import pool_each
 from hfpie_cli.photos.photo import Photo
-from hfpie_cli.restore import resize
+from hfpie_cli.photos.resize import resize
 from hfpie_cli.tasks import TASKS
 from hfpie_cli.weights.checkpoint import load_checkpoint
 from hfpie_cli.weights.table import SHIPPED, TEST_WEIGHTS, resolve, table

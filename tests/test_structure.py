@@ -14,8 +14,8 @@ LAYERS = [  # rooms: folders, and modules at the top; each imports only from tho
     {"training"},
     {"evaluation"},
     {"restore", "jobs"},
-    {"data", "weights", "invariants", "running"},
-    {"photos", "models", "tiling", "tensors", "device", "hub", "console"},
+    {"data", "weights", "invariants", "running", "noise"},
+    {"photos", "models", "tiling", "tensors", "device", "hub", "console", "vision"},
     {"tasks", "files", "interruption", "ranks"},
     {"errors"},
 ]
@@ -30,6 +30,7 @@ LIGHT = {  # what the help imports
     "photos.formats",
     "weights.table",
     "weights.converted",
+    "weights.kinds",
     "weights.publish",
     "hub.client",
     "hub.errors",

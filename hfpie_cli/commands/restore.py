@@ -69,6 +69,16 @@ class RestoreOptions(HubOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DenoiseOptions(RestoreOptions):
+    """Options of `denoise` alone."""
+
+    noise: Annotated[
+        float | None,
+        typer.Option(min=0, max=255, help="Sigma of the noise, white being 255, for weights that take it (drunet)."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnlargeOptions(RestoreOptions):
     """Options of `sr` alone."""
 
@@ -81,7 +91,7 @@ def register(app: typer.Typer) -> None:
     add_command(
         app,
         "denoise",
-        RestoreOptions,
+        DenoiseOptions,
         lambda options: restore_files(TASKS["denoise"], options, default_weights("denoise")),
         summary="Remove noise from photographs.",
         examples="Examples: [bold]hfpie denoise photo.png[/] | [bold]hfpie denoise holiday/ -o clean/[/] | "
@@ -169,7 +179,7 @@ def _tell_left_out(plan: Plan, skipped: int, options: RestoreOptions, console: C
 
 
 def _load(task: Task, options: RestoreOptions, default: str, scale: int) -> Restorer:
-    weights = resolve(options.weights or default, options.hub(), task="" if options.force else task.name)
+    weights = resolve(options.weights or default, options.hub(), task=task.name, force=options.force)
     import torch
 
     from ..restore import Restorer
@@ -185,6 +195,7 @@ def _load(task: Task, options: RestoreOptions, default: str, scale: int) -> Rest
         strength=options.strength,
         tta=options.tta,
         out_scale=scale,
+        noise=options.noise if isinstance(options, DenoiseOptions) else None,
     )
     if (scale == 1) != (restorer.scale == 1) or scale > restorer.scale:
         hint = "choose weights made for this task" + (
@@ -221,10 +232,12 @@ def _summarise(job: Job, outcome: Outcome, seconds: float, flaw: str, console: C
     """One line, or one JSON object. flaw: what was looked for."""
     restored = outcome.photo
     halved = f", device memory short: tiles of {outcome.tile}" if outcome.halved else ""
+    doubled = f", the network failed on smaller tiles: tiles of {outcome.tile}" if outcome.doubled else ""
+    noise = "" if outcome.noise is None else f", noise {outcome.noise:.1f}"
     target = job.target or "standard output"
     size = f"{restored.width} x {restored.height}"
     found = f"; little {flaw} found: nothing changed" if flaw and not outcome.changed else ""
-    console.say(f"{job.name} -> {target}  {size}, {seconds:.1f} s{halved}{found}")
+    console.say(f"{job.name} -> {target}  {size}, {seconds:.1f} s{noise}{halved}{doubled}{found}")
     console.result(
         {
             "input": job.name,
@@ -235,6 +248,8 @@ def _summarise(job: Job, outcome: Outcome, seconds: float, flaw: str, console: C
             "overlap": outcome.overlap,
             "tiles": outcome.tiles,
             "tile_halved": outcome.halved,
+            "tile_doubled": outcome.doubled,
+            "noise": None if outcome.noise is None else round(outcome.noise, 2),
             "changed": outcome.changed,
             "seconds": round(seconds, 3),
         }

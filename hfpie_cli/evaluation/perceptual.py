@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ..errors import UnavailableError
+from ..vision import import_beside_torchvision
 from .metrics import PEAK, Samples
 
 BACKBONE = "alex"  # the customary one; the paper does not name its own
@@ -16,8 +17,8 @@ BACKBONE = "alex"  # the customary one; the paper does not name its own
 def load_lpips() -> Callable[[Samples, Samples], float]:
     """The distance of two RGB pictures (h, w, 3) in 0 to 255. Raises UnavailableError where it cannot be had."""
     try:
-        import lpips
-    except (ImportError, RuntimeError) as error:  # RuntimeError: a torchvision that was built for another torch
+        lpips = import_beside_torchvision("lpips")
+    except (ImportError, RuntimeError) as error:
         raise UnavailableError(f"LPIPS is left out: {error}", "pip install 'hfpie[lpips]'") from None
     try:
         network = lpips.LPIPS(net=BACKBONE, verbose=False).eval()

@@ -6,12 +6,13 @@ checkpoints that ship, the bodies at 1/2 and 1/4 of the size do not reach the ou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import FeatureAttention, conv3x3
+from .contract import Contract
 from .network import LEVELS, Network, NetworkConfig
 from .pooling import Pool
 
@@ -66,6 +67,10 @@ class LegacyNetwork(Network):
     def __init__(self, config: LegacyConfig) -> None:
         super().__init__(config.now())
         self.tails = nn.ModuleList(conv3x3(config.width, config.width) for _ in range(LEVELS))
+
+    @property
+    def contract(self) -> Contract:
+        return replace(super().contract, folds=False)
 
     def _join(self, features: int) -> nn.Module:
         return RawFeatureAttention(features) if self.config.feature_attention else super()._join(features)
