@@ -14,7 +14,8 @@ from .photos.photo import FULL_SCALE, Pixels
 FILTER = np.outer([1, -2, 1], [1, -2, 1]).astype(np.float32) / 6  # white noise keeps its standard deviation
 SIDE, GRID = 32, 24  # pixels of a square; squares a side of the photograph, where it has so many
 PLAIN = 0.25  # quantile of the squares: one this plain shows the noise
-CLIPPED = 0.02  # share of values at black or white; squares with more hide noise and are left out if others are there
+CLIPPED = 0.02  # share of values at black or white; squares with more hide noise and are left out
+FEW = 0.1  # of the squares, those least clipped, are looked at even so
 MEDIAN = 0.6745  # of the absolute values of a standard normal
 
 
@@ -31,7 +32,7 @@ def estimate_noise(pixels: Pixels) -> float:
     tops, lefts = (_places(length, side + 2) for length in (height, width))
     squares = [pixels[top : top + side + 2, left : left + side + 2] for top in tops for left in lefts]
     clipped = np.array([_clipped_share(square) for square in squares])
-    usable = clipped <= max(CLIPPED, np.quantile(clipped, PLAIN))
+    usable = clipped <= max(CLIPPED, np.quantile(clipped, FEW))
     found = np.array([_deviations(square) for square, use in zip(squares, usable, strict=True) if use])
     plain = np.quantile(found, PLAIN, axis=0)
     return float(np.sqrt((plain**2).mean()))

@@ -73,6 +73,13 @@ def test_a_folder_goes_through_it(spandrel, net, tmp_path, options):
         assert difference.mean() < 1
 
 
+def test_a_precision_that_it_does_not_bear_is_refused(spandrel, net, tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    result = CliRunner().invoke(app, ["sr", "a.png", "--weights", net.name, "--precision", "bf16"])
+    assert result.exit_code == 2
+    assert "does not bear bf16" in result.stderr
+
+
 def test_the_scale_is_the_networks(spandrel, net, tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     result = CliRunner().invoke(app, ["denoise", "a.png", "--weights", net.name])
