@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from .errors import UsageError
 from .settings import auto_precision, check_device, check_precision, missing_device, problem_of
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -47,12 +48,18 @@ class Device:
 
 
 def choose_device(
-    name: str = "auto", precision: str = "auto", *, residual: bool = False, has: Callable[[str], bool] | None = None
+    name: str = "auto",
+    precision: str = "auto",
+    *,
+    residual: bool = False,
+    bears: Collection[str] = PRECISIONS.keys(),
+    has: Callable[[str], bool] | None = None,
 ) -> Device:
     """The device that `auto`, `cpu`, `cuda`, `cuda:N` or `mps` names; `auto` is the fastest that there is.
 
-    precision `auto` is what `auto_precision` says, for a network that is `residual` or not. `has` tells whether a kind
-    of device is there (for tests). Raises UsageError for a device that is not there or a precision that it cannot do.
+    precision `auto` is what `auto_precision` says, for a network that is `residual` or not, if it bears that, else
+    fp32. bears: the precisions that the network bears. `has` tells whether a kind of device is there (for tests).
+    Raises UsageError for a device that is not there, or a precision that it or the network cannot do.
     """
     has = has or _has
     check_device(name)
@@ -63,7 +70,10 @@ def choose_device(
         raise missing_device(name, problem_of(name.partition(":")[0]))
     chosen = torch.device(name)
     if precision == "auto":
-        precision = auto_precision(chosen.type, residual=residual)
+        fastest = auto_precision(chosen.type, residual=residual)
+        precision = fastest if fastest in bears else "fp32"
+    if precision not in bears:
+        raise UsageError(f"this network does not bear {precision}", "use --precision fp32, or leave it out")
     return Device(chosen, precision)
 
 

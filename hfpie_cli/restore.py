@@ -11,34 +11,36 @@ from functools import partial
 from pathlib import Path
 from typing import overload
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from .device import Device, choose_device, tiles_at_once
-from .errors import HfpieError, UnavailableError
+from .errors import HfpieError, UnavailableError, UsageError
 from .invariants.bands import Rule, correct, enlarged_rows
 from .invariants.change import measure_change
 from .invariants.grey import is_grey
 from .invariants.means import EnlargedMeans, KeptMeans, Limits
 from .invariants.span import FULL_SPAN, Span, bounded, find_span, joint_span
+from .models.contract import Restoring, UnsteadyError
 from .models.enlarging import enlarge
-from .models.network import Network
+from .noise import estimate_noise
 from .photos.hidden import fill_hidden
 from .photos.photo import FULL_SCALE, Photo, Pixels, check_pixels
 from .photos.pillow import from_pillow, to_pillow
 from .photos.reader import read_photo
+from .photos.resize import resize
 from .running import Forward, Runner
 from .settings import check_tiles
 from .tensors import ALL_TURNS, AS_IT_IS, as_hwc, fill_rows, to_tensor
 from .tiling import Plan, Process, plan_tiles, process_tiles
 from .weights.checkpoint import is_ours, load_checkpoint
-from .weights.foreign import ForeignNetwork, load_foreign
+from .weights.foreign import load_foreign
 from .weights.table import Weights, resolve
 
 SMALLEST_TILE = 64  # pixels; below it a device that runs out of memory is given up
+DOUBLINGS = 2  # of the tiles, for a network that gives no picture of smaller ones
 
 SAMPLE_GRID, SAMPLE_SIDE = 4, 64  # squares a side and pixels a square of the sample that averages are measured on
 
@@ -49,8 +51,10 @@ Progress = Callable[[int, int], None]  # (tiles done, tiles in all)
 class Outcome:
     """A restored photo and how it was made.
 
-    halved: whether the device's memory forced smaller tiles. changed: False where the network found so little to do
-    that the photo was left as it was. input_megapixels: of the photo that went in.
+    halved: whether the device's memory forced smaller tiles. doubled: whether the network gave no picture of smaller
+    ones. changed: False where the network found so little to do that the photo was left as it was. noise: what the
+    network was told, as `Restorer` takes it; None for networks that take none. input_megapixels: of the photo that
+    went in.
     """
 
     photo: Photo
@@ -58,15 +62,21 @@ class Outcome:
     overlap: int
     tiles: int
     halved: bool
+    doubled: bool
     changed: bool
+    noise: float | None
     input_megapixels: float
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What the frames of a shot share, so that they do not flicker: their span, and the network with their averages."""
+    """What the tiles of a photo share, or the frames of a shot, so that they do not flicker.
+
+    span: of their values. noise: as Outcome has it. forward: the network with their averages.
+    """
 
     span: Span
+    noise: float | None
     forward: Forward
 
 
@@ -79,29 +89,40 @@ class Restorer:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Restoring,
         *,
-        scale: int,
-        stride: int,
-        tile: int,
-        overlap: int,
+        tile: int | None = None,
+        overlap: int | None = None,
         device: Device | None = None,
         strength: float = 1.0,
         tta: bool = False,
         out_scale: int | None = None,
+        noise: float | None = None,
+        name: str = "the network",
     ) -> None:
-        """network: (n, 3, h, w) -> (n, 3, scale h, scale w) in [0, 1]. tile, overlap, stride: input pixels.
+        """network: (n, 3, h, w) -> (n, 3, scale h, scale w) in [0, 1]. tile, overlap: input pixels; default: its own.
 
         strength: share of the restored picture in the result, 0 to 1; the rest is the (enlarged) input.
-        tta: average over the 8 turned and mirrored inputs. out_scale: reduce to this scale afterwards.
-        Raises UsageError for a tile or an overlap that cannot be.
+        tta: average over the 8 turned and mirrored inputs. out_scale: reduce to this scale afterwards. noise: standard
+        deviation of the photographs' noise, where full scale is 255, for networks that take it; default: measured.
+        name: of the network, for messages. Raises UsageError for a tile, an overlap or a noise that cannot be.
         """
-        self.device = device or choose_device()
-        self.network = network
-        self.scale, self.stride, self.tile, self.overlap = scale, stride, tile, overlap
-        self.strength, self.out_scale = strength, out_scale or scale
+        self.contract = contract = network.contract
+        self.device, self.name = device or choose_device(bears=contract.precisions), name
+        self.scale, self.stride = contract.scale, contract.stride
+        self.tile, self.overlap = tile or contract.tile, contract.overlap if overlap is None else overlap
+        self.strength, self.out_scale, self.noise = strength, out_scale or contract.scale, noise
         self._runner = Runner(network, self.device, ALL_TURNS if tta else AS_IT_IS)
-        check_tiles(tile, overlap, stride)
+        self._check()
+
+    def _check(self) -> None:
+        if self.tile < self.contract.smallest:
+            message = f"{self.name}: takes no tiles of less than {self.contract.smallest} pixels"
+            raise UsageError(message, f"use --tile {self.contract.smallest}, or leave it out")
+        if self.noise is not None and not self.contract.takes_noise:
+            hint = "leave --noise out: it finds the noise by itself, or has one level that it was trained for"
+            raise UsageError(f"{self.name}: takes no noise level", hint)
+        check_tiles(self.tile, self.overlap, self.stride)
 
     @classmethod
     def from_weights(
@@ -115,28 +136,28 @@ class Restorer:
         strength: float = 1.0,
         tta: bool = False,
         out_scale: int | None = None,
+        noise: float | None = None,
     ) -> Restorer:
         """A Restorer with named weights (`compact.denoise`), a task's default ones (`denoise`) or those of a file.
 
         Files of other people's networks are read by spandrel, if it is installed.
-        tile, overlap: by default the checkpoint's own. strength, tta, out_scale: as in `Restorer`.
+        tile, overlap: by default the checkpoint's own. strength, tta, out_scale, noise: as in `Restorer`.
         """
         found = weights if isinstance(weights, Weights) else resolve(str(weights))
         network = load_checkpoint(found.path).network() if is_ours(found.path) else load_foreign(found.path)
-        if not isinstance(network, Network | ForeignNetwork):
+        if not isinstance(network, Restoring):
             raise UnavailableError(f"{found.name}: not a network that restores photographs")
-        scale, stride = network.config.scale, network.config.stride
-        chosen = choose_device(device, precision, residual=isinstance(network, Network))
+        contract = network.contract
         return cls(
             network,
-            scale=scale,
-            stride=stride,
             tile=found.tile if tile is None else tile,
             overlap=found.overlap if overlap is None else overlap,
-            device=chosen,
+            device=choose_device(device, precision, residual=contract.residual, bears=contract.precisions),
             strength=strength,
             tta=tta,
             out_scale=out_scale,
+            noise=noise,
+            name=found.name,
         )
 
     @overload
@@ -164,19 +185,25 @@ class Restorer:
         """Measured on a few frames of a shot, all of one size, for `restore` to use on each of them."""
         shown = [fill_hidden(frame).pixels for frame in frames]
         span = joint_span([find_span(pixels) for pixels in shown])
+        levels = [level for pixels in shown if (level := self._noise_of(pixels)) is not None]
+        noise = sum(levels) / len(levels) if levels else None
         sample = torch.stack([span.stretch(to_tensor(part)) for pixels in shown for part in sample_parts(pixels)])
-        return Shared(span, self._runner.prepare(sample if span == FULL_SPAN else sample.clamp(0, 1)))
+        return self._shared(span, noise, sample if span == FULL_SPAN else sample.clamp(0, 1))
 
     def restore(
         self, photo: Photo, progress: Progress = lambda done, total: None, shared: Shared | None = None
     ) -> Outcome:
         """Restore a photo; a frame of a shot with what it shares, and even where there is little to do.
 
-        When a CUDA device runs out of memory: fewer tiles at once, then tiles of half the side.
+        When a CUDA device runs out of memory: fewer tiles at once, then tiles of half the side. When the network gives
+        no picture of a tile: tiles of twice the side, DOUBLINGS times at most.
 
-        Raises HfpieError when even the smallest tiles do not fit, or when the network gives no finite pixels.
+        Raises HfpieError when even the smallest tiles do not fit, or when the network gives no picture, or no finite
+        pixels.
         """
-        tile, overlap = self.tile, self.overlap
+        whole = max(photo.height, photo.width)
+        tile = self.tile if self.contract.cuts else max(self.tile, -(-whole // self.stride) * self.stride)
+        overlap, doublings = self.overlap, 0
         batch = tiles_at_once(self.device, tile, self.scale)
         while True:
             try:
@@ -186,9 +213,16 @@ class Restorer:
                 if batch > 1:
                     batch //= 2
                     continue
-                if tile // 2 < max(SMALLEST_TILE, 2 * self.stride):
+                smallest = max(SMALLEST_TILE, 2 * self.stride, self.contract.smallest)
+                if tile // 2 < smallest or not self.contract.cuts:
                     raise HfpieError("the device's memory is too small", "use --device cpu") from None
                 tile, overlap = tile // 2, min(overlap, tile // 4 // self.stride * self.stride)
+            except UnsteadyError as error:
+                doublings += 1
+                if tile >= whole or doublings > DOUBLINGS:
+                    message = f"{self.name}: gives no picture, but values from {error.low:.3g} to {error.high:.3g}"
+                    raise HfpieError(message, "this photograph needs other weights: hfpie weights list") from None
+                tile, overlap = 2 * tile, 2 * overlap
 
     def _restore(
         self, photo: Photo, tile: int, overlap: int, batch: int, progress: Progress, *, shared: Shared | None
@@ -205,13 +239,32 @@ class Restorer:
         if self.out_scale == 1 and photo.alpha is not None:
             np.copyto(pixels, photo.pixels, where=photo.alpha[..., None] == 0)
         restored = self._finish(replace(photo, pixels=pixels))
-        megapixels = photo.height * photo.width / 1e6
-        return Outcome(restored, tile, overlap, len(plan), tile != self.tile, changed, megapixels)
+        return Outcome(
+            photo=restored,
+            tile=tile,
+            overlap=overlap,
+            tiles=len(plan),
+            halved=tile < self.tile,
+            doubled=self.contract.cuts and tile > self.tile,
+            changed=changed,
+            noise=own.noise,
+            input_megapixels=photo.height * photo.width / 1e6,
+        )
 
     def _measure(self, shown: Pixels, plan: Plan) -> Shared:
         """What the tiles of a photo share."""
         span = find_span(shown)
-        return Shared(span, self._runner.prepare(self._sample(shown, span, plan)))
+        return self._shared(span, self._noise_of(shown), self._sample(shown, span, plan))
+
+    def _shared(self, span: Span, noise: float | None, sample: Tensor | None) -> Shared:
+        seen = None if noise is None else noise / 255 / span.width  # where the span is [0, 1]
+        return Shared(span, noise, self._runner.prepare(sample, seen))
+
+    def _noise_of(self, pixels: Pixels) -> float | None:
+        """What the network is told; None for one that takes nothing."""
+        if self.noise is not None or not self.contract.takes_noise:
+            return self.noise
+        return estimate_noise(pixels)
 
     def _is_changed(self, shown: Pixels, pixels: Pixels, span: Span) -> bool:
         return not measure_change(shown, pixels, span.width * (self.strength or 1)).slight
@@ -235,16 +288,15 @@ class Restorer:
         if rule := self._kept_means(span.limits(shown)):
             read_rows = partial(enlarged_rows, lambda top, rows: read(top, 0, rows, width), height, self.scale)
             rows = correct(rows, read_rows, rule, height=height * self.scale, width=width * self.scale)
-        pixels = np.empty((height * self.scale, width * self.scale, channels), shown.dtype)
+        restored = np.empty((height * self.scale, width * self.scale, channels), shown.dtype)
         for top, strip in rows:
-            fill_rows(pixels, top, span.bring_back(strip))
-        return pixels
+            fill_rows(restored, top, span.bring_back(strip))
+        return restored
 
     def _kept_means(self, limits: Limits) -> Rule | None:
-        """What a foreign network does to brightness at the same size may be what it is for."""
         if self.scale > 1:
             return EnlargedMeans(limits)
-        return None if isinstance(self.network, ForeignNetwork) else KeptMeans(limits)
+        return KeptMeans(limits) if self.contract.keeps_means else None
 
     def _sample(self, shown: Pixels, span: Span, plan: Plan) -> Tensor | None:
         """What the averages of the photo are measured on; None for one that is one tile, all of it the sample."""
@@ -296,15 +348,3 @@ def sample_parts(pixels: Pixels) -> list[Pixels]:
     last = (max(n - SAMPLE_SIDE, 0) for n in pixels.shape[:2])
     tops, lefts = (np.unique(np.linspace(0, end, SAMPLE_GRID).astype(int)) for end in last)
     return [pixels[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE] for top in tops for left in lefts]
-
-
-def resize(pixels: Pixels, height: int, width: int) -> Pixels:
-    """Antialiased bicubic resizing of (h, w, c) pixels of any type, integers clipped to the type's range."""
-    size, bicubic = (width, height), Image.Resampling.BICUBIC
-    if pixels.dtype == np.uint8:
-        planes = [np.asarray(Image.fromarray(plane).resize(size, bicubic)) for plane in cv2.split(pixels)]
-        return np.stack(planes, -1)
-    planes = [np.asarray(Image.fromarray(p.astype(np.float32)).resize(size, bicubic)) for p in cv2.split(pixels)]
-    top = 65535 if pixels.dtype == np.uint16 else np.inf
-    planes = [np.rint(p).clip(0, top) if pixels.dtype == np.uint16 else p for p in planes]
-    return np.stack(planes, -1).astype(pixels.dtype)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .device import PRECISIONS, Device
 from .errors import HfpieError
+from .models.contract import Restoring, UnsteadyError
 from .models.fold import fold
-from .models.legacy import LegacyNetwork
 from .models.network import Network
 from .models.pooling import MeasuringPool, RecalledPool
 from .tensors import Turn
@@ -35,21 +36,23 @@ class Runner:
     network: (n, 3, h, w) -> (n, 3, scale h, scale w).
     """
 
-    def __init__(self, network: nn.Module, device: Device, turns: Sequence[Turn]) -> None:
+    def __init__(self, network: Restoring, device: Device, turns: Sequence[Turn]) -> None:
         self.network = network.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device, self._turns = device, turns
 
     @torch.inference_mode()
-    def prepare(self, sample: Tensor | None) -> Forward:
+    def prepare(self, sample: Tensor | None, noise: float | None = None) -> Forward:
         """What restores the tiles of one photograph, whose averages are those of `sample`, (n, 3, h, w) on the CPU.
 
-        Without a sample, and for networks that take no averages, every tile is restored by itself.
+        Without a sample, and for networks that take no averages, every tile is restored by itself. noise: its standard
+        deviation in [0, 1], for networks that take it.
         """
-        if sample is None or not isinstance(self.network, Network):
-            passes = [Pass(turn, self._reduced, self.network) for turn in self._turns]
-        else:
+        if sample is not None and self.network.contract.shares_averages:
             sample = self.to_device(sample)
-            passes = [self._fixed(turn, self._measure(self.network, turn.apply(sample))) for turn in self._turns]
+            passes = [self._fixed(turn, self._measure(turn.apply(sample))) for turn in self._turns]
+        else:
+            exact: Forward = self.network if noise is None else partial(self.network, noise=noise)
+            passes = [Pass(turn, partial(self._reduce, exact), exact) for turn in self._turns]
         return partial(self._run, passes)
 
     def to_device(self, tiles: Tensor) -> Tensor:
@@ -59,14 +62,14 @@ class Runner:
             tiles = tiles.pin_memory()
         return tiles.to(target, non_blocking=True).contiguous(memory_format=torch.channels_last)
 
-    def _measure(self, network: Network, sample: Tensor) -> list[Tensor]:
+    def _measure(self, sample: Tensor) -> list[Tensor]:
         """The averages of a sample, at fp32 where the device's precision does not give finite ones."""
         pool = MeasuringPool()
         with self.device.autocast():
-            network(sample, pool)
+            self.network(sample, pool)
         if not all(average.isfinite().all() for average in pool.averages):
             pool = MeasuringPool()
-            network(sample, pool)
+            self.network(sample, pool)
         return pool.averages
 
     def _fixed(self, turn: Turn, averages: list[Tensor]) -> Pass:
@@ -75,21 +78,25 @@ class Runner:
         def exact(tiles: Tensor) -> Tensor:
             return self.network(tiles, RecalledPool(averages))
 
-        def reduced(tiles: Tensor) -> Tensor:
-            with self.device.autocast():
-                return exact(tiles)
+        if not self.network.contract.folds:
+            return Pass(turn, partial(self._reduce, exact), exact)
+        return Pass(turn, fold(cast(Network, self.network), averages, PRECISIONS[self.device.precision]), exact)
 
-        if not isinstance(self.network, Network) or isinstance(self.network, LegacyNetwork):
-            return Pass(turn, reduced, exact)
-        return Pass(turn, fold(self.network, averages, PRECISIONS[self.device.precision]), exact)
-
-    def _reduced(self, tiles: Tensor) -> Tensor:
+    def _reduce(self, exact: Forward, tiles: Tensor) -> Tensor:
         with self.device.autocast():
-            return self.network(tiles)
+            return exact(tiles)
 
     def _run(self, passes: list[Pass], tiles: Tensor) -> Tensor:
-        """Restore tiles on the device. Raises HfpieError where not even fp32 gives finite pixels."""
-        restored = _average(tiles, [(each.turn, each.reduced) for each in passes])
+        """Restore tiles on the device.
+
+        Raises HfpieError where not even fp32 gives finite pixels, and UnsteadyError where it gives no picture.
+        """
+        try:
+            restored = _average(tiles, [(each.turn, each.reduced) for each in passes])
+        except UnsteadyError:
+            if self.device.precision == "fp32":
+                raise
+            restored = tiles.new_tensor(torch.nan)
         if not restored.isfinite().all():
             restored = _average(tiles, [(each.turn, each.exact) for each in passes])
             if not restored.isfinite().all():

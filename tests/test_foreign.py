@@ -23,7 +23,8 @@ class Descriptor:
 
     supports_half = supports_bfloat16 = False
     scale, input_channels, output_channels = 4, 3, 3
-    architecture = SimpleNamespace(name="Repeat")
+    architecture = SimpleNamespace(name="Repeat", id="Repeat")
+    tiling = SimpleNamespace(name="SUPPORTED")
     size_requirements = SimpleNamespace(minimum=0, multiple_of=MULTIPLE, square=False)
 
     def __init__(self, weights):
@@ -56,7 +57,7 @@ def net(tmp_path, monkeypatch):
     return tmp_path / "4x-anything.safetensors"
 
 
-@pytest.mark.parametrize("options", [(), ("--tta",), ("--precision", "bf16"), ("--tile", "96", "--overlap", "16")])
+@pytest.mark.parametrize("options", [(), ("--tta",), ("--precision", "fp32"), ("--tile", "96", "--overlap", "16")])
 def test_a_folder_goes_through_it(spandrel, net, tmp_path, options):
     alpha = np.random.default_rng(0).integers(1, 256, (64, 112, 1), dtype=np.uint8)
     pixels = np.concatenate([smooth_picture(0, (64, 112)), alpha], 2)
@@ -70,6 +71,13 @@ def test_a_folder_goes_through_it(spandrel, net, tmp_path, options):
         difference = np.abs(np.asarray(Image.open(tmp_path / f"out/{name}.png"))[..., :3] - wanted)
         assert difference.max() <= 3  # local means are brought to those of the bicubic enlargement
         assert difference.mean() < 1
+
+
+def test_a_precision_that_it_does_not_bear_is_refused(spandrel, net, tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    result = CliRunner().invoke(app, ["sr", "a.png", "--weights", net.name, "--precision", "bf16"])
+    assert result.exit_code == 2
+    assert "does not bear bf16" in result.stderr
 
 
 def test_the_scale_is_the_networks(spandrel, net, tmp_path):

@@ -12,6 +12,7 @@ from hfpie_cli.invariants.change import measure_change
 from hfpie_cli.invariants.grey import is_grey
 from hfpie_cli.invariants.means import EnlargedMeans, KeptMeans
 from hfpie_cli.invariants.span import FULL_SPAN, Span, bounded, find_span
+from hfpie_cli.models.contract import Contract
 from hfpie_cli.models.enlarging import enlarge
 from hfpie_cli.photos.photo import Photo
 from tests.conftest import make_checkpoint, smooth_picture
@@ -31,7 +32,8 @@ class Tinting(torch.nn.Module):
 
 
 def restorer(network, scale=1, **options):
-    return Restorer(network, **{"scale": scale, "stride": 4, "tile": 64, "overlap": 16, **options})
+    network.contract = Contract(scale=scale, stride=4)
+    return Restorer(network, **{"tile": 64, "overlap": 16, **options})
 
 
 def noisy(level, sigma, shape, seed=0):

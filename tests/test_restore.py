@@ -7,6 +7,7 @@ import torch
 from hfpie_cli import HfpieError, Restorer
 from hfpie_cli.device import Device, choose_device, choose_training_device, tiles_at_once
 from hfpie_cli.errors import UsageError
+from hfpie_cli.models.contract import Contract, UnsteadyError
 from hfpie_cli.models.enlarging import enlarge
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import sample_parts
@@ -41,7 +42,8 @@ def not_finite(tiles):
 
 
 def restorer(network, **options):
-    return Restorer(network, **{"scale": 1, "stride": 4, "tile": 128, "overlap": 16, **options})
+    network.contract = Contract(scale=1, stride=4)
+    return Restorer(network, **{"tile": 128, "overlap": 16, **options})
 
 
 def picture(rng, height=200, width=300, dtype=np.uint8):
@@ -62,6 +64,41 @@ def test_memory_running_out_halves_the_tile_and_loses_no_pixel(rng):
     assert (outcome.tile, outcome.halved) == (64, True)
     assert np.array_equal(outcome.photo.pixels, array)
     assert max(shape[2] for shape in network.calls[3:]) <= 64
+
+
+def unsteady(tiles):
+    raise UnsteadyError(-7, 40)
+
+
+def test_a_network_that_gives_no_picture_gets_tiles_of_twice_the_side(rng):
+    network, array = Scripted(identity_network, unsteady), picture(rng)
+    outcome = restorer(network, tile=64, overlap=8).restore(Photo(array))
+    assert (outcome.tile, outcome.overlap, outcome.doubled, outcome.halved) == (128, 16, True, False)
+    assert np.array_equal(outcome.photo.pixels, array)
+
+
+def test_a_network_that_never_gives_a_picture_is_told_by_name(rng):
+    for tile, tries in ((64, 3), (512, 1)):  # one that sees all of it sees no more
+        network = Scripted(*[unsteady] * 50)
+        with pytest.raises(HfpieError, match="blind: gives no picture, but values from -7 to 40"):
+            restorer(network, tile=tile, name="blind")(picture(rng))
+        assert len(network.calls) == tries
+
+
+def test_a_network_that_must_see_the_whole_does(rng):
+    network, array = Scripted(), picture(rng)
+    whole = restorer(network)
+    whole.contract = Contract(scale=1, stride=4, cuts=False)
+    outcome = whole.restore(Photo(array))
+    assert (outcome.tiles, outcome.doubled) == (1, False)
+    assert network.calls == [(1, 3, 200, 300)]
+
+
+def test_a_tile_below_the_least_that_a_network_takes_is_refused():
+    network = Scripted()
+    network.contract = Contract(scale=1, smallest=512)
+    with pytest.raises(UsageError, match="no tiles of less than 512"):
+        Restorer(network, tile=256)
 
 
 def test_memory_that_never_suffices_is_an_error(rng):

@@ -17,8 +17,8 @@ LAYERS = [  # rooms: folders, and modules at the top; each imports only from tho
     {"pages"},
     {"one_file"},
     {"restore", "jobs"},
-    {"data", "weights", "invariants", "running"},
-    {"photos", "models", "tiling", "tensors", "device", "hub", "console"},
+    {"data", "weights", "invariants", "running", "noise"},
+    {"photos", "models", "tiling", "tensors", "device", "hub", "console", "vision"},
     {"tasks", "files", "interruption", "ranks", "settings", "shown", "suggest"},
     {"errors"},
 ]
@@ -38,6 +38,7 @@ LIGHT = {  # what the help imports
     "photos.limits",
     "weights.table",
     "weights.converted",
+    "weights.kinds",
     "weights.publish",
     "hub.client",
     "hub.errors",

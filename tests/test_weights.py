@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ from typer.testing import CliRunner
 from hfpie_cli.cli import app
 from hfpie_cli.errors import UnavailableError
 from hfpie_cli.weights import table as weights
+from hfpie_cli.weights.checkpoint import load_checkpoint, save_checkpoint
+from hfpie_cli.weights.kinds import task_of
 from hfpie_cli.weights.unpickle import main as unpickle
 from tests.hub_server import COMMIT, FAULTS, TOKEN, HubServer, odd_headers
 from tests.test_hostile import CANARY, Trap
@@ -386,6 +389,21 @@ def test_the_documentation_lists_every_checkpoint():
             assert entry.licence in row
             assert entry.source in row
             assert not entry.size or f"{entry.size / 1e6:.1f} MB" in row
+
+
+def test_files_that_say_their_task_are_refused_for_another(tmp_path, monkeypatch, identity):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (20, 30)).save("a.png")
+    checkpoint = load_checkpoint(identity)
+    save_checkpoint(Path("mine.safetensors"), dataclasses.replace(checkpoint, info={"task": "deblur"}))
+    told = denoise("--weights", "mine.safetensors", code=2).stderr
+    assert "mine.safetensors: made for deblur, not for denoise" in told
+    denoise("--weights", "mine.safetensors", "--force")
+    hfpie("deblur", "a.png", "--weights", "mine.safetensors")
+    for odd in ("[1]", '{"task": 5}', "null"):
+        header = f'{{"__metadata__": {odd}}}'.encode()
+        Path("odd.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+        assert task_of(Path("odd.safetensors")) == ""
 
 
 def test_shapes_are_known_without_memory_or_torchs_compiler():

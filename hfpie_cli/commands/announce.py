@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..hub.client import SCHEME
 from ..jobs import Job
 from ..settings import Setting, check_tiles, foresee
-from ..weights.table import DEFAULT_OVERLAP, DEFAULT_TILE, find_entry
+from ..weights.table import find_entry
 
 if TYPE_CHECKING:
     from ..restore import Restorer
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 WORTH_MEASURING = 4e6  # pixels of all photographs: of fewer there is nothing to announce
 SAMPLED = 500  # photographs whose sizes are read; those of more are estimated
 SECONDS_TOLD, SECONDS_ASKED = 30, 600  # from here on a job is announced, and needs --yes on a terminal
+ASSUMED_TILE, ASSUMED_OVERLAP = 256, 32  # pixels, of files that are not in the table
 MEMINFO = Path("/proc/meminfo")
 
 
@@ -42,7 +43,7 @@ def foresee_network(name: str, request: Request) -> tuple[str, Setting]:
     Raises UsageError for a device, a precision or tiles that cannot be.
     """
     entry = find_entry(name)
-    tile, overlap = (entry.tile, entry.overlap) if entry else (DEFAULT_TILE, DEFAULT_OVERLAP)
+    tile, overlap = (entry.tile, entry.overlap) if entry else (ASSUMED_TILE, ASSUMED_OVERLAP)
     asked = request.overlap if request.overlap is not None else overlap
     check_tiles(request.tile or tile, asked, entry.stride if entry else 1)
     ours = not entry.source if entry else _is_ours(Path(name))

@@ -152,13 +152,13 @@ class FolderRun:
 
     def _resolve(self, hub: Hub) -> Weights:
         options = self.options
-        return resolve(options.weights or self.default, hub, task="" if options.force else self.task.name)
+        return resolve(options.weights or self.default, hub, task=self.task.name, force=options.force)
 
     def _settings(self, weights: Weights) -> str:
         """A hash of all that decides what a file becomes, the weights' content with it, but not of the machine."""
         options = self.options
-        keys = ("strength", "tta", "quality", "strip_metadata", "precision", "tile", "overlap", "frames")
-        values = {key: getattr(options, key) for key in keys} | {
+        keys = ("strength", "tta", "noise", "quality", "strip_metadata", "precision", "tile", "overlap", "frames")
+        values = {key: getattr(options, key, None) for key in keys} | {
             "task": self.task.name,
             "scale": self.scale,
             "format": self.naming.format,
@@ -183,6 +183,7 @@ class FolderRun:
             strength=options.strength,
             tta=options.tta,
             out_scale=self.scale,
+            noise=getattr(options, "noise", None),
         )
         if (self.scale == 1) != (restorer.scale == 1) or self.scale > restorer.scale:
             hint = "choose weights made for this task" + (
@@ -217,6 +218,8 @@ class FolderRun:
 
         restored = outcome.photo
         halved = f", device memory short: tiles of {outcome.tile}" if outcome.halved else ""
+        doubled = f", the network failed on smaller tiles: tiles of {outcome.tile}" if outcome.doubled else ""
+        noise = "" if outcome.noise is None else f", noise {outcome.noise:.1f}"
         target = job.target or "standard output"
         size = f"{restored.width} x {restored.height}"
         flaw = self.task.flaw if self.options.strength else ""
@@ -231,6 +234,8 @@ class FolderRun:
             "overlap": outcome.overlap,
             "tiles": outcome.tiles,
             "tile_halved": outcome.halved,
+            "tile_doubled": outcome.doubled,
+            "noise": None if outcome.noise is None else round(outcome.noise, 2),
             "changed": outcome.changed,
             "seconds": round(seconds, 3),
             "seconds_per_megapixel": round(seconds / outcome.input_megapixels, 3),
@@ -238,4 +243,4 @@ class FolderRun:
         }
         pace = f"{seconds:.1f} s, {seconds / outcome.input_megapixels:.1f} s/MP"
         notes = "".join(f"\n{job.name}: {note}" for note in restored.notes)
-        return Told(f"{job.name} -> {target}  {size}, {pace}{halved}{found}{notes}", record)
+        return Told(f"{job.name} -> {target}  {size}, {pace}{noise}{halved}{doubled}{found}{notes}", record)

@@ -15,7 +15,7 @@ from .announce import Request, foresee_network
 from .compare import check_request
 from .folder_run import FolderRun
 from .options import add_command
-from .restore_options import EnlargeOptions, RestoreOptions
+from .restore_options import DenoiseOptions, EnlargeOptions, RestoreOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     add_command(
         app,
         "denoise",
-        RestoreOptions,
+        DenoiseOptions,
         lambda options: restore_files(TASKS["denoise"], options, default_weights("denoise")),
         summary="Remove noise: of phones and cameras by night, of JPEG, Gaussian. You do not set a noise level.",
         examples=(

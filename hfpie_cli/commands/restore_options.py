@@ -95,6 +95,16 @@ class RestoreOptions(PictureOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DenoiseOptions(RestoreOptions):
+    """Options of `denoise` alone."""
+
+    noise: Annotated[
+        float | None,
+        typer.Option(min=0, max=255, help="Sigma of the noise, white being 255, for weights that take it (drunet)."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnlargeOptions(RestoreOptions):
     """Options of `sr` alone."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data.degrade import SR_SCALE
 from ..photos.photo import Photo, Pixels, to_8bit
-from ..restore import resize
+from ..photos.resize import resize
 
 NLM_STRENGTH = 0.6  # of the filter, in units of the estimated sigma: best for sigma 10 to 50 on four photographs
 UNSHARP_SIGMA, UNSHARP_AMOUNT = 2.0, 1.0  # pixels; share of the removed detail that is added

@@ -57,7 +57,7 @@ def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hu
     scale = TASKS[task].scale
     networks = []
     for name in names or [default_weights(task)]:
-        weights = resolve(name, hub)
+        weights = resolve(name, hub, task=task, force=True)  # any may be scored; names of this task are suggested
         restorer = Restorer.from_weights(
             weights,
             device=settings.device,

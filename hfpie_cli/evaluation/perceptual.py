@@ -9,6 +9,7 @@ import torch
 
 from ..errors import UnavailableError
 from ..photos.quality import PEAK
+from ..vision import import_beside_torchvision
 from .metrics import Samples
 
 BACKBONE = "alex"  # the customary one; the paper does not name its own
@@ -17,8 +18,8 @@ BACKBONE = "alex"  # the customary one; the paper does not name its own
 def load_lpips() -> Callable[[Samples, Samples], float]:
     """The distance of two RGB pictures (h, w, 3) in 0 to 255. Raises UnavailableError where it cannot be had."""
     try:
-        import lpips
-    except (ImportError, RuntimeError) as error:  # RuntimeError: a torchvision that was built for another torch
+        lpips = import_beside_torchvision("lpips")
+    except (ImportError, RuntimeError) as error:
         raise UnavailableError(f"LPIPS is left out: {error}", "pip install 'hfpie[lpips]'") from None
     try:
         network = lpips.LPIPS(net=BACKBONE, verbose=False).eval()

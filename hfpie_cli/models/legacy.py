@@ -6,12 +6,13 @@ checkpoints that ship, the bodies at 1/2 and 1/4 of the size do not reach the ou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import FeatureAttention, ResidualChannelAttentionBlock, conv3x3
+from .contract import Contract
 from .network import LEVELS, Network, NetworkConfig
 from .pooling import Pool
 
@@ -69,6 +70,10 @@ class LegacyNetwork(Network):
         for module in self.modules():
             if isinstance(module, ResidualChannelAttentionBlock | FeatureAttention):
                 module.slope = 0.0  # a plain ReLU
+
+    @property
+    def contract(self) -> Contract:
+        return replace(super().contract, folds=False)
 
     def _join(self, features: int) -> nn.Module:
         return RawFeatureAttention(features) if self.config.feature_attention else super()._join(features)

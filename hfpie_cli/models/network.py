@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import Blocks, FeatureAttention, MultiScaleEdgeFilter, PlainSum, Upsample, conv3x3
+from .contract import Contract, Restoring
 from .enlarging import enlarge, phases
 from .pooling import Pool, pool_each
 
@@ -75,7 +76,7 @@ class NetworkConfig:
         return 2 ** (LEVELS - 1) * self.unshuffle
 
 
-class Network(nn.Module):
+class Network(Restoring):
     """Restores a picture: (n, 3, h, w) RGB around [0, 1] -> (n, 3, scale h, scale w), not clamped, for any h and w.
 
     `pool` gives the channel averages that the attentions see: each picture's own, unless a caller has better ones.
@@ -95,6 +96,11 @@ class Network(nn.Module):
         self.tails = nn.ModuleList(Blocks(*shape) for shape in zip(widths, config.tails, strict=True))
         self.ups = nn.ModuleList(Upsample(widths[i + 1], widths[i]) for i in range(LEVELS - 1))
         self.output = reconstruction(widths[0], unshuffle * config.scale, config.reconstruction)
+
+    @property
+    def contract(self) -> Contract:
+        scale, stride = self.config.scale, self.config.stride
+        return Contract(scale=scale, stride=stride, shares_averages=True, folds=True, residual=True)
 
     def _join(self, features: int) -> nn.Module:
         return FeatureAttention(features) if self.config.feature_attention else PlainSum()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,38 +10,90 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UnavailableError
+from ..models.contract import Contract, Restoring, UnsteadyError
+from ..models.network import pad_to_multiple
+from ..vision import import_beside_torchvision
 from .checkpoint import load_weights
 
-WINDOW = 16  # pixels; attention in windows must find them where they are in the whole picture, or tiles show
+STRIDES = {"SCUNet": 64}  # by architecture: windows of 8 pixels at 1/8 of the size
+STATED = (
+    "window_size",
+    "padder_size",
+)  # where models keep the side of their windows, and what their sides are padded to
+WINDOW = 16  # of models that keep it elsewhere; windows must lie where they lie in the whole picture, or tiles show
+TILES = {
+    "NAFNet": (384, 64),
+    "DRUNet": (256, 64),
+}  # tile and overlap; NAFNet's averages are over 384 pixels in its paper
+PLAIN_TILES, FAR_SEEING_TILES = (256, 32), (512, 64)
+WANTS_NOISE = "DRUNet"
+BEYOND = 1.0  # how far from [0, 1], or from the input's range, raw values may lie; NAFNet's can grow by orders
 
 
-@dataclass(frozen=True)
-class ForeignConfig:
-    """What a Restorer must know of a network. stride: tiles start at multiples of so many input pixels."""
-
-    architecture: str
-    scale: int
-    stride: int
-
-
-class ForeignNetwork(nn.Module):
+class ForeignNetwork(Restoring):
     """(n, 3, h, w) RGB in [0, 1] -> (n, 3, scale h, scale w), clamped; sides that do not fit are padded and cut again.
 
-    `described` is a descriptor of spandrel's: it takes one picture at a time. A network that does not bear half
-    precision runs at single precision whatever the Restorer's.
+    `described` is a descriptor of spandrel's: it takes one picture at a time.
     """
 
     def __init__(self, described: Any) -> None:
         super().__init__()
-        stride = math.lcm(described.size_requirements.multiple_of, WINDOW)
-        self.config = ForeignConfig(described.architecture.name, described.scale, stride)
         self.model: nn.Module = described.model
-        self._described = described
-        self._bears_half: bool = described.supports_half and described.supports_bfloat16
+        self.model.register_forward_hook(_check_range)
+        self._described, self._contract = described, contract_of(described)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        with nullcontext() if self._bears_half else torch.autocast(picture.device.type, enabled=False):
-            return torch.cat([self._described(one[None]) for one in picture])
+    @property
+    def contract(self) -> Contract:
+        return self._contract
+
+    def forward(self, picture: Tensor, noise: float = 0.0) -> Tensor:
+        """noise: standard deviation in [0, 1]. Raises UnsteadyError for values that are no picture's."""
+        restore = self._told(noise) if self._contract.takes_noise else self._described
+        return torch.cat([restore(one[None]) for one in picture])
+
+    def _told(self, noise: float) -> Any:
+        """DRUNet told the noise, where spandrel always says 15/255."""
+
+        def restore(picture: Tensor) -> Tensor:
+            height, width = picture.shape[-2:]
+            padded = pad_to_multiple(picture, self._contract.stride)
+            level = torch.full_like(padded[:, :1], noise)
+            restored: Tensor = self.model(torch.cat([padded, level], 1))
+            return restored[..., :height, :width].clamp(0, 1)
+
+        return restore
+
+
+def contract_of(described: Any) -> Contract:
+    """What spandrel says of a network, and what it leaves out."""
+    size, name, tiling = described.size_requirements, described.architecture.id, described.tiling.name
+    tile, overlap = TILES.get(name, FAR_SEEING_TILES if tiling == "DISCOURAGED" else PLAIN_TILES)
+    borne = {"fp32": True, "bf16": described.supports_bfloat16, "fp16": described.supports_half}
+    return Contract(
+        scale=described.scale,
+        stride=math.lcm(size.multiple_of, STRIDES.get(name) or _window_of(described.model)),
+        smallest=max(1, size.minimum),
+        cuts=tiling != "INTERNAL",
+        tile=max(tile, size.minimum),
+        overlap=overlap,
+        keeps_means=False,  # what it does to brightness may be what it is for
+        precisions=frozenset(precision for precision, bears in borne.items() if bears),
+        takes_noise=name == WANTS_NOISE,
+    )
+
+
+def _window_of(model: nn.Module) -> int:
+    sides = [side for name in STATED if type(side := getattr(model, name, None)) is int]
+    return math.lcm(*sides) if sides else WINDOW
+
+
+def _check_range(model: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+    """Look at what a network gives before it is clamped; what is not finite is told by whoever runs it."""
+    if not isinstance(output, Tensor):
+        return
+    low, high = (float(value) for value in output.aminmax())
+    if low < min(0.0, float(inputs[0].min())) - BEYOND or high > max(1.0, float(inputs[0].max())) + BEYOND:
+        raise UnsteadyError(low, high)
 
 
 def load_foreign(path: Path) -> ForeignNetwork:
@@ -53,8 +103,8 @@ def load_foreign(path: Path) -> ForeignNetwork:
     map an RGB picture to an RGB picture, or if its weights are not finite numbers.
     """
     try:
-        import spandrel
-    except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision was built for another torch
+        spandrel = import_beside_torchvision("spandrel")
+    except (ImportError, RuntimeError) as error:
         message = f"{path}: not an hfpie checkpoint; spandrel, which may know it, cannot be imported ({error})"
         hint = "pip install 'hfpie[spandrel]', with the torchvision that belongs to your torch"
         raise UnavailableError(message, hint) from None

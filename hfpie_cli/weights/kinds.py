@@ -1,7 +1,9 @@
-"""What a file is that was to be weights and is not: told by its first bytes. Nothing of it is run."""
+"""What a file of weights is, or what it is instead: told by its first bytes. Nothing of it is run."""
 
 from __future__ import annotations
 
+import json
+import struct
 import zipfile
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from ..errors import UnavailableError
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _PAGES = (b"<!doctype", b"<html", b"<?xml", b"<head")
+_LONGEST_HEADER = 100_000_000  # bytes, as safetensors has it
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how those of torch's old format begin
 
 
@@ -28,3 +31,14 @@ def check_kind(path: Path, *, pickle: bool) -> None:
     if not pickle and (zipfile.is_zipfile(path) or start.startswith(_PICKLES)):
         hint = f"convert it first: hfpie weights convert {path}"
         raise UnavailableError(f"{path}: a pickle whatever its name says, and hfpie loads safetensors only", hint)
+
+
+def task_of(path: Path) -> str:
+    """What a safetensors file says that it was trained for; empty if it says nothing, or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            task = json.loads(file.read(min(length, _LONGEST_HEADER)))["__metadata__"]["task"]
+    except (OSError, struct.error, ValueError, TypeError, KeyError, RecursionError):
+        return ""  # whoever opens it says why
+    return task if isinstance(task, str) else ""

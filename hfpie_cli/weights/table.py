@@ -16,10 +16,10 @@ from ..hub.client import REPOSITORY, SCHEME, Hub, HubFile, fetch, is_cached
 from ..suggest import near
 from ..tasks import TASKS
 from .converted import find_converted, is_converted, make_converted
+from .kinds import task_of
 
 PACKAGE = Path(__file__).parent.parent
 SHIPPED = PACKAGE / "checkpoints"
-DEFAULT_TILE, DEFAULT_OVERLAP = 256, 32  # pixels, for files that are not in the table
 TEST_WEIGHTS = "unit-test"
 PICKLES = {".pth", ".pt", ".ckpt", ".bin", ".pkl"}
 _UNSEEN = "other projects state that hash and hfpie has never seen the file: ask the owner of {repo} which one is right"
@@ -84,12 +84,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Weights:
-    """A checkpoint's file that is there and is what it should be, with the tiling that belongs to it."""
+    """A checkpoint's file that is there and is what it should be.
+
+    tile, overlap: what the table says of it; None for a file that is not in the table.
+    """
 
     name: str
     path: Path
-    tile: int = DEFAULT_TILE
-    overlap: int = DEFAULT_OVERLAP
+    tile: int | None = None
+    overlap: int | None = None
 
 
 @cache
@@ -117,20 +120,34 @@ def default_weights(task: str, *, gan: bool = False) -> str:
     return TASKS[task].gan_weights if gan else TASKS[task].weights
 
 
-def resolve(name: str, hub: Hub | None = None, *, task: str = "") -> Weights:
+def resolve(name: str, hub: Hub | None = None, *, task: str = "", force: bool = False) -> Weights:
     """Find and verify weights: a task's name, a name in the table, `hf://owner/repo/file@revision`, or a file's path.
 
     A name is looked for in the package, in the cache, then on the Hub (`hub`, by default as the environment says). Its
     file is read in full to compare its SHA-256 every time: remembering that it was right would trust whoever may write
-    to the cache. task: what the weights are for; empty takes those of any. Raises UsageError for a name of another
-    task, UnavailableError for what is not there or not what it should be.
+    to the cache. task: what the weights are for; empty takes those of any. force: those of another task are taken, and
+    `task` only tells which names come into question. Raises UsageError for weights of another task, UnavailableError
+    for what is not there or not what it should be.
     """
+    hub = hub or Hub.from_environment()
     entry = find_entry(name)
     if entry is not None:
-        if task and entry.task != task:
-            hint = f"{_names_there_are(task)}; --force runs it all the same"
-            raise UsageError(f"{entry.name}: made for {entry.task}, not for {task}", hint)
-        return Weights(entry.name, locate(entry, hub or Hub.from_environment()), entry.tile, entry.overlap)
+        _check_task(entry.name, entry.task, "" if force else task)
+        return Weights(entry.name, locate(entry, hub), entry.tile, entry.overlap)
+    found = _find_file(name, hub, task)
+    if (made_for := task_of(found.path)) in TASKS:
+        _check_task(name, made_for, "" if force else task)
+    return found
+
+
+def _check_task(name: str, made_for: str, task: str) -> None:
+    if task and made_for != task:
+        hint = f"{_names_there_are(task)}; --force runs it all the same"
+        raise UsageError(f"{name}: made for {made_for}, not for {task}", hint)
+
+
+def _find_file(name: str, hub: Hub, task: str) -> Weights:
+    """Weights that are not in the table: of a path, or of the Hub."""
     file = HubFile.parse(name) if name.startswith(SCHEME) else None
     path = Path(file.path if file else name)
     if address := re.fullmatch(r"https?://([^/?#]+)(/[^?#]*)?.*", name):
@@ -139,7 +156,7 @@ def resolve(name: str, hub: Hub | None = None, *, task: str = "") -> Weights:
         hint = f"convert it first: hfpie weights convert {path.name if file else name}"
         raise UnavailableError(f"{name}: a pickle can run any code, so hfpie loads safetensors only", hint)
     if file is not None:
-        return Weights(str(file), fetch(file, hub or Hub.from_environment()).path)
+        return Weights(str(file), fetch(file, hub).path)
     if path.suffix == ".safetensors" or path.exists():
         return Weights(path.stem, path)
     if REPOSITORY.fullmatch(name):

@@ -1,0 +1,43 @@
+"""Packages that import torchvision: also beside a torch that this torchvision was not built for.
+
+PyPI's torchvision is built for torch with CUDA. Beside the CPU's, its compiled operators do not load, and its import
+fails at the two that it gives shapes to. Nothing that hfpie runs calls them: to declare them is enough.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+
+import torch
+
+NAMESPACE = "torchvision"
+OPERATORS = ("nms", "qnms")  # boxes of detectors; both (boxes, scores, threshold) -> indices
+SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+
+
+def import_beside_torchvision(name: str) -> ModuleType:
+    """Import the package of this name, which imports torchvision.
+
+    Raises ImportError or RuntimeError, as Python and torch tell it, where that cannot be helped.
+    """
+    try:
+        return import_module(name)
+    except RuntimeError as error:
+        if f"operator {NAMESPACE}::" not in str(error):
+            raise
+    _declare_operators()
+    for module in [module for module in sys.modules if module.partition(".")[0] in (name, NAMESPACE)]:
+        del sys.modules[module]  # those that came as far as the failure
+    return import_module(name)
+
+
+@cache
+def _declare_operators() -> torch.library.Library:
+    """The operators without code; they go when the library does, which is never."""
+    library = torch.library.Library(NAMESPACE, "FRAGMENT")  # type: ignore[no-untyped-call]
+    for operator in OPERATORS:
+        library.define(operator + SCHEMA)  # type: ignore[no-untyped-call]
+    return library
