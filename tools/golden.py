@@ -20,7 +20,7 @@ from hfpie_cli import Restorer
 from hfpie_cli.files import atomic_path
 from hfpie_cli.photos.photo import Pixels
 from hfpie_cli.photos.quality import psnr
-from hfpie_cli.restore import resize
+from hfpie_cli.photos.resize import resize
 from hfpie_cli.tasks import TASKS
 from hfpie_cli.weights.listing import list_weights
 
