@@ -33,9 +33,9 @@ def test_the_first_line_comes_before_torch(tmp_path):
     from subprocess import run
 
     program = (
-        "import sys; from hfpie_cli.commands import restore\n"
+        "import sys; from hfpie_cli.commands.folder_run import FolderRun\n"
         "def stop(*_): print('torch' in sys.modules, 'numpy' in sys.modules); raise SystemExit\n"
-        "restore._load = stop; sys.argv = ['hfpie', 'denoise', 'a.png']\n"
+        "FolderRun._load = stop; sys.argv = ['hfpie', 'denoise', 'a.png']\n"
         "from hfpie_cli.cli import main; main()"
     )
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")

@@ -30,7 +30,7 @@ from .frames import Averages
 from .journal import Entry, Stamp
 from .pipeline import Crew, Pipeline, Settled
 from .progress import RunProgress, run_progress
-from .tally import Tally
+from .tally import Tally, tell_failed, tell_skipped
 
 MOST_WORKERS = 4  # photographs that a CPU restores at a time, each with its share of the threads
 WAITING = 3  # photographs beyond those: one that is read, two that are written
@@ -243,19 +243,6 @@ def _settle(job: Job, result: Any, stages: Stages, tally: Tally, console: Consol
             stages.note_failure(job, error)
         except (OSError, HfpieError) as problem:
             console.say(f"{job.name}: no line in the journal ({problem})")
-
-
-def tell_failed(name: str, error: HfpieError, tally: Tally, console: Console) -> None:
-    """Count an input that cannot be done."""
-    tally.fail(name, error)
-    console.error(error)
-    console.result({"input": name, "status": "failed", "error": error.message, "hint": error.hint})
-
-
-def tell_skipped(job: Job, reason: str, tally: Tally, console: Console) -> None:
-    """Count a file that is left as it is."""
-    tally.skipped[reason] += 1
-    console.result({"input": job.name, "output": str(job.target), "status": "skipped", "reason": reason})
 
 
 def _stamp_of(job: Job) -> tuple[Stamp, int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..console import Console
 from ..errors import ExitCode, HfpieError
+from ..jobs import Job
 
 
 @dataclass
@@ -82,3 +83,16 @@ class Tally:
             "failed": len(self.failed),
             "failed_inputs": self.failed,
         }
+
+
+def tell_failed(name: str, error: HfpieError, tally: Tally, console: Console) -> None:
+    """Count an input that cannot be done."""
+    tally.fail(name, error)
+    console.error(error)
+    console.result({"input": name, "status": "failed", "error": error.message, "hint": error.hint})
+
+
+def tell_skipped(job: Job, reason: str, tally: Tally, console: Console) -> None:
+    """Count a file that is left as it is."""
+    tally.skipped[reason] += 1
+    console.result({"input": job.name, "output": str(job.target), "status": "skipped", "reason": reason})

@@ -69,7 +69,7 @@ class FolderRun:
         return tally.code
 
     def _restore(self, plan: Plan, tally: Tally) -> None:
-        from ..batch.run import Manner, restore_all, tell_failed, tell_skipped
+        from ..batch.tally import tell_failed, tell_skipped
 
         for fault in plan.faults if self.ranks.leads else []:
             tell_failed(fault.message.split(":")[0], fault, tally, self.console)
@@ -84,6 +84,8 @@ class FolderRun:
         if self.ranks.leads:
             self.console.say(self.heading)
         restorer = self._load(weights)
+        from ..batch.run import Manner, restore_all
+
         announce_large(wanted, restorer, yes=options.yes, console=self.console)
         make_folders(wanted)
         sweep({job.target.parent for job in wanted if job.target})

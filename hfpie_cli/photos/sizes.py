@@ -25,8 +25,10 @@ class Size:
 
 
 def read_size(path: Path) -> Size | None:
-    """The size of a picture; None for what cannot be told without decoding it."""
+    """The size of a picture; None for what cannot be told without decoding it, and for pipes, which would wait."""
     try:
+        if not path.is_file():
+            return None
         with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             sample = 2 if ";16" in image.mode else SAMPLE_BYTES.get(image.mode[0], 1)
             return Size(image.height, image.width, sample)
