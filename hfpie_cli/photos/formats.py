@@ -19,10 +19,14 @@ NOT_READ = {  # endings of pictures that have to be converted first
     *(".gif", ".heic", ".heif", ".jp2", ".jxl", ".tga", ".psd", ".exr", ".hdr", ".svg"),
     *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef"),
 }
-DEEP_FORMATS = {"PNG": {"uint16"}, "TIFF": {"uint16", "float32"}, "PPM": {"uint16"}}  # samples of more than 8 bits
+DEEP_FORMATS = {  # samples of more than 8 bits
+    "PNG": {"uint16"},
+    "TIFF": {"uint16", "float32"},
+    "PPM": {"uint16"},
+    "AVIF": {"uint16"},
+}
 ALPHA_FORMATS = {"PNG", "TIFF", "WEBP", "AVIF"}
 MAX_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 65536}  # pixels; the others end far above what hfpie opens
-MAX_BYTES = {"TIFF": 2**32 - 2**26}  # of pixels, with room for metadata: its places are numbers of 32 bits
 MAX_BLOCK = {"JPEG": 65504}  # bytes of EXIF, of XMP
 RESOURCES_PREFIX = b"Photoshop 3.0\0"  # of a JPEG's segments of Photoshop resources
 DEFAULT_QUALITY = 95

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HfpieError
+from .tiff_tags import Tag
 
 Pixels = NDArray[Any]  # of uint8, uint16 or float32; full scale is 255, 65535 or 1.0
+ColourPoints = tuple[int, int]  # primaries and transfer function, as ITU-T H.273 numbers them
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
 
@@ -43,12 +45,23 @@ class SeveralPicturesError(ValueError):
     """A file of several frames or pages, none of which is the photograph more than the others."""
 
 
+class NotReadError(ValueError):
+    """A picture of a kind that is not read. hint: the way out."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 @dataclass(frozen=True)
 class Metadata:
     """What travels with the pixels: ICC profile, EXIF (upright) and XMP as bytes, pixels per inch across and down.
 
     resources: Photoshop's, with IPTC captions, of JPEG and TIFF. comment: of JPEG. chunks: (name, body) of PNG's chunks
-    of colours and texts.
+    of colours and texts. points: what AVIF, HEIC and PNG say of colours outside ICC. bits: of a sample, where the file
+    has fewer than its type holds: 10 or 12 of AVIF and HEIC. tags: TIFF's others. per_unit: pixels across and down of a
+    TIFF whose unit is not said, or is told by a tag of its own. size: width and height of the picture as it was read,
+    which tags, per_unit and a gain map belong to.
     """
 
     icc: bytes = b""
@@ -58,6 +71,11 @@ class Metadata:
     resources: bytes = b""
     comment: bytes = b""
     chunks: tuple[tuple[bytes, bytes], ...] = ()
+    points: ColourPoints | None = None
+    bits: int = 0
+    tags: tuple[Tag, ...] = ()
+    per_unit: tuple[float, float] | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +83,7 @@ class Photo:
     """A photograph. pixels: (h, w, 1) grey or (h, w, 3) RGB in the file's own type (uint8, uint16, float32).
 
     alpha: (h, w) of the same type, or None. format: a key of FORMATS. others: how much else its file has: previews,
-    a video.
+    a video. notes: what a user should know of how it was read, a line each.
     """
 
     pixels: Pixels
@@ -73,6 +91,7 @@ class Photo:
     metadata: Metadata = field(default_factory=Metadata)
     format: str = "PNG"
     others: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def height(self) -> int:

@@ -10,7 +10,7 @@ from .photo import Metadata
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER_END = len(SIGNATURE) + 25
-COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP")  # what the numbers mean, where no ICC profile says it
+COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"sBIT")  # what numbers mean, beside ICC
 TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 XMP_KEYWORD = b"XML:com.adobe.xmp"
 READ_ELSEWHERE = (XMP_KEYWORD, b"Raw profile type exif", b"Raw profile type APP1", b"Raw profile type xmp")
@@ -35,6 +35,13 @@ def kept_chunks(file: bytes) -> tuple[tuple[bytes, bytes], ...]:
     )
 
 
+def _fits(significant: bytes, file: bytes) -> bool:
+    """Whether a body of sBIT, a byte for every channel, is one for the file: it may have other channels by now."""
+    depth, kind = file[24], file[25]
+    channels = {0: 1, 2: 3, 4: 2, 6: 4}.get(kind)
+    return len(significant) == channels and 0 < min(significant) <= max(significant) <= depth
+
+
 def _chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = len(SIGNATURE)
     while at + 12 <= len(file):
@@ -45,7 +52,7 @@ def _chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def with_metadata(file: bytes, metadata: Metadata) -> bytes:
     """The PNG file with its metadata behind the header."""
-    chunks = list(metadata.chunks)
+    chunks = [(name, body) for name, body in metadata.chunks if name != b"sBIT" or _fits(body, file)]
     if metadata.icc:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
     if metadata.dpi:

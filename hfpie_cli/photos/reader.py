@@ -15,9 +15,10 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import HfpieError
-from . import deep, exif, jpeg, png
+from . import boxes, colour, deep, exif, jpeg, png, tiff
 from .formats import FORMATS, RESOURCES_PREFIX
-from .photo import Metadata, Photo, Pixels, SeveralPicturesError, check_pixels
+from .photo import Metadata, NotReadError, Photo, Pixels, SeveralPicturesError, check_pixels
+from .tiff_tags import without_place
 
 MAX_PIXELS = 400_000_000  # larger than any camera's; guards against files made to fill the memory
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, for every kind of file alike
@@ -42,39 +43,67 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
     except SeveralPicturesError:
         hint = "extract them into files of their own first"
         raise HfpieError(f"{name}: has several frames or pages", hint) from None
+    except NotReadError as error:
+        raise HfpieError(f"{name}: {error}", error.hint) from None
     except UnidentifiedImageError:
         raise HfpieError(f"{name}: not a picture that hfpie reads", f"it reads {', '.join(FORMATS)}") from None
     except MemoryError:
         raise HfpieError(f"{name}: too large for this machine's memory") from None
     except Exception as error:  # decoders raise whatever they please at broken files
         message = f"{name}: broken, or of a kind that is not read ({error or type(error).__name__})"
-        raise HfpieError(message.splitlines()[0], "open and save it with another program, as PNG or TIFF") from None
+        raise HfpieError(message.splitlines()[0], "if another program opens it, save it anew there") from None
 
 
 def _decode(data: bytes, name: str) -> Photo:
+    if data[:4] in tiff.SIGNATURES:
+        return _decode_tiff(data, name)
     kind = deep.probe(data)
-    if kind is not None:
-        _check_size(name, kind.width, kind.height)
-        pixels = deep.decode(data, kind)
+    if kind is None:
+        return _decode_pillow(data, name)
+    _check_size(name, kind.width, kind.height)
+    pixels = deep.decode(data, kind)
+    if pixels is None:
+        photo = _decode_pillow(data, name)
+        return replace(photo, notes=(*photo.notes, f"its {kind.bits} bits could be read as 8 only"))
+    with Image.open(io.BytesIO(data)) as image:
+        if getattr(image, "n_frames", 1) > 1:
+            raise SeveralPicturesError
+        image.load()  # OpenCV passes over a truncated end, Pillow does not
+        turn, metadata = _metadata(image, data)
+        pixels = _with_transparent_grey(pixels, image)
+    bits = kind.bits if kind.format == "AVIF" else 0
+    return _upright(_split(pixels, replace(metadata, bits=bits), kind.format), turn)
+
+
+def _decode_tiff(data: bytes, name: str) -> Photo:
+    kind = tiff.probe(data)
+    _check_size(name, kind.width, kind.height)
+    turn, metadata = _tiff_metadata(exif.of_tiff_file(data))
+    metadata = replace(metadata, tags=kind.tags)
+    if kind.deep:
+        pixels = tiff.decode(data)
         check_pixels(pixels, name)
-        if kind.format == "TIFF":
-            turn, metadata = _tiff_metadata(exif.parse(data))
-        else:
-            with Image.open(io.BytesIO(data)) as image:
-                image.load()  # OpenCV passes over a truncated end, Pillow does not
-                turn, metadata = _metadata(image, data)
-                pixels = _with_transparent_grey(pixels, image)
-        return replace(_upright(_split(pixels, metadata, kind.format), turn), others=kind.others)
+        metadata = replace(metadata, icc=b"") if kind.is_lab else metadata
+    else:
+        with Image.open(io.BytesIO(data)) as image:
+            image.getexif().pop(exif.ORIENTATION, None)  # Pillow would turn it by itself
+            image.load()
+            plain, metadata = _to_plain_mode(image, metadata)
+            pixels = np.array(plain)
+    return replace(_upright(_split(pixels, metadata, "TIFF"), turn), others=kind.others, notes=kind.notes)
+
+
+def _decode_pillow(data: bytes, name: str) -> Photo:
     with Image.open(io.BytesIO(data)) as image:
         form = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with a preview or a depth map
         if form not in FORMATS:
             raise HfpieError(f"{name}: {form} files are not read", "convert it to PNG or TIFF first")
         _check_size(name, *image.size)
         others = getattr(image, "n_frames", 1) - 1
-        if form not in {"JPEG", "TIFF"} and others:
+        if form != "JPEG" and others:
             raise SeveralPicturesError
         image.load()
-        turn, metadata = _tiff_metadata(image.getexif()) if form == "TIFF" else _metadata(image, data)
+        turn, metadata = _metadata(image, data)
         plain, metadata = _to_plain_mode(image, metadata)
         others = max(others, jpeg.has_tail(data)) if form == "JPEG" else others
         return replace(_upright(_split(np.array(plain), metadata, form), turn), others=others)
@@ -94,6 +123,7 @@ def _metadata(image: Image.Image, data: bytes) -> tuple[int, Metadata]:
     block = block if block[:2] in (b"II", b"MM") else b""
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or raw["xmp"]
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    chunks = png.kept_chunks(data) if image.format == "PNG" else ()
     markers = [body for name, body in getattr(image, "applist", []) if name == "APP13"]
     metadata = Metadata(
         info.get("icc_profile") or b"",
@@ -102,7 +132,8 @@ def _metadata(image: Image.Image, data: bytes) -> tuple[int, Metadata]:
         _sane_dpi(info.get("dpi")),
         b"".join(body.removeprefix(RESOURCES_PREFIX) for body in markers if body.startswith(RESOURCES_PREFIX)),
         info.get("comment", b"") if image.format in {"JPEG", "MPO"} else b"",
-        png.kept_chunks(data) if image.format == "PNG" else (),
+        chunks,
+        boxes.colour_points(data) if image.format == "AVIF" else colour.points_of_png(chunks),
     )
     return exif.orientation(block), metadata
 
@@ -113,13 +144,15 @@ def _tiff_metadata(directory: Image.Exif) -> tuple[int, Metadata]:
     xmp = directory.get(700, b"")
     unit = {2: 1.0, 3: 2.54}.get(directory.get(296, 2))
     across, down = directory.get(282), directory.get(283)
-    dpi = (float(across) * unit, float(down) * unit) if unit and across and down else None
+    pitch = (float(across), float(down)) if across and down else None
+    dpi = (pitch[0] * unit, pitch[1] * unit) if unit and pitch else None
     metadata = Metadata(
         bytes(directory.get(34675, b"")),
         exif.from_tiff(directory),
         exif.upright_xmp(xmp.encode() if isinstance(xmp, str) else bytes(xmp), turn),
         _sane_dpi(dpi),
         resources if isinstance(resources := directory.get(34377), bytes) else b"",
+        per_unit=pitch if not unit and pitch != (1, 1) else None,
     )
     return turn, metadata
 
@@ -176,11 +209,19 @@ def _split(pixels: Pixels, metadata: Metadata, form: str) -> Photo:
 def _upright(photo: Photo, turn: int) -> Photo:
     """Turn what is stored the way that EXIF says (1: leave it)."""
     if turn == 1:
-        return photo
+        return replace(photo, metadata=replace(photo.metadata, size=(photo.width, photo.height)))
     alpha = None if photo.alpha is None else np.ascontiguousarray(_turned(photo.alpha, turn))
-    dpi = photo.metadata.dpi[::-1] if photo.metadata.dpi and turn >= 5 else photo.metadata.dpi
-    metadata = replace(photo.metadata, dpi=dpi)
-    return replace(photo, pixels=np.ascontiguousarray(_turned(photo.pixels, turn)), alpha=alpha, metadata=metadata)
+    pixels = np.ascontiguousarray(_turned(photo.pixels, turn))
+    metadata = photo.metadata
+    if turn >= 5:
+        dpi, per_unit = (pair and pair[::-1] for pair in (metadata.dpi, metadata.per_unit))
+        metadata = replace(metadata, dpi=dpi, per_unit=per_unit)
+    tags = without_place(metadata.tags)
+    lost = (
+        ("its place on the map (GeoTIFF) is left out: the picture was stored turned",) if tags != metadata.tags else ()
+    )
+    metadata = replace(metadata, tags=tags, size=(pixels.shape[1], pixels.shape[0]))
+    return replace(photo, pixels=pixels, alpha=alpha, metadata=metadata, notes=photo.notes + lost)
 
 
 def _turned(pixels: Pixels, turn: int) -> Pixels:

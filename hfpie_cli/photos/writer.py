@@ -14,8 +14,8 @@ from PIL import Image
 
 from ..errors import HfpieError
 from ..files import atomic_path
-from . import deep, exif, png, tiff
-from .formats import ALPHA_FORMATS, DEEP_FORMATS, MAX_BLOCK, MAX_BYTES, MAX_SIDE, RESOURCES_PREFIX, OutputStyle
+from . import boxes, colour, deep, exif, png, tiff_tags, tiff_write
+from .formats import ALPHA_FORMATS, DEEP_FORMATS, MAX_BLOCK, MAX_SIDE, RESOURCES_PREFIX, OutputStyle
 from .photo import Metadata, Photo, to_8bit, to_16bit
 
 PNG_LEVEL = 3  # of zlib: encodes two photographs of Kodak24 2.4 times as fast as 6 and makes them 2 % smaller
@@ -43,14 +43,15 @@ def encode_photo(photo: Photo, style: OutputStyle, *, name: str) -> bytes:
     if is_grey_profile(photo.metadata.icc) and not _written_grey(photo):
         photo = replace(photo, metadata=replace(photo.metadata, icc=b""))
     check_writable(photo, style, name=name)
+    photo = replace(photo, metadata=colour.fitted(photo.metadata, photo.format, grey=_written_grey(photo)))
     if photo.pixels.dtype == np.float32 and DEEP_FORMATS.get(photo.format) == {"uint16"}:
         alpha = None if photo.alpha is None else to_16bit(photo.alpha)
         photo = replace(photo, pixels=to_16bit(photo.pixels), alpha=alpha)
     try:
         if photo.format == "TIFF":
-            return tiff.encode(photo)
+            return tiff_write.encode(photo)
         if photo.pixels.dtype.name in DEEP_FORMATS.get(photo.format, set()):
-            return deep.encode(photo)
+            return deep.encode(photo, style.quality)
         return _encode_8bit(photo, style.quality)
     except (ValueError, OSError, MemoryError, deep.ENCODE_ERRORS) as error:
         message = f"{name}: cannot be encoded as {photo.format} ({error})".splitlines()[0]
@@ -62,29 +63,50 @@ def check_writable(photo: Photo, style: OutputStyle, *, scale: int = 1, name: st
     form = style.format or photo.format
     height, width, metadata = scale * photo.height, scale * photo.width, photo.metadata
     limit, block = MAX_SIDE.get(form), MAX_BLOCK.get(form)
-    size = height * width * photo.pixels.itemsize * (photo.pixels.shape[2] + (photo.alpha is not None))
     if limit and max(width, height) > limit:
         message = f"{name}: {width} x {height} pixels do not fit in {form} (at most {limit:,} a side)"
-        raise HfpieError(message, "choose another format, such as --format png")
-    if size > MAX_BYTES.get(form, size):
-        message = f"{name}: {width} x {height} pixels of {size / 1e9:.1f} GB do not fit in {form}"
         raise HfpieError(message, "choose another format, such as --format png")
     if photo.alpha is not None and form not in ALPHA_FORMATS:
         raise HfpieError(f"{name}: has transparency, which {form} cannot hold", "choose --format png")
     if block and not style.strip_metadata and max(len(metadata.exif), len(metadata.xmp)) > block:
         message = f"{name}: its EXIF or XMP is longer than the {block:,} bytes that {form} can hold"
         raise HfpieError(message, "choose --format png, or --strip-metadata")
+    try:
+        colour.fitted(metadata, form, grey=False)
+    except colour.ColourError as error:
+        raise HfpieError(f"{name}: {error}", "choose --format png or avif") from None
+
+
+def losses(photo: Photo, style: OutputStyle) -> tuple[str, ...]:
+    """What a file of the style cannot hold of a photo, a line each; what --strip-metadata takes away is no loss."""
+    form, metadata = style.format or photo.format, photo.metadata
+    told = [] if style.strip_metadata else [tiff_tags.left_out(metadata.tags, form)]
+    lights = {name.decode() for name, _ in metadata.chunks} & {"mDCV", "cLLI"}
+    if lights and form != "PNG" and colour.hdr_name(metadata):
+        told.append(
+            f"{' and '.join(sorted(lights))}, how bright it was mastered, do not fit in {form} and are left out"
+        )
+    return tuple(line for line in told if line)
 
 
 def _colours_alone(metadata: Metadata) -> Metadata:
     """Without what describes the photograph; what the colours are stays, or they would be others."""
-    return Metadata(icc=metadata.icc, chunks=tuple(c for c in metadata.chunks if c[0] in png.COLOUR_CHUNKS))
+    chunks = tuple(chunk for chunk in metadata.chunks if chunk[0] in png.COLOUR_CHUNKS)
+    return Metadata(icc=metadata.icc, chunks=chunks, points=metadata.points, bits=metadata.bits)
 
 
 def _sized(photo: Photo) -> Metadata:
     """With the size that the picture has now: it may have been turned or enlarged."""
     metadata, size = photo.metadata, (photo.width, photo.height)
-    return replace(metadata, exif=exif.sized(metadata.exif, *size), xmp=exif.sized_xmp(metadata.xmp, *size))
+    scale = photo.width / metadata.size[0] if metadata.size else 1.0
+    return replace(
+        metadata,
+        exif=exif.sized(metadata.exif, *size),
+        xmp=exif.sized_xmp(metadata.xmp, *size),
+        tags=tiff_tags.scaled_tags(metadata.tags, scale),
+        per_unit=metadata.per_unit and (metadata.per_unit[0] * scale, metadata.per_unit[1] * scale),
+        size=size,
+    )
 
 
 def is_grey_profile(icc: bytes) -> bool:
@@ -103,6 +125,8 @@ def _encode_8bit(photo: Photo, quality: int) -> bytes:
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     buffer = io.BytesIO()
     image.save(buffer, photo.format, **_save_options(photo, quality))
+    if photo.format == "AVIF" and photo.metadata.points:
+        return boxes.with_points(buffer.getvalue(), photo.metadata.points)
     return png.with_metadata(buffer.getvalue(), photo.metadata) if photo.format == "PNG" else buffer.getvalue()
 
 
