@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import HfpieError, UsageError
-from .photos.formats import FORMATS, NOT_READ, SUFFIXES, format_named, is_hidden, is_photo
+from .photos.formats import FORMATS, NOT_READ, SUFFIXES, WRITTEN_AS, format_named, is_hidden, is_photo
 from .tasks import TASKS
 
 STREAM = "-"  # standard input or output
@@ -133,6 +133,9 @@ def _stream_job(naming: Naming, *, to_folder: bool) -> Job:
 
 
 def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) -> Job:
+    written = WRITTEN_AS.get(source.suffix.lower())
+    if naming.in_place and written:
+        raise UsageError(f"{source}: --in-place keeps the format, which hfpie does not write", "leave --in-place out")
     if naming.in_place:
         return Job(source, source.resolve(), naming.format)
     if naming.output == STREAM:
@@ -140,7 +143,8 @@ def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) 
     if naming.output is not None and not to_folder:
         target = Path(naming.output)
         return Job(source, target, _format_of(target, naming))
-    ending = FORMATS[naming.format][0] if naming.format else source.suffix
+    form = naming.format or written
+    ending = FORMATS[form][0] if form else source.suffix
     if naming.output is None:
         return Job(source, source.with_name(source.stem + naming.suffix + ending), naming.format)
     return Job(source, Path(naming.output) / relative.with_suffix(ending), naming.format)
@@ -176,7 +180,7 @@ def _photos_in(folder: Path, naming: Naming, left_out: Counter[str]) -> list[Pat
             continue
         if path.is_dir():
             left_out["folders"] += 1
-        elif path.suffix.lower() in NOT_READ:
+        elif path.suffix.lower() in NOT_READ or (path.suffix.lower() in WRITTEN_AS and not is_photo(path)):
             left_out["unread"] += 1
         elif is_photo(path) and path.is_file():
             if _is_earlier_output(path, naming):

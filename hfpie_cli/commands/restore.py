@@ -199,13 +199,14 @@ def _restore_file(
 ) -> tuple[Outcome, float]:
     """What became of it, and after how many seconds."""
     from ..photos.reader import read_photo
-    from ..photos.writer import check_writable, encode_photo, write_photo
+    from ..photos.writer import check_writable, encode_photo, told, write_photo
 
     started = time.monotonic()
     photo = read_photo(job.source) if job.source else read_photo(sys.stdin.buffer.read(), job.name)
     style = replace(options.style(), format=job.format or photo.format)
     check_writable(photo, style, scale=restorer.out_scale, name=job.name)
-    if photo.others and options.in_place:
+    photo = replace(photo, notes=told(photo, style, job.target, scale=restorer.out_scale))
+    if options.in_place and not photo.is_kept_whole(restorer.out_scale):
         message = f"{job.name}: --in-place would lose what else it holds (a preview, a gain map, a video)"
         raise HfpieError(message, "leave --in-place out")
     progress.start(job.name, photo.width * photo.height / 1e6)
@@ -225,6 +226,8 @@ def _summarise(job: Job, outcome: Outcome, seconds: float, flaw: str, console: C
     size = f"{restored.width} x {restored.height}"
     found = f"; little {flaw} found: nothing changed" if flaw and not outcome.changed else ""
     console.say(f"{job.name} -> {target}  {size}, {seconds:.1f} s{halved}{found}")
+    for note in restored.notes:
+        console.say(f"{job.name}: {note}")
     console.result(
         {
             "input": job.name,
@@ -236,6 +239,7 @@ def _summarise(job: Job, outcome: Outcome, seconds: float, flaw: str, console: C
             "tiles": outcome.tiles,
             "tile_halved": outcome.halved,
             "changed": outcome.changed,
+            "notes": list(restored.notes),
             "seconds": round(seconds, 3),
         }
     )

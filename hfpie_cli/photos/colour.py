@@ -55,6 +55,9 @@ def fitted(metadata: Metadata, form: str, *, grey: bool) -> Metadata:
         raise ColourError(f"its numbers are {hdr} (HDR), which {form} cannot tell")
     if _is_narrow(metadata) and form != "PNG":
         raise ColourError(f"its numbers are of narrow range (video levels), which {form} cannot tell")
+    told = any(name in {b"cICP", b"gAMA", b"cHRM", b"sRGB"} for name, _ in metadata.chunks)
+    if form == "PNG" and told:
+        return metadata
     profile = metadata.icc or (b"" if hdr else _profile(metadata, grey=grey))
     if form not in PROFILED:
         if profile and not _is_srgb(profile):
@@ -64,8 +67,7 @@ def fitted(metadata: Metadata, form: str, *, grey: bool) -> Metadata:
         return metadata if metadata.points else replace(metadata, icc=profile)
     if form != "PNG":
         return replace(metadata, icc=profile)
-    told = any(name in {b"cICP", b"gAMA", b"cHRM", b"sRGB"} for name, _ in metadata.chunks)
-    if told or not metadata.points:
+    if not metadata.points:
         return metadata
     return replace(metadata, icc=profile, chunks=((b"cICP", bytes([*metadata.points, 0, 1])), *metadata.chunks))
 

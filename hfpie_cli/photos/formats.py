@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 FORMATS = {  # Pillow's name: the endings it goes by, the first is used for new files
@@ -15,10 +16,17 @@ FORMATS = {  # Pillow's name: the endings it goes by, the first is used for new 
     "PPM": (".ppm", ".pgm", ".pnm"),
 }
 SUFFIXES = {suffix: name for name, suffixes in FORMATS.items() for suffix in suffixes}
-NOT_READ = {  # endings of pictures that have to be converted first
-    *(".gif", ".heic", ".heif", ".jp2", ".jxl", ".tga", ".psd", ".exr", ".hdr", ".svg"),
-    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef"),
+EXTRAS = {  # what an extra reads: its name, the module that it brings, the format that is written, the endings
+    "HEIC": ("heif", "pi_heif", "JPEG", (".heic", ".heif", ".hif")),
+    "camera raw": (
+        "raw",
+        "rawpy",
+        "TIFF",
+        (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".iiq", ".3fr"),
+    ),
 }
+WRITTEN_AS = {suffix: form for _, _, form, suffixes in EXTRAS.values() for suffix in suffixes}
+NOT_READ = {".gif", ".jp2", ".jxl", ".tga", ".psd", ".exr", ".hdr", ".svg"}  # endings of pictures to convert first
 DEEP_FORMATS = {  # samples of more than 8 bits
     "PNG": {"uint16"},
     "TIFF": {"uint16", "float32"},
@@ -43,7 +51,14 @@ class OutputStyle:
 
 def is_photo(path: Path) -> bool:
     """Whether a file of a folder is to be opened: it has the ending of a format that hfpie reads, and is not hidden."""
-    return path.suffix.lower() in SUFFIXES and not is_hidden(path)
+    suffix = path.suffix.lower()
+    return (suffix in SUFFIXES or (suffix in WRITTEN_AS and not missing_extra(suffix))) and not is_hidden(path)
+
+
+def missing_extra(suffix: str) -> str:
+    """The extra that files of this ending need and that is not installed, such as `heif`; empty if none is missing."""
+    needed = ((extra, module) for extra, module, _, suffixes in EXTRAS.values() if suffix in suffixes)
+    return next((extra for extra, module in needed if find_spec(module) is None), "")
 
 
 def is_hidden(path: Path) -> bool:

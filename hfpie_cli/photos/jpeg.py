@@ -10,12 +10,7 @@ NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")  # none of those that oc
 PADDING = b"\0\r\n \xff"
 
 
-def has_tail(file: bytes) -> bool:
-    """Whether anything but padding follows the picture."""
-    return bool(file[_end(file) :].strip(PADDING))
-
-
-def _end(file: bytes) -> int:
+def end_of(file: bytes) -> int:
     """The place behind the picture; that behind the file where the picture does not end."""
     at = 2
     while at + 4 <= len(file) and file[at] == 0xFF:

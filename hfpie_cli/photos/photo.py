@@ -61,7 +61,7 @@ class Metadata:
     of colours and texts. points: what AVIF, HEIC and PNG say of colours outside ICC. bits: of a sample, where the file
     has fewer than its type holds: 10 or 12 of AVIF and HEIC. tags: TIFF's others. per_unit: pixels across and down of a
     TIFF whose unit is not said, or is told by a tag of its own. size: width and height of the picture as it was read,
-    which tags, per_unit and a gain map belong to.
+    which tags, per_unit and the gain map belong to. gain_map: of Ultra HDR, a JPEG of its own.
     """
 
     icc: bytes = b""
@@ -76,6 +76,7 @@ class Metadata:
     tags: tuple[Tag, ...] = ()
     per_unit: tuple[float, float] | None = None
     size: tuple[int, int] | None = None
+    gain_map: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,10 @@ class Photo:
     def width(self) -> int:
         """Columns of pixels."""
         return int(self.pixels.shape[1])
+
+    def is_kept_whole(self, scale: int) -> bool:
+        """Whether a JPEG or TIFF of the picture enlarged `scale` times holds all that its file holds."""
+        return not self.others and (scale == 1 or not self.metadata.gain_map)
 
     def samples(self) -> Pixels:
         """What a file holds: (h, w, 1 to 4), the alpha, if there is one, as the last channel."""

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import HfpieError
-from . import boxes, colour, deep, exif, jpeg, png, tiff
+from . import boxes, colour, companions, deep, exif, heif, png, raw, recognise, tiff
 from .formats import FORMATS, RESOURCES_PREFIX
 from .photo import Metadata, NotReadError, Photo, Pixels, SeveralPicturesError, check_pixels
 from .tiff_tags import without_place
@@ -46,6 +46,9 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
     except NotReadError as error:
         raise HfpieError(f"{name}: {error}", error.hint) from None
     except UnidentifiedImageError:
+        kind, hint = recognise.named(data)
+        if kind:
+            raise HfpieError(f"{name}: {kind}, which hfpie does not read", hint) from None
         raise HfpieError(f"{name}: not a picture that hfpie reads", f"it reads {', '.join(FORMATS)}") from None
     except MemoryError:
         raise HfpieError(f"{name}: too large for this machine's memory") from None
@@ -55,8 +58,16 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
 
 
 def _decode(data: bytes, name: str) -> Photo:
+    if raw.is_raw(data):
+        camera = raw.open_raw(data)
+        _check_size(name, camera.sizes.width, camera.sizes.height)
+        return raw.decode(data, camera)
     if data[:4] in tiff.SIGNATURES:
         return _decode_tiff(data, name)
+    if boxes.kind_of(data) == "HEIC":
+        file = heif.open_heif(data)
+        _check_size(name, *file.size)
+        return heif.decode(data, file)
     kind = deep.probe(data)
     if kind is None:
         return _decode_pillow(data, name)
@@ -97,7 +108,8 @@ def _decode_pillow(data: bytes, name: str) -> Photo:
     with Image.open(io.BytesIO(data)) as image:
         form = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with a preview or a depth map
         if form not in FORMATS:
-            raise HfpieError(f"{name}: {form} files are not read", "convert it to PNG or TIFF first")
+            kind, hint = recognise.named(data)
+            raise HfpieError(f"{name}: {kind or form}, which hfpie does not read", hint or recognise.CONVERT)
         _check_size(name, *image.size)
         others = getattr(image, "n_frames", 1) - 1
         if form != "JPEG" and others:
@@ -105,7 +117,10 @@ def _decode_pillow(data: bytes, name: str) -> Photo:
         image.load()
         turn, metadata = _metadata(image, data)
         plain, metadata = _to_plain_mode(image, metadata)
-        others = max(others, jpeg.has_tail(data)) if form == "JPEG" else others
+        if form == "JPEG":
+            gain_map, more = companions.find_gain_map(data)
+            others = max(others - bool(gain_map), more)
+            metadata = replace(metadata, gain_map=companions.turned_gain_map(gain_map, turn))
         return replace(_upright(_split(np.array(plain), metadata, form), turn), others=others)
 
 

@@ -1,0 +1,86 @@
+"""Camera raw on the way in, by rawpy (LibRaw): the extra `raw`.
+
+It is developed before the network, which has seen developed pictures only: camera white balance, wide gamut, a gamma.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import tifffile
+from PIL import Image, UnidentifiedImageError
+
+from . import exif, icc
+from .colour import PRIMARIES
+from .photo import Metadata, NotReadError, Photo
+from .tiff import RAW, SIGNATURES
+
+MAGIC = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"\0MRM", b"FOVb")  # of makers whose raw is no TIFF
+DNG_VERSION, SUB_DIRECTORIES = 50706, 330
+GAMMA, REC2020 = 2.2, 9
+
+
+def is_raw(data: bytes) -> bool:
+    """Whether the bytes are of a camera's raw file; only its head is looked at."""
+    if data[:4] in SIGNATURES or data[:4] == b"IIU\0":
+        return data[8:10] == b"CR" or data[:4] == b"IIU\0" or _is_raw_tiff(data)
+    return data.startswith(MAGIC) or data[4:12] == b"ftypcrx "
+
+
+def _is_raw_tiff(data: bytes) -> bool:
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        if not isinstance(page, tifffile.TiffPage):
+            return False
+        if DNG_VERSION in page.tags or page.photometric in RAW:
+            return True
+        below = page.pages or () if SUB_DIRECTORIES in page.tags else ()
+        return any(isinstance(sub, tifffile.TiffPage) and sub.photometric in RAW for sub in below)
+
+
+def open_raw(data: bytes) -> Any:
+    """The file as rawpy opens it, not developed yet. Raises NotReadError without rawpy, or if LibRaw fails."""
+    try:
+        import rawpy
+    except ImportError:
+        raise NotReadError("camera raw needs pip install 'hfpie[raw]'", "or develop it first, as TIFF") from None
+    try:
+        return rawpy.imread(io.BytesIO(data))
+    except rawpy.LibRawError as error:  # type: ignore[attr-defined]
+        raise NotReadError(f"camera raw that LibRaw does not open ({error})", "develop it first, as TIFF") from None
+
+
+def decode(data: bytes, file: Any) -> Photo:
+    """The raw file developed to 16 bits, upright: Rec. 2020, gamma 2.2, for a TIFF to be written."""
+    import rawpy
+
+    with file:
+        block = _exif(data, file)
+        pixels = file.postprocess(
+            output_bps=16,
+            use_camera_wb=True,
+            no_auto_bright=True,
+            output_color=rawpy.ColorSpace.Rec2020,  # type: ignore[attr-defined]
+            gamma=(GAMMA, 0),
+        )
+    metadata = Metadata(
+        icc=icc.colour_profile(PRIMARIES[REC2020], GAMMA), exif=block, size=(pixels.shape[1], pixels.shape[0])
+    )
+    return Photo(np.ascontiguousarray(pixels), None, metadata, "TIFF", notes=("developed from camera raw",))
+
+
+def _exif(data: bytes, file: Any) -> bytes:
+    """That of the embedded preview, or of a DNG's own directory; the thumbnail and the orientation stay behind."""
+    import rawpy
+
+    try:
+        preview = file.extract_thumb()
+        with Image.open(io.BytesIO(preview.data)) as image:
+            block = exif.strip_prefix(image.info.get("exif") or b"")
+        if block[:2] in (b"II", b"MM"):
+            return exif.upright(block)
+    except (rawpy.LibRawError, UnidentifiedImageError, TypeError, OSError):  # type: ignore[attr-defined]
+        pass
+    return exif.from_tiff(exif.of_tiff_file(data)) if data[:4] in SIGNATURES else b""
