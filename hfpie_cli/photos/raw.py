@@ -48,7 +48,7 @@ def open_raw(data: bytes) -> Any:
         raise NotReadError("camera raw needs pip install 'hfpie[raw]'", "or develop it first, as TIFF") from None
     try:
         return rawpy.imread(io.BytesIO(data))
-    except rawpy.LibRawError as error:  # type: ignore[attr-defined]
+    except rawpy.LibRawError as error:
         raise NotReadError(f"camera raw that LibRaw does not open ({error})", "develop it first, as TIFF") from None
 
 
@@ -62,7 +62,7 @@ def decode(data: bytes, file: Any) -> Photo:
             output_bps=16,
             use_camera_wb=True,
             no_auto_bright=True,
-            output_color=rawpy.ColorSpace.Rec2020,  # type: ignore[attr-defined]
+            output_color=rawpy.ColorSpace.Rec2020,
             gamma=(GAMMA, 0),
         )
     metadata = Metadata(
@@ -81,6 +81,6 @@ def _exif(data: bytes, file: Any) -> bytes:
             block = exif.strip_prefix(image.info.get("exif") or b"")
         if block[:2] in (b"II", b"MM"):
             return exif.upright(block)
-    except (rawpy.LibRawError, UnidentifiedImageError, TypeError, OSError):  # type: ignore[attr-defined]
+    except (rawpy.LibRawError, UnidentifiedImageError, TypeError, OSError):
         pass
     return exif.from_tiff(exif.of_tiff_file(data)) if data[:4] in SIGNATURES else b""

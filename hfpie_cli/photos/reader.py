@@ -101,7 +101,7 @@ def _decode_tiff(data: bytes, name: str) -> Photo:
             image.load()
             plain, metadata = _to_plain_mode(image, metadata)
             pixels = np.array(plain)
-    return replace(_upright(_split(pixels, metadata, "TIFF"), turn), others=kind.others, notes=kind.notes)
+    return _upright(replace(_split(pixels, metadata, "TIFF"), others=kind.others, notes=kind.notes), turn)
 
 
 def _decode_pillow(data: bytes, name: str) -> Photo:

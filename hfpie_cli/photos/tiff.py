@@ -31,6 +31,7 @@ CIE_LAB, ICC_LAB = 8, 9
 LABS = {CIE_LAB, ICC_LAB}
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NAMES = {3: "palette colours", 5: "CMYK", 6: "YCbCr", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv"}
+COMPLEX = (5, 6)  # sample formats
 RAW = {32803, 34892}  # photometric interpretations of camera raw
 HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
@@ -58,9 +59,13 @@ def probe(data: bytes) -> TiffKind:
         assert isinstance(page, tifffile.TiffPage)
         if len(file.pages) > 1 and not all(p.is_reduced for p in file.pages[1:]):  # type: ignore[union-attr]
             raise SeveralPicturesError
-        if len(file.pages) == 1 and sum(series.size for series in file.series) > page.size:
-            raise SeveralPicturesError  # a stack behind one directory, as ImageJ writes it
-        deep = page.dtype not in (None, np.uint8, bool) or page.photometric == ICC_LAB
+        stacked = len(file.pages) == 1 and sum(series.size for series in file.series) > page.size
+        if stacked or page.imagedepth > 1:
+            raise SeveralPicturesError  # behind one directory, as ImageJ and others write them
+        if page.sampleformat in COMPLEX:
+            raise NotReadError("TIFF of complex numbers, which is not read", "save their magnitudes as float32")
+        usual = page.dtype is None or page.dtype in (np.uint8, bool)  # float64 equals None
+        deep = not usual or page.photometric == ICC_LAB
         if deep:
             _check_deep(page)
         elif len(page.extrasamples) > 1 or UNSPECIFIED in page.extrasamples:

@@ -65,9 +65,7 @@ def _imagej(page: tifffile.TiffPage) -> Iterable[tuple[int, int, int, bytes, boo
     tag = page.tags.get(IMAGEJ)
     if tag is None or IMAGEJ_COUNTS not in page.tags or not isinstance(tag.value, dict):
         return ()
-    counts, body = tifffile.tifffile.imagej_metadata_tag(tag.value, "<")
-    packed = struct.pack(f"<{counts[2]}I", *counts[3]) if not isinstance(counts[3], bytes) else counts[3]
-    return (counts[0], 4, counts[2], packed, True), (body[0], 1, body[2], body[3], True)
+    return tifffile.tifffile.imagej_metadata_tag(tag.value, "<")
 
 
 def scaled_tags(tags: tuple[Tag, ...], scale: float) -> tuple[Tag, ...]:

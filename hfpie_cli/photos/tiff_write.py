@@ -11,9 +11,11 @@ from PIL import TiffImagePlugin
 
 from . import exif
 from .photo import Metadata, Photo
+from .tiff_tags import Tag
 
 MAX_CLASSIC = 2**32 - 2**26  # bytes of pixels, with room for metadata: places are numbers of 32 bits
 NO_UNIT, INCH = 1, 2
+FRACTIONS = {5: "I", 10: "i"}  # types, and those of their two numbers
 
 
 def encode(photo: Photo) -> bytes:
@@ -51,7 +53,14 @@ def _extra_tags(metadata: Metadata, directory: Any) -> list[tuple[int, int, int,
         texts = {tag: str(directory[tag]) for tag in exif.DESCRIPTIVE if tag in directory}
         stored = {tag: text.encode("latin-1", "replace") + b"\0" for tag, text in texts.items()}  # as Pillow decoded it
         tags += [(tag, 2, len(text), text, True) for tag, text in stored.items()]
-    return tags + [(tag.code, tag.type, tag.count, tag.value, True) for tag in metadata.tags]
+    return tags + [(tag.code, tag.type, tag.count, _value(tag), True) for tag in metadata.tags]
+
+
+def _value(tag: Tag) -> Any:
+    """As tifffile takes it, which counts the bytes of fractions wrongly."""
+    if tag.type in FRACTIONS:
+        return struct.unpack(f"<{2 * tag.count}{FRACTIONS[tag.type]}", tag.value)
+    return tag.value
 
 
 def _with_directories(file: bytes, directories: dict[int, dict[int, Any]]) -> bytes:
