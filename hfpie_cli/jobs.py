@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import HfpieError, UsageError
-from .photos.formats import FORMATS, NOT_READ, SUFFIXES, WRITTEN_AS, format_named, is_hidden, is_photo
+from .photos.formats import FORMATS, NOT_READ, SUFFIXES, WRITTEN_AS, format_named, is_hidden, is_photo, missing_extra
 from .tasks import TASKS
 
+LeftOut = dict[str, list[Path]]  # paths by the reason, as Plan names them
 STREAM = "-"  # standard input or output
 OUTPUT_SUFFIXES = [task.output_suffix(scale) for task in TASKS.values() for scale in task.scales]
 
@@ -35,14 +36,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs in order, also those whose outputs exist and may be skipped, and how much of the folders is left out.
+    """The jobs in order, also those whose outputs exist and may be skipped, and what of the folders is left out.
 
-    left_out: how many `outputs` (photographs with the names of earlier ones), `folders` within that are not entered,
+    left_out: `outputs` (photographs with the names of earlier ones), `folders` within that are not entered,
     and `unread` pictures of other formats.
     """
 
     jobs: list[Job]
-    left_out: Counter[str]
+    left_out: LeftOut
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
 
 def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
     jobs: list[Job] = []
-    left_out: Counter[str] = Counter()
+    left_out: LeftOut = defaultdict(list)
     to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output)
     if len(inputs) == 1 and inputs[0] != STREAM and not Path(inputs[0]).exists():
         raise HfpieError(f"{inputs[0]}: no such file or folder", "check its name, and the folder that you are in")
@@ -166,7 +167,7 @@ def _format_of(target: Path, naming: Naming) -> str:
     return form
 
 
-def _photos_in(folder: Path, naming: Naming, left_out: Counter[str]) -> list[Path]:
+def _photos_in(folder: Path, naming: Naming, left_out: LeftOut) -> list[Path]:
     """The photographs of a folder, without what is hidden and what lies in the output folder.
 
     Adds to `left_out` what is passed over, as Plan has it. Raises HfpieError if there are none.
@@ -179,12 +180,12 @@ def _photos_in(folder: Path, naming: Naming, left_out: Counter[str]) -> list[Pat
         if is_hidden(path) or (output and path.resolve().is_relative_to(output)):
             continue
         if path.is_dir():
-            left_out["folders"] += 1
+            left_out["folders"].append(path)
         elif path.suffix.lower() in NOT_READ or (path.suffix.lower() in WRITTEN_AS and not is_photo(path)):
-            left_out["unread"] += 1
+            left_out[missing_extra(path.suffix.lower()) or "unread"].append(path)
         elif is_photo(path) and path.is_file():
             if _is_earlier_output(path, naming):
-                left_out["outputs"] += 1
+                left_out["outputs"].append(path)
             else:
                 photos.append(path)
     if not photos:

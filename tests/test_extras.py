@@ -110,7 +110,7 @@ def test_folders_take_them_only_with_the_extra(monkeypatch, tmp_path):
     assert [is_photo(tmp_path / name) for name in ("a.HEIC", "b.dng", "c.png")] == [True, False, True]
     plan = plan_jobs([str(tmp_path)], Naming("_denoised"))
     assert [job.target.name for job in plan.jobs] == ["a_denoised.jpg", "c_denoised.png"]
-    assert plan.left_out["unread"] == 1
+    assert [path.name for path in plan.left_out["raw"]] == ["b.dng"]
 
 
 def test_they_are_not_written_in_place(tmp_path):

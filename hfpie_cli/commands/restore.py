@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,13 +16,17 @@ import typer
 from ..console import Console, FileProgress
 from ..errors import ExitCode, HfpieError, UsageError
 from ..jobs import Job, Naming, Plan, make_folders, plan_jobs
-from ..photos.formats import DEFAULT_QUALITY, OutputStyle, format_named
+from ..photos.formats import DEFAULT_QUALITY, EXTRAS, OutputStyle, format_named
 from ..tasks import TASKS, Task
 from ..weights.table import default_weights, resolve
 from .options import HubOptions, add_command, as_hfpie_error
 
 if TYPE_CHECKING:
+    from ..photos.animation import Animation
     from ..restore import Outcome, Restorer
+
+
+FEW = 3  # names that are told of files that are passed over
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,13 +166,27 @@ def _tell_left_out(plan: Plan, skipped: int, options: RestoreOptions, console: C
     """Nothing that a user may have meant is passed over without a word."""
     if skipped:
         console.say(f"{skipped} of {len(plan.jobs)} left as they are: their outputs exist")
-    if count := plan.left_out["folders"]:
+    if left := plan.left_out.get("folders"):
         hint = "they are links, or locked" if options.recursive else "--recursive enters them"
-        console.say(f"folders inside that were not entered: {count}; {hint}")
-    if count := plan.left_out["unread"]:
-        console.say(f"pictures of formats that are not read: {count}; convert them to PNG or TIFF first")
-    if count := plan.left_out["outputs"]:
-        console.say(f"files left out, with names of hfpie's outputs: {count}; name such a file to restore it")
+        console.say(f"folders inside that were not entered: {len(left)}; {hint} ({_few(left)})")
+    for extra, _, _, endings in EXTRAS.values():
+        if left := plan.left_out.get(extra):
+            hint = f"pip install 'hfpie[{extra}]' reads {' '.join(endings[:3])} and the like"
+            console.say(f"pictures that need an extra: {len(left)}; {hint} ({_few(left)})")
+    if left := plan.left_out.get("unread"):
+        console.say(
+            f"pictures of formats that are not read: {len(left)}; convert them to PNG or TIFF first ({_few(left)})"
+        )
+    if left := plan.left_out.get("outputs"):
+        console.say(
+            f"files left out, with names of hfpie's outputs: {len(left)}; name such a file to restore it ({_few(left)})"
+        )
+
+
+def _few(paths: Sequence[Path]) -> str:
+    """The names of the first few."""
+    more = f" and {len(paths) - FEW} more" if len(paths) > FEW else ""
+    return ", ".join(path.name for path in paths[:FEW]) + more
 
 
 def _load(task: Task, options: RestoreOptions, default: str, scale: int) -> Restorer:
@@ -198,11 +219,15 @@ def _restore_file(
     job: Job, restorer: Restorer, options: RestoreOptions, progress: FileProgress
 ) -> tuple[Outcome, float]:
     """What became of it, and after how many seconds."""
+    from ..photos.animation import read_animation
     from ..photos.reader import read_photo
     from ..photos.writer import check_writable, encode_photo, told, write_photo
 
     started = time.monotonic()
-    photo = read_photo(job.source) if job.source else read_photo(sys.stdin.buffer.read(), job.name)
+    source = job.source or sys.stdin.buffer.read()
+    if animation := read_animation(source, job.name):
+        return _restore_animation(animation, job, restorer, options, progress), time.monotonic() - started
+    photo = read_photo(source, job.name)
     style = replace(options.style(), format=job.format or photo.format)
     check_writable(photo, style, scale=restorer.out_scale, name=job.name)
     photo = replace(photo, notes=told(photo, style, job.target, scale=restorer.out_scale))
@@ -216,6 +241,39 @@ def _restore_file(
     else:
         sys.stdout.buffer.write(encode_photo(outcome.photo, style, name=job.name))
     return outcome, time.monotonic() - started
+
+
+def _tell_frame(progress: FileProgress, number: int, count: int, done: int, total: int) -> None:
+    """The tiles of one of `count` frames as those of the whole file."""
+    progress.tiles(number * total + done, count * total)
+
+
+def _restore_animation(
+    animation: Animation, job: Job, restorer: Restorer, options: RestoreOptions, progress: FileProgress
+) -> Outcome:
+    """All frames of one file; the outcome has the first one."""
+    from ..photos.animation import check_held, encode_animation, losses
+    from ..photos.writer import check_writable, told, write_file
+
+    first = animation.frames[0]
+    style = replace(options.style(), format=job.format or animation.format)
+    check_held(animation, str(style.format), job.name)
+    check_writable(first, style, scale=restorer.out_scale, name=job.name)
+    progress.start(job.name, len(animation.frames) * first.width * first.height / 1e6)
+    count = len(animation.frames)
+    outcomes = []
+    for number, frame in enumerate(animation.frames):
+        outcomes.append(restorer.restore(frame, partial(_tell_frame, progress, number, count)))
+    restored = replace(animation, frames=tuple(outcome.photo for outcome in outcomes))
+    data = encode_animation(restored, style, name=job.name)
+    if job.target:
+        write_file(data, job.target, overwrite=options.overwrite or options.in_place)
+    else:
+        sys.stdout.buffer.write(data)
+    notes = (*told(first, style, job.target, scale=restorer.out_scale), *losses(animation, str(style.format)))
+    shown = replace(outcomes[0].photo, notes=notes)
+    changed = any(outcome.changed for outcome in outcomes)
+    return replace(outcomes[0], photo=shown, tiles=sum(o.tiles for o in outcomes), changed=changed)
 
 
 def _summarise(job: Job, outcome: Outcome, seconds: float, flaw: str, console: Console) -> None:

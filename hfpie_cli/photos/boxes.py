@@ -64,6 +64,11 @@ def with_points(data: bytes, points: ColourPoints) -> bytes:
         if box.type == b"colr" and data[box.start : box.start + 4] == b"nclx":
             struct.pack_into(">HH", changed, box.start + 4, *points)
             found = True
+    for track in _boxes(data, 0, len(data)):  # of an animation
+        at = data.find(b"colrnclx", track.start, track.end) if track.type == b"moov" else -1
+        while at >= 0:
+            struct.pack_into(">HH", changed, at + 8, *points)
+            at = data.find(b"colrnclx", at + 8, track.end)
     if not found:
         raise ValueError("the encoder left no place for its colours")
     return bytes(changed)

@@ -26,7 +26,8 @@ EXTRAS = {  # what an extra reads: its name, the module that it brings, the form
     ),
 }
 WRITTEN_AS = {suffix: form for _, _, form, suffixes in EXTRAS.values() for suffix in suffixes}
-NOT_READ = {".gif", ".jp2", ".jxl", ".tga", ".psd", ".exr", ".hdr", ".svg"}  # endings of pictures to convert first
+WRITTEN_AS[".gif"] = "PNG"  # which holds its frames too, in all their colours
+NOT_READ = {".jp2", ".jxl", ".tga", ".psd", ".exr", ".hdr", ".svg"}  # endings of pictures to convert first
 DEEP_FORMATS = {  # samples of more than 8 bits
     "PNG": {"uint16"},
     "TIFF": {"uint16", "float32"},

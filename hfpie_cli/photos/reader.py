@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +23,20 @@ from .photo import Metadata, NotReadError, Photo, Pixels, SeveralPicturesError, 
 from .tiff_tags import without_place
 
 MAX_PIXELS = 400_000_000  # larger than any camera's; guards against files made to fill the memory
+READ_AS = {"MPO": "JPEG", "GIF": "PNG"}  # MPO: a JPEG with a preview or a depth map
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, for every kind of file alike
 
 
 def read_photo(source: Path | bytes, name: str = "") -> Photo:
     """Decode a file, or the bytes of one. Raises HfpieError that names it (or `name`) and what is the matter."""
     name = name or (str(source) if isinstance(source, Path) else "standard input")
+    data = read_bytes(source, name)
+    with refusals(data, name):
+        return _decode(data, name)
+
+
+def read_bytes(source: Path | bytes, name: str) -> bytes:
+    """What a file holds. Raises HfpieError for one that is not there, or empty."""
     try:
         data = source if isinstance(source, bytes) else source.read_bytes()
     except FileNotFoundError:
@@ -35,9 +45,15 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
         raise HfpieError(f"{name}: cannot be read ({error.strerror})") from None
     if not data:
         raise HfpieError(f"{name}: the file is empty")
+    return data
+
+
+@contextmanager
+def refusals(data: bytes, name: str) -> Iterator[None]:
+    """Whatever a decoder raises becomes an HfpieError in one line that names the file."""
     try:
         with warnings.catch_warnings(action="ignore"):  # what a decoder thinks of a file that it then reads
-            return _decode(data, name)
+            yield
     except HfpieError:
         raise
     except SeveralPicturesError:
@@ -60,18 +76,18 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
 def _decode(data: bytes, name: str) -> Photo:
     if raw.is_raw(data):
         camera = raw.open_raw(data)
-        _check_size(name, camera.sizes.width, camera.sizes.height)
+        check_size(name, camera.sizes.width, camera.sizes.height)
         return raw.decode(data, camera)
     if data[:4] in tiff.SIGNATURES:
         return _decode_tiff(data, name)
     if boxes.kind_of(data) == "HEIC":
         file = heif.open_heif(data)
-        _check_size(name, *file.size)
+        check_size(name, *file.size)
         return heif.decode(data, file)
     kind = deep.probe(data)
     if kind is None:
         return _decode_pillow(data, name)
-    _check_size(name, kind.width, kind.height)
+    check_size(name, kind.width, kind.height)
     pixels = deep.decode(data, kind)
     if pixels is None:
         photo = _decode_pillow(data, name)
@@ -80,15 +96,15 @@ def _decode(data: bytes, name: str) -> Photo:
         if getattr(image, "n_frames", 1) > 1:
             raise SeveralPicturesError
         image.load()  # OpenCV passes over a truncated end, Pillow does not
-        turn, metadata = _metadata(image, data)
+        turn, metadata = metadata_of(image, data)
         pixels = _with_transparent_grey(pixels, image)
     bits = kind.bits if kind.format == "AVIF" else 0
-    return _upright(_split(pixels, replace(metadata, bits=bits), kind.format), turn)
+    return upright(_split(pixels, replace(metadata, bits=bits), kind.format), turn)
 
 
 def _decode_tiff(data: bytes, name: str) -> Photo:
     kind = tiff.probe(data)
-    _check_size(name, kind.width, kind.height)
+    check_size(name, kind.width, kind.height)
     turn, metadata = _tiff_metadata(exif.of_tiff_file(data))
     metadata = replace(metadata, tags=kind.tags)
     if kind.deep:
@@ -101,36 +117,37 @@ def _decode_tiff(data: bytes, name: str) -> Photo:
             image.load()
             plain, metadata = _to_plain_mode(image, metadata)
             pixels = np.array(plain)
-    return _upright(replace(_split(pixels, metadata, "TIFF"), others=kind.others, notes=kind.notes), turn)
+    return upright(replace(_split(pixels, metadata, "TIFF"), others=kind.others, notes=kind.notes), turn)
 
 
 def _decode_pillow(data: bytes, name: str) -> Photo:
     with Image.open(io.BytesIO(data)) as image:
-        form = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with a preview or a depth map
+        form = READ_AS.get(str(image.format), str(image.format))
         if form not in FORMATS:
             kind, hint = recognise.named(data)
             raise HfpieError(f"{name}: {kind or form}, which hfpie does not read", hint or recognise.CONVERT)
-        _check_size(name, *image.size)
+        check_size(name, *image.size)
         others = getattr(image, "n_frames", 1) - 1
         if form != "JPEG" and others:
             raise SeveralPicturesError
         image.load()
-        turn, metadata = _metadata(image, data)
+        turn, metadata = metadata_of(image, data)
         plain, metadata = _to_plain_mode(image, metadata)
         if form == "JPEG":
             gain_map, more = companions.find_gain_map(data)
             others = max(others - bool(gain_map), more)
             metadata = replace(metadata, gain_map=companions.turned_gain_map(gain_map, turn))
-        return replace(_upright(_split(np.array(plain), metadata, form), turn), others=others)
+        return replace(upright(_split(np.array(plain), metadata, form), turn), others=others)
 
 
-def _check_size(name: str, width: int, height: int) -> None:
+def check_size(name: str, width: int, height: int) -> None:
+    """Raise HfpieError for more pixels than hfpie opens."""
     if width * height > MAX_PIXELS:
         megapixels = width * height / 1e6
         raise HfpieError(f"{name}: {megapixels:.0f} megapixels, more than the {MAX_PIXELS / 1e6:.0f} that hfpie opens")
 
 
-def _metadata(image: Image.Image, data: bytes) -> tuple[int, Metadata]:
+def metadata_of(image: Image.Image, data: bytes) -> tuple[int, Metadata]:
     """The EXIF orientation and the metadata of an opened file of any kind but TIFF."""
     info = image.info
     raw = {kind: png.raw_profile(info.get(f"Raw profile type {kind}")) for kind in ("exif", "APP1", "xmp")}
@@ -221,7 +238,7 @@ def _split(pixels: Pixels, metadata: Metadata, form: str) -> Photo:
     return Photo(pixels, None, metadata, form)
 
 
-def _upright(photo: Photo, turn: int) -> Photo:
+def upright(photo: Photo, turn: int) -> Photo:
     """Turn what is stored the way that EXIF says (1: leave it)."""
     if turn == 1:
         return replace(photo, metadata=replace(photo.metadata, size=(photo.width, photo.height)))

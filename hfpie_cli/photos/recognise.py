@@ -4,7 +4,6 @@ from __future__ import annotations
 
 CONVERT = "convert it to PNG or TIFF first"
 MAGIC = {
-    b"GIF8": ("GIF", CONVERT),
     b"\xff\x0a": ("JPEG XL", CONVERT),
     b"\0\0\0\x0cJXL ": ("JPEG XL", CONVERT),
     b"\0\0\0\x0cjP  ": ("JPEG 2000", CONVERT),

@@ -26,7 +26,11 @@ def write_photo(photo: Photo, path: Path, style: OutputStyle, *, overwrite: bool
 
     Without `overwrite`, a file that has come to be there in the meantime is left alone.
     """
-    data = encode_photo(photo, style, name=str(path))
+    write_file(encode_photo(photo, style, name=str(path)), path, overwrite=overwrite)
+
+
+def write_file(data: bytes, path: Path, *, overwrite: bool = True) -> None:
+    """Write a file that is whole or not there, as `write_photo` does."""
     try:
         with atomic_path(path, overwrite=overwrite) as temporary:
             temporary.write_bytes(data)
@@ -36,6 +40,20 @@ def write_photo(photo: Photo, path: Path, style: OutputStyle, *, overwrite: bool
 
 def encode_photo(photo: Photo, style: OutputStyle, *, name: str) -> bytes:
     """The bytes of the file. Raises HfpieError naming `name` for what the format cannot hold."""
+    photo = prepared(photo, style, name=name)
+    try:
+        if photo.format == "TIFF":
+            return tiff_write.encode(photo)
+        if photo.pixels.dtype.name in DEEP_FORMATS.get(photo.format, set()):
+            return deep.encode(photo, style.quality)
+        return _encode_8bit(photo, style.quality)
+    except (ValueError, OSError, MemoryError, deep.ENCODE_ERRORS) as error:
+        message = f"{name}: cannot be encoded as {photo.format} ({error})".splitlines()[0]
+        raise HfpieError(message, "try --format png or --strip-metadata") from None
+
+
+def prepared(photo: Photo, style: OutputStyle, *, name: str) -> Photo:
+    """The photo with the format, the metadata and the depth that its file will have. Raises as `encode_photo` does."""
     photo = replace(photo, format=style.format or photo.format)
     if style.strip_metadata:
         photo = replace(photo, metadata=_colours_alone(photo.metadata))
@@ -48,15 +66,7 @@ def encode_photo(photo: Photo, style: OutputStyle, *, name: str) -> bytes:
     if photo.pixels.dtype == np.float32 and DEEP_FORMATS.get(photo.format) == {"uint16"}:
         alpha = None if photo.alpha is None else to_16bit(photo.alpha)
         photo = replace(photo, pixels=to_16bit(photo.pixels), alpha=alpha)
-    try:
-        if photo.format == "TIFF":
-            return tiff_write.encode(photo)
-        if photo.pixels.dtype.name in DEEP_FORMATS.get(photo.format, set()):
-            return deep.encode(photo, style.quality)
-        return _encode_8bit(photo, style.quality)
-    except (ValueError, OSError, MemoryError, deep.ENCODE_ERRORS) as error:
-        message = f"{name}: cannot be encoded as {photo.format} ({error})".splitlines()[0]
-        raise HfpieError(message, "try --format png or --strip-metadata") from None
+    return photo
 
 
 def check_writable(photo: Photo, style: OutputStyle, *, scale: int = 1, name: str) -> None:
@@ -150,7 +160,7 @@ def _encode_8bit(photo: Photo, quality: int) -> bytes:
     pixels = to_8bit(photo.samples())
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     buffer = io.BytesIO()
-    image.save(buffer, photo.format, **_save_options(photo, quality))
+    image.save(buffer, photo.format, **save_options(photo, quality))
     if photo.format == "AVIF" and photo.metadata.points:
         return boxes.with_points(buffer.getvalue(), photo.metadata.points)
     if photo.metadata.gain_map:
@@ -158,7 +168,7 @@ def _encode_8bit(photo: Photo, quality: int) -> bytes:
     return png.with_metadata(buffer.getvalue(), photo.metadata) if photo.format == "PNG" else buffer.getvalue()
 
 
-def _save_options(photo: Photo, quality: int) -> dict[str, Any]:
+def save_options(photo: Photo, quality: int) -> dict[str, Any]:
     """Pillow's arguments for the format: its quality settings and the metadata that it can carry."""
     metadata, form = photo.metadata, photo.format
     by_format: dict[str, dict[str, Any]] = {
