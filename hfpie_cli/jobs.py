@@ -38,8 +38,8 @@ class Job:
 class Plan:
     """The jobs in order, also those whose outputs exist and may be skipped, and what of the folders is left out.
 
-    left_out: `outputs` (photographs with the names of earlier ones), `folders` within that are not entered,
-    and `unread` pictures of other formats.
+    left_out: `outputs` (photographs with the names of earlier ones), `folders` within that are not entered, `unread`
+    pictures of other formats, and those that need an extra, by its name.
     """
 
     jobs: list[Job]
@@ -146,9 +146,16 @@ def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) 
         return Job(source, target, _format_of(target, naming))
     form = naming.format or written
     ending = FORMATS[form][0] if form else source.suffix
+    stem = source.name if written and _has_twin(source, ending) else source.stem
     if naming.output is None:
-        return Job(source, source.with_name(source.stem + naming.suffix + ending), naming.format)
-    return Job(source, Path(naming.output) / relative.with_suffix(ending), naming.format)
+        return Job(source, source.with_name(stem + naming.suffix + ending), naming.format)
+    return Job(source, Path(naming.output) / relative.with_name(stem + ending), naming.format)
+
+
+def _has_twin(source: Path, ending: str) -> bool:
+    """Whether the same picture lies beside it in the format that it becomes, as telephones export them."""
+    endings = FORMATS[SUFFIXES[ending]]
+    return any(source.with_suffix(case(other)).exists() for other in endings for case in (str.lower, str.upper))
 
 
 def _format_of(target: Path, naming: Naming) -> str:

@@ -113,6 +113,14 @@ def test_folders_take_them_only_with_the_extra(monkeypatch, tmp_path):
     assert [path.name for path in plan.left_out["raw"]] == ["b.dng"]
 
 
+def test_a_heic_and_its_jpeg_do_not_become_one_file(monkeypatch, tmp_path):
+    monkeypatch.setattr(formats, "find_spec", lambda module: object())
+    for name in ("a.HEIC", "a.JPG", "b.heic", "c.gif", "c.png"):
+        (tmp_path / name).touch()
+    plan = plan_jobs([str(tmp_path)], Naming("_denoised", output=str(tmp_path / "out/")))
+    assert [job.target.name for job in plan.jobs] == ["a.HEIC.jpg", "a.JPG", "b.jpg", "c.gif.png", "c.png"]
+
+
 def test_they_are_not_written_in_place(tmp_path):
     (tmp_path / "a.heic").touch()
     with pytest.raises(UsageError, match="--in-place keeps the format"):

@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,10 +18,10 @@ from ..jobs import Job, Naming, Plan, make_folders, plan_jobs
 from ..photos.formats import DEFAULT_QUALITY, EXTRAS, OutputStyle, format_named
 from ..tasks import TASKS, Task
 from ..weights.table import default_weights, resolve
+from .animations import restore_animation
 from .options import HubOptions, add_command, as_hfpie_error
 
 if TYPE_CHECKING:
-    from ..photos.animation import Animation
     from ..restore import Outcome, Restorer
 
 
@@ -226,7 +225,9 @@ def _restore_file(
     started = time.monotonic()
     source = job.source or sys.stdin.buffer.read()
     if animation := read_animation(source, job.name):
-        return _restore_animation(animation, job, restorer, options, progress), time.monotonic() - started
+        replaces = options.overwrite or options.in_place
+        outcome = restore_animation(animation, job, restorer, options.style(), progress, overwrite=replaces)
+        return outcome, time.monotonic() - started
     photo = read_photo(source, job.name)
     style = replace(options.style(), format=job.format or photo.format)
     check_writable(photo, style, scale=restorer.out_scale, name=job.name)
@@ -241,39 +242,6 @@ def _restore_file(
     else:
         sys.stdout.buffer.write(encode_photo(outcome.photo, style, name=job.name))
     return outcome, time.monotonic() - started
-
-
-def _tell_frame(progress: FileProgress, number: int, count: int, done: int, total: int) -> None:
-    """The tiles of one of `count` frames as those of the whole file."""
-    progress.tiles(number * total + done, count * total)
-
-
-def _restore_animation(
-    animation: Animation, job: Job, restorer: Restorer, options: RestoreOptions, progress: FileProgress
-) -> Outcome:
-    """All frames of one file; the outcome has the first one."""
-    from ..photos.animation import check_held, encode_animation, losses
-    from ..photos.writer import check_writable, told, write_file
-
-    first = animation.frames[0]
-    style = replace(options.style(), format=job.format or animation.format)
-    check_held(animation, str(style.format), job.name)
-    check_writable(first, style, scale=restorer.out_scale, name=job.name)
-    progress.start(job.name, len(animation.frames) * first.width * first.height / 1e6)
-    count = len(animation.frames)
-    outcomes = []
-    for number, frame in enumerate(animation.frames):
-        outcomes.append(restorer.restore(frame, partial(_tell_frame, progress, number, count)))
-    restored = replace(animation, frames=tuple(outcome.photo for outcome in outcomes))
-    data = encode_animation(restored, style, name=job.name)
-    if job.target:
-        write_file(data, job.target, overwrite=options.overwrite or options.in_place)
-    else:
-        sys.stdout.buffer.write(data)
-    notes = (*told(first, style, job.target, scale=restorer.out_scale), *losses(animation, str(style.format)))
-    shown = replace(outcomes[0].photo, notes=notes)
-    changed = any(outcome.changed for outcome in outcomes)
-    return replace(outcomes[0], photo=shown, tiles=sum(o.tiles for o in outcomes), changed=changed)
 
 
 def _summarise(job: Job, outcome: Outcome, seconds: float, flaw: str, console: Console) -> None:
