@@ -25,7 +25,7 @@ GAMMA, REC2020 = 2.2, 9
 def is_raw(data: bytes) -> bool:
     """Whether the bytes are of a camera's raw file; only its head is looked at."""
     if data[:4] in SIGNATURES or data[:4] == b"IIU\0":
-        return data[8:10] == b"CR" or data[:4] == b"IIU\0" or _is_raw_tiff(data)
+        return data[8:11] == b"CR\x02" or data[:4] == b"IIU\0" or _is_raw_tiff(data)
     return data.startswith(MAGIC) or data[4:12] == b"ftypcrx "
 
 
