@@ -62,6 +62,14 @@ def test_tags_that_hfpie_does_not_know_stay(order, dtype):
     assert losses(read_photo(file), OutputStyle("PNG")) == ("6 TIFF tags do not fit in PNG and are left out",)
 
 
+def test_a_tag_that_ends_behind_the_file_is_left_out():
+    file = tiff(extratags=[(65001, 3, 3000, (7,) * 3000, True)])
+    start = file.index(struct.pack("<HHI", 65001, 3, 3000))
+    broken = file[: start + 4] + struct.pack("<I", 10**6) + file[start + 8 :]
+    assert np.array_equal(read_photo(broken).pixels[..., 0], RAMP)
+    assert 65001 not in tags_of(encode_photo(read_photo(broken), OutputStyle(), name=""))
+
+
 @pytest.mark.parametrize(("raster", "shift"), [(1, 0.0), (2, 1.5)])
 def test_a_map_keeps_its_place_when_it_is_enlarged(raster, shift):
     file = tiff(extratags=[PIXEL_SCALE, TIE_POINT, keys(raster)])

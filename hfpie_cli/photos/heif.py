@@ -42,7 +42,8 @@ def decode(data: bytes, file: Any) -> Photo:
         size=(pixels.shape[1], pixels.shape[0]),
     )
     notes = [f"the main one of its {len(file)} pictures is taken"] if len(file) > 1 else []
-    return Photo(pixels, alpha, metadata, "JPEG", others=len(file) - 1, notes=tuple(notes))
+    notes += ["its depth or gain map is left out"] if image.info.get("aux") or image.info.get("depth_images") else []
+    return Photo(pixels, alpha, metadata, "JPEG", notes=tuple(notes))
 
 
 def _full_scale(pixels: NDArray[Any], bits: int) -> NDArray[Any]:

@@ -43,13 +43,16 @@ class Tag:
 
 def kept_tags(data: bytes, page: tifffile.TiffPage) -> tuple[Tag, ...]:
     """The tags of a page that go with the picture."""
-    tags = [_raw(data, tag, page.parent.byteorder) for tag in page.tags.values() if _is_kept(tag)]
+    tags = [_raw(data, tag, page.parent.byteorder) for tag in page.tags.values() if _is_kept(tag, len(data))]
     tags += [Tag(code, kind, count, value) for code, kind, count, value, _ in _imagej(page)]
-    return tuple(sorted(tags, key=lambda tag: tag.code))
+    by_code = {tag.code: tag for tag in reversed(tags)}  # of two of a code, the first counts
+    return tuple(by_code[code] for code in sorted(by_code))
 
 
-def _is_kept(tag: Any) -> bool:
-    return tag.code not in STORAGE | ELSEWHERE and int(tag.dtype) in SWAPPED
+def _is_kept(tag: Any, length: int) -> bool:
+    """Whether a tag belongs to the picture, and lies within the file's so many bytes."""
+    there = tag.valueoffset + tag.valuebytecount <= length
+    return there and tag.code not in STORAGE | ELSEWHERE and int(tag.dtype) in SWAPPED
 
 
 def _raw(data: bytes, tag: Any, order: str) -> Tag:

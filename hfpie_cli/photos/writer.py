@@ -107,6 +107,8 @@ def losses(photo: Photo, style: OutputStyle, *, scale: int = 1) -> tuple[str, ..
         lines.append(
             f"{' and '.join(sorted(lights))}, how bright it was mastered, do not fit in {form} and are left out"
         )
+    if metadata.bits > 8 and form not in DEEP_FORMATS:
+        lines.append(f"its {metadata.bits} bits become 8 in {form}")
     if form == "AVIF" and photo.pixels.dtype != np.uint8 and style.quality < 100:
         lines.append("its colours have half the resolution in AVIF of 10 bits; --quality 100 keeps all, without loss")
     if photo.metadata.gain_map and (form != "JPEG" or style.strip_metadata or scale > 1):
