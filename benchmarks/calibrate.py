@@ -21,7 +21,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from hfpie_cli.data.benchmarks import SR_SCALE, Pair, open_benchmark
 from hfpie_cli.evaluation.baselines import enlarge_bicubic
 from hfpie_cli.evaluation.metrics import Samples, luma, psnr, shave, to_8bit_range
-from hfpie_cli.evaluation.score import measure
+from hfpie_cli.evaluation.score import in_range, measure
 
 ONE_CHANNEL = "bridge"
 SETTINGS = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "truncate": 3.34}
@@ -65,7 +65,9 @@ def noise(root: Path) -> Iterator[Figure]:
     """The first row of the paper's table 1: it depends on the noise alone, not on the pictures."""
     for sigma, expected in ((10, 32.95), (30, 23.41)):
         benchmark = open_benchmark("Kodak24", root, "denoise", f"awgn-{sigma}").first(10)
-        rows = [measure(pair.degraded.pixels.astype(np.float64) * 255, pair.clean) for pair in benchmark.pairs()]
+        rows = [
+            measure(pair.degraded.pixels.astype(np.float64) * 255, in_range(pair.clean)) for pair in benchmark.pairs()
+        ]
         yield Figure(f"noise of sigma {sigma}, Y", float(np.mean([row["psnr_y"] for row in rows])), expected, 0.1)
 
 
@@ -78,8 +80,8 @@ def second_computation(root: Path) -> Iterator[Figure]:
 
 
 def differ(pair: Pair) -> Iterator[float]:
-    restored, clean = to_8bit_range(pair.degraded.pixels), pair.clean.astype(np.float64)
-    row = measure(restored, pair.clean)
+    restored, clean = to_8bit_range(pair.degraded.pixels), in_range(pair.clean)
+    row = measure(restored, clean)
     for ending, x, y in (("", restored, clean), ("_y", luma(restored), luma(clean))):
         yield abs(row[f"psnr{ending}"] - peak_signal_noise_ratio(y, x, data_range=255))
         axis = 2 if x.ndim == 3 else None
