@@ -420,7 +420,7 @@ def test_notes_go_to_people_and_to_programs(hfpie, tmp_path):
     result = hfpie("denoise", "web.jpg", "moving.gif", "-o", "out/", "--json")
     assert result.exit_code == 0, result.stderr
     assert "web.jpg: it holds PNG, though its name ends with .jpg" in result.stderr
-    web, moving = (json.loads(line) for line in result.stdout.splitlines())
+    web, moving, _ = (json.loads(line) for line in result.stdout.splitlines())
     assert web["notes"] == ["it holds PNG, though its name ends with .jpg"]
     assert (moving["notes"], moving["output"]) == (["3 frames"], "out/moving.png")
     with Image.open(tmp_path / "out/moving.png") as image:

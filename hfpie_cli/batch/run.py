@@ -38,9 +38,9 @@ ROOM = 1 << 30  # bytes of pixels that may be on their way
 
 @dataclass(frozen=True)
 class Told:
-    """What is said of a file that is done: a line for people, a record for programs."""
+    """What is said of a file that is done: lines for people, a record for programs."""
 
-    line: str
+    lines: tuple[str, ...]
     record: dict[str, Any]
 
 
@@ -233,7 +233,8 @@ def _settle(job: Job, result: Any, stages: Stages, tally: Tally, console: Consol
     """Count and tell one result."""
     if isinstance(result, Told):
         tally.done += 1
-        console.say(result.line)
+        for line in result.lines:
+            console.say(line)
         console.result(result.record)
     elif isinstance(result, Skipped):
         tell_skipped(job, result.reason, tally, console)

@@ -215,7 +215,7 @@ class FolderRun:
         }
 
     def _describe(self, made_with: dict[str, Any], job: Job, outcome: Outcome, seconds: float) -> Told:
-        """One line, and one JSON object."""
+        """A line and its notes, and one JSON object."""
         from ..batch.run import Told
 
         restored = outcome.photo
@@ -241,5 +241,5 @@ class FolderRun:
             **made_with,
         }
         pace = f"{seconds:.1f} s, {seconds / outcome.input_megapixels:.1f} s/MP"
-        notes = "".join(f"\n{job.name}: {note}" for note in restored.notes)
-        return Told(f"{job.name} -> {target}  {size}, {pace}{halved}{found}{notes}", record)
+        notes = (f"{job.name}: {note}" for note in restored.notes)
+        return Told((f"{job.name} -> {target}  {size}, {pace}{halved}{found}", *notes), record)
