@@ -22,7 +22,7 @@ from hfpie_cli.data.benchmarks import Pair, open_benchmark
 from hfpie_cli.data.degrade import SR_SCALE
 from hfpie_cli.evaluation.baselines import enlarge_bicubic
 from hfpie_cli.evaluation.metrics import Samples, luma, shave, to_8bit_range
-from hfpie_cli.evaluation.score import measure
+from hfpie_cli.evaluation.score import in_range, measure
 from hfpie_cli.photos.quality import psnr
 
 ONE_CHANNEL = "bridge"
@@ -67,7 +67,9 @@ def noise(root: Path) -> Iterator[Figure]:
     """The first row of the paper's table 1: it depends on the noise alone, not on the pictures."""
     for sigma, expected in ((10, 32.95), (30, 23.41)):
         benchmark = open_benchmark("Kodak24", root, "denoise", f"awgn-{sigma}").first(10)
-        rows = [measure(pair.degraded.pixels.astype(np.float64) * 255, pair.clean) for pair in benchmark.pairs()]
+        rows = [
+            measure(pair.degraded.pixels.astype(np.float64) * 255, in_range(pair.clean)) for pair in benchmark.pairs()
+        ]
         yield Figure(f"noise of sigma {sigma}, Y", float(np.mean([row["psnr_y"] for row in rows])), expected, 0.1)
 
 
@@ -80,8 +82,8 @@ def second_computation(root: Path) -> Iterator[Figure]:
 
 
 def differ(pair: Pair) -> Iterator[float]:
-    restored, clean = to_8bit_range(pair.degraded.pixels), pair.clean.astype(np.float64)
-    row = measure(restored, pair.clean)
+    restored, clean = to_8bit_range(pair.degraded.pixels), in_range(pair.clean)
+    row = measure(restored, clean)
     for ending, x, y in (("", restored, clean), ("_y", luma(restored), luma(clean))):
         yield abs(row[f"psnr{ending}"] - peak_signal_noise_ratio(y, x, data_range=255))
         axis = 2 if x.ndim == 3 else None

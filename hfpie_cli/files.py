@@ -161,3 +161,35 @@ def _rename_to_free(temporary: Path, path: Path) -> None:
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
         temporary.replace(path)
+
+
+def make_folders(folders: Iterable[Path]) -> None:
+    """Create the folders. Raises HfpieError naming one that cannot be written to."""
+    for folder in dict.fromkeys(folders):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HfpieError(
+                f"{folder}: cannot be made a folder ({error.strerror})", "choose another --output"
+            ) from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise HfpieError(f"{folder}: cannot be written to", "choose another --output, or change its permissions")
+
+
+def walk(folder: Path, *, recursive: bool) -> Iterator[Path]:
+    """Files and folders in the folder; or all files in it and below, and the folders below that are links or locked.
+
+    Folders whose names begin with a dot are not entered.
+    """
+    if not recursive:
+        yield from folder.iterdir()
+        return
+    locked: list[OSError] = []
+    for parent, folders, files in os.walk(folder, onerror=locked.append):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        yield from (Path(parent, name) for name in (*files, *links))
+    for error in locked:
+        if Path(error.filename) == folder:
+            raise error
+        yield Path(error.filename)

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import HfpieError, UsageError
-from .files import check_ordinary
-from .photos.formats import FORMATS, NOT_READ, SUFFIXES, format_named, is_hidden, is_photo
+from .files import check_ordinary, walk
+from .photos.formats import FORMATS, NOT_READ, SUFFIXES, WRITTEN_AS, format_named, is_hidden, is_photo, missing_extra
 from .tasks import TASKS
 
+LeftOut = dict[str, list[Path]]  # paths by the reason, as Plan names them
 STREAM = "-"  # standard input or output
 OUTPUT_SUFFIXES = [task.output_suffix(scale) for task in TASKS.values() for scale in task.scales]
 
@@ -37,15 +38,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs in order, also those whose outputs exist and may be skipped, and how much of the folders is left out.
+    """The jobs in order, also those whose outputs exist and may be skipped, and what of the folders is left out.
 
-    left_out: how many `outputs` (photographs with the names of earlier ones), `folders` within that are not entered,
-    `unread` pictures of other formats, and `links` out of a folder, which --in-place does not follow. faults: of inputs
-    that cannot be done, beside others that can. folder: that outputs go to, if one is named.
+    left_out: `outputs` (photographs with the names of earlier ones), `folders` within that are not entered, `unread`
+    pictures of other formats, those that need an extra, by its name, and `links` out of a folder, which --in-place does
+    not follow. faults: of inputs that cannot be done, beside others that can. folder: that outputs go to, if one is
+    named.
     """
 
     jobs: list[Job]
-    left_out: Counter[str]
+    left_out: LeftOut
     faults: list[HfpieError] = field(default_factory=list)
     folder: Path | None = None
 
@@ -104,7 +106,7 @@ def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
     is_new = inputs[0] != STREAM and _is_new_folder(naming.output)
     to_folder = len(inputs) > 1 or Path(inputs[0]).is_dir() or _is_folder(naming.output) or is_new
     folder = Path(str(naming.output)) if to_folder and naming.output not in (None, STREAM) else None
-    plan = Plan([], Counter(), folder=folder)
+    plan = Plan([], defaultdict(list), folder=folder)
     if len(inputs) == 1 and inputs[0] != STREAM and not os.path.lexists(inputs[0]):
         raise HfpieError(f"{inputs[0]}: no such file or folder", "check its name, and the folder that you are in")
     if to_folder and naming.output and not _is_folder(naming.output) and format_named(Path(naming.output).suffix):
@@ -142,19 +144,6 @@ def _alone(name: str, plan: Plan) -> Iterator[None]:
         plan.faults.append(HfpieError(f"{name}: links that lead in a circle", "leave it out"))
 
 
-def make_folders(jobs: Sequence[Job]) -> None:
-    """Create the folders that the targets lie in. Raises HfpieError naming one that cannot be written to."""
-    for folder in dict.fromkeys(job.target.parent for job in jobs if job.target):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise HfpieError(
-                f"{folder}: cannot be made a folder ({error.strerror})", "choose another --output"
-            ) from None
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise HfpieError(f"{folder}: cannot be written to", "choose another --output, or change its permissions")
-
-
 def _is_folder(output: str | None) -> bool:
     return output is not None and output != STREAM and (output.endswith(("/", os.sep)) or Path(output).is_dir())
 
@@ -174,6 +163,9 @@ def _stream_job(naming: Naming, *, to_folder: bool) -> Job:
 
 
 def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) -> Job:
+    written = WRITTEN_AS.get(source.suffix.lower())
+    if naming.in_place and written:
+        raise UsageError(f"{source}: --in-place keeps the format, which hfpie does not write", "leave --in-place out")
     if naming.in_place:
         return Job(source, source.resolve(), naming.format)
     if naming.output == STREAM:
@@ -181,10 +173,18 @@ def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) 
     if naming.output is not None and not to_folder:
         target = Path(naming.output)
         return Job(source, target, _format_of(target, naming))
-    ending = FORMATS[naming.format][0] if naming.format else source.suffix
+    form = naming.format or written
+    ending = FORMATS[form][0] if form else source.suffix
+    stem = source.name if written and _has_twin(source, ending) else source.stem
     if naming.output is None:
-        return Job(source, source.with_name(source.stem + naming.suffix + ending), naming.format)
-    return Job(source, Path(naming.output) / relative.with_suffix(ending), naming.format)
+        return Job(source, source.with_name(stem + naming.suffix + ending), naming.format)
+    return Job(source, Path(naming.output) / relative.with_name(stem + ending), naming.format)
+
+
+def _has_twin(source: Path, ending: str) -> bool:
+    """Whether the same picture lies beside it in the format that it becomes, as telephones export them."""
+    endings = FORMATS[SUFFIXES[ending]]
+    return any(source.with_suffix(case(other)).exists() for other in endings for case in (str.lower, str.upper))
 
 
 def _format_of(target: Path, naming: Naming) -> str:
@@ -203,7 +203,7 @@ def _format_of(target: Path, naming: Naming) -> str:
     return form
 
 
-def _photos_in(folder: Path, naming: Naming, left_out: Counter[str]) -> list[Path]:
+def _photos_in(folder: Path, naming: Naming, left_out: LeftOut) -> list[Path]:
     """The photographs of a folder, without what is hidden and what lies in the output folder.
 
     Adds to `left_out` what is passed over, as Plan has it. Raises HfpieError if there are none.
@@ -212,40 +212,24 @@ def _photos_in(folder: Path, naming: Naming, left_out: Counter[str]) -> list[Pat
     if output is not None and (output == folder.resolve() or not output.is_relative_to(folder.resolve())):
         output = None  # not a folder within this one
     photos = []
-    for path in sorted(_walk(folder, naming.recursive)):
+    for path in sorted(walk(folder, recursive=naming.recursive)):
         if is_hidden(path) or (output and path.resolve().is_relative_to(output)):
             continue
         if path.is_dir():
-            left_out["folders"] += 1
-        elif path.suffix.lower() in NOT_READ:
-            left_out["unread"] += 1
+            left_out["folders"].append(path)
+        elif path.suffix.lower() in NOT_READ or (path.suffix.lower() in WRITTEN_AS and not is_photo(path)):
+            left_out[missing_extra(path.suffix.lower()) or "unread"].append(path)
         elif is_photo(path):
             if _is_earlier_output(path, naming):
-                left_out["outputs"] += 1
+                left_out["outputs"].append(path)
             elif _leads_out(path, folder, naming):
-                left_out["links"] += 1
+                left_out["links"].append(path)
             else:
                 photos.append(path)
     if not photos:
         hint = f"hfpie looks for {' '.join(SUFFIXES)}" + ("" if naming.recursive else "; --recursive looks deeper")
         raise HfpieError(f"{folder}: no photographs in this folder", hint)
     return photos
-
-
-def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    """Files and folders in the folder; or all files in it and below, and the folders below that are links or locked."""
-    if not recursive:
-        yield from folder.iterdir()
-        return
-    locked: list[OSError] = []
-    for parent, folders, files in os.walk(folder, onerror=locked.append):
-        folders[:] = [name for name in folders if not is_hidden(Path(name))]
-        links = [name for name in folders if Path(parent, name).is_symlink()]
-        yield from (Path(parent, name) for name in (*files, *links))
-    for error in locked:
-        if Path(error.filename) == folder:
-            raise error
-        yield Path(error.filename)
 
 
 def _leads_out(path: Path, folder: Path, naming: Naming) -> bool:

@@ -406,3 +406,44 @@ def test_an_interrupt_in_a_thread_stops_the_run():
     with pytest.raises(KeyboardInterrupt):
         list(stages.run(range(9)))
     assert not stages.lingers
+
+
+def save_animation(path: Path, pictures=None, *, duration=120) -> None:
+    pictures = pictures or [smooth_picture(number, (24, 32)) for number in range(3)]
+    images = [Image.fromarray(picture) for picture in pictures]
+    images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0)
+
+
+def test_animations_go_through_a_run_as_photographs_do(folder):
+    make_inputs(folder, 2)
+    save_animation(folder / "in/moving.gif")
+    result = hfpie("in", "-o", "out/", "--json")
+    assert result.exit_code == 0, result.stderr
+    records = {Path(record["input"]).name: record for record in map(json.loads, result.stdout.splitlines()[:-1])}
+    assert records["moving.gif"]["notes"] == ["3 frames"]
+    assert records["moving.gif"]["tiles"] == 3
+    with Image.open(folder / "out/moving.png") as image:
+        assert image.n_frames == 3
+        image.seek(1)
+        assert image.info["duration"] == 120
+    before = times_of(folder / "out")
+    again = hfpie("in", "-o", "out/", "--resume", "--json")
+    assert summary_of(again)["skipped"] == 3
+    assert times_of(folder / "out") == before
+
+
+def test_an_animation_for_a_format_without_frames_fails_alone(folder):
+    make_inputs(folder, 1)
+    save_animation(folder / "in/moving.webp")
+    result = hfpie("in", "-o", "out/", "--format", "jpg")
+    assert result.exit_code == 3
+    assert "moving.webp: an animation of 3 frames, which JPEG cannot hold" in result.stderr
+    assert [path.suffix for path in (folder / "out").glob("[!.]*")] == [".jpg"]
+
+
+def test_all_frames_of_an_animation_count_for_the_limit(folder):
+    save_animation(folder / "moving.gif")
+    result = hfpie("moving.gif", "--max-pixels", "1000")
+    assert result.exit_code == 1
+    assert "moving.gif: 0.0 megapixels, more than the 0.001 that hfpie opens" in result.stderr
+    assert hfpie("moving.gif", "--max-pixels", "3000").exit_code == 0

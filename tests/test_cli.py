@@ -406,10 +406,26 @@ def test_folders_that_are_links_or_locked_are_counted(hfpie, tmp_path, monkeypat
 
 
 def test_pictures_that_are_not_read_are_counted(hfpie, tmp_path):
-    for name in ("photo.png", "moving.gif", "notes.txt", "IMG_1.HEIC"):
+    for name in ("photo.png", "layers.psd", "notes.txt", "IMG_1.JXL"):
         (tmp_path / "in").mkdir(exist_ok=True)
         (tmp_path / "in" / name).write_bytes(b"") if name != "photo.png" else save(tmp_path / "in" / name)
-    assert "not read: 2; convert them" in hfpie("denoise", "in", "-o", "out/").stderr
+    told = hfpie("denoise", "in", "-o", "out/").stderr
+    assert "not read: 2; convert them to PNG or TIFF first (IMG_1.JXL, layers.psd)" in told
+
+
+def test_notes_go_to_people_and_to_programs(hfpie, tmp_path):
+    save(tmp_path / "web.png").rename(tmp_path / "web.jpg")
+    frames = [Image.new("RGB", (24, 16), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:], duration=[100, 200, 300], loop=0)
+    result = hfpie("denoise", "web.jpg", "moving.gif", "-o", "out/", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert "web.jpg: it holds PNG, though its name ends with .jpg" in result.stderr
+    web, moving, _ = (json.loads(line) for line in result.stdout.splitlines())
+    assert web["notes"] == ["it holds PNG, though its name ends with .jpg"]
+    assert (moving["notes"], moving["output"]) == (["3 frames"], "out/moving.png")
+    with Image.open(tmp_path / "out/moving.png") as image:
+        assert image.n_frames == 3
+    assert hfpie("denoise", "moving.gif", "-o", "moving.jpg").exit_code == 1
 
 
 def test_a_link_to_a_picture_beside_it_is_told_as_such(hfpie, tmp_path):

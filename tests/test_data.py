@@ -128,8 +128,7 @@ def test_a_store_passes_over_what_is_no_picture(photos, tmp_path):
             "broken.png: not a picture that hfpie reads, passed over",
             "empty.png: the file is empty, passed over",
             "huge.png: 3600 megapixels, more than the 400 that hfpie opens, passed over",
-            "signed.tif: broken, or of a kind that is not read (TIFF samples of 16 bits (int16) are not read), "
-            "passed over",
+            "signed.tif: TIFF of signed numbers of 16 bits, which is not read, passed over",
             "stack.tif: has several frames or pages, passed over",
             "unseen.png: wholly transparent, passed over",
         ]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
 from scipy.io import savemat
 from typer.testing import CliRunner
 
@@ -292,3 +293,43 @@ def test_lpips_stands_beside_the_others(set5):
     scoring = Scoring(lpips=lambda x, y: float(np.abs(x - y).mean()))
     row = score(benchmark, [input_method()], scoring)[0].means()
     assert row["lpips"] == pytest.approx(25 * np.sqrt(2 / np.pi), rel=0.05)
+
+
+def test_identical_pairs_are_told_and_do_not_make_means_infinite(tmp_path, identity):
+    clean = smooth_picture(0)
+    for side, shift in (("degraded", 2), ("clean", 0)):
+        save_picture(tmp_path / side / "same.png", clean)
+        save_picture(tmp_path / side / "off.png", (clean // 2 + shift).astype(np.uint8))
+    folders = ["eval", "--degraded", tmp_path / "degraded", "--clean", tmp_path / "clean", "--task", "denoise"]
+    arguments = [*folders, "--weights", identity]
+    result = run(*arguments, "--json", "--csv", tmp_path / "a.csv")
+    assert result.exit_code == 0, result.stderr
+    first = json.loads(result.stdout.splitlines()[0])
+    assert first["psnr"] == pytest.approx(20 * np.log10(255 / 2), abs=1e-9)
+    assert (first["method"], first["identical"]) == ("input", 1)
+    with (tmp_path / "a.csv").open(newline="") as file:
+        means = next(row for row in csv.DictReader(file) if row["picture"] == "mean")
+    assert float(means["psnr"]) == first["psnr"]
+    assert means["identical"] == "1"
+    shown = run(*arguments).stdout
+    assert "input (1 identical)" in shown
+    assert "inf" not in shown
+
+
+def test_a_peak_below_full_scale_is_scored_at_that_peak(tmp_path, identity):
+    rng = np.random.default_rng(0)
+    clean = rng.integers(100, 900, (24, 24, 3), dtype=np.uint16)
+    for side, shift in (("degraded", 4), ("clean", 0)):
+        (tmp_path / side).mkdir()
+        tifffile.imwrite(tmp_path / side / "a.tif", clean + np.uint16(shift), photometric="rgb")
+    folders = ["eval", "--degraded", tmp_path / "degraded", "--clean", tmp_path / "clean", "--task", "denoise"]
+    result = run(*folders, "--weights", identity, "--json", "--peak", "1023")
+    assert result.exit_code == 0, result.stderr
+    first = json.loads(result.stdout.splitlines()[0])
+    assert first["psnr"] == pytest.approx(20 * np.log10(1023 / 4), abs=1e-6)
+    assert "peak 1023" in first["protocol"]
+    save_picture(tmp_path / "degraded/b.png", smooth_picture(0))
+    save_picture(tmp_path / "clean/b.png", smooth_picture(0))
+    refused = run(*folders, "--weights", identity, "--peak", "1023")
+    assert refused.exit_code == 1
+    assert "b.png: --peak is for pictures of 16 bits" in refused.stderr

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from hfpie_cli.cli import app
 from hfpie_cli.errors import HfpieError
 from hfpie_cli.photos import gate, limits
+from hfpie_cli.photos.companions import find_gain_map
 from hfpie_cli.photos.formats import OutputStyle
 from hfpie_cli.photos.headers import png_chunks
-from hfpie_cli.photos.jpeg import has_tail
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.photos.reader import read_photo
 from hfpie_cli.photos.writer import check_writable
@@ -63,8 +63,8 @@ def jpeg(width=64, height=48) -> bytes:
 def test_the_scan_of_a_jpeg_takes_time_in_proportion(run):
     file = jpeg()
     started = time.monotonic()
-    assert not has_tail(file[:-2] + run + b"\xff\xd9")
-    assert has_tail(file + b"a video")
+    assert find_gain_map(file[:-2] + run + b"\xff\xd9") == (b"", False)
+    assert find_gain_map(file + b"a video") == (b"", True)
     assert time.monotonic() - started < 2
 
 
@@ -73,7 +73,7 @@ def test_padding_within_a_jpeg_is_no_end():
     assert file[2:4] == b"\xff\xe0"
     padded = file[:2] + b"\xff" * 7 + file[2:]
     assert gate.inspect(padded, "") == gate.inspect(file, "")
-    assert not has_tail(padded)
+    assert find_gain_map(padded) == (b"", False)
     assert np.array_equal(read_photo(padded).pixels, read_photo(file).pixels)
 
 

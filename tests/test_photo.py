@@ -184,7 +184,6 @@ def test_deep_tiffs_of_unusual_kinds(rng):
     )
     for wrong, options in [
         (samples(rng, np.uint16, 5), {"photometric": "rgb", "extrasamples": ["unspecified"] * 2}),
-        (grey, {"bigtiff": True}),
         (grey.astype(np.uint32), {}),
         (np.full((2, 2), np.nan, np.float32), {}),
     ]:
@@ -238,7 +237,7 @@ def test_captions_and_comments_go_from_jpeg_to_jpeg_and_captions_to_tiff(rng):
     assert tiff.metadata.resources == resources
     assert read_photo(encode_photo(tiff, OutputStyle("JPEG"), name="")).metadata.resources == resources
     stripped = read_photo(encode_photo(photo, OutputStyle(strip_metadata=True), name=""))
-    assert stripped.metadata == Metadata()
+    assert replace(stripped.metadata, size=None) == Metadata()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -431,10 +430,6 @@ def test_the_limits_of_formats_are_known_beforehand():
     with pytest.raises(HfpieError, match="do not fit in JPEG"):
         encode_photo(widest, OutputStyle("JPEG"), name="widest")
     assert encode_photo(replace(widest, pixels=widest.pixels[:, 1:]), OutputStyle("JPEG"), name="")
-    deep = Photo(np.broadcast_to(np.uint16(0), (8000, 6000, 3)))  # 288 MB, 4.6 GB when enlarged
-    with pytest.raises(HfpieError, match=r"32000 pixels of 4\.6 GB do not fit in TIFF"):
-        check_writable(deep, OutputStyle("TIFF"), scale=4, name="deep")
-    check_writable(deep, OutputStyle("PNG"), scale=4, name="deep")
     clear = Photo(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8))
     with pytest.raises(HfpieError, match="transparency"):
         encode_photo(clear, OutputStyle("JPEG"), name="clear")

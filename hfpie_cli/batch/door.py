@@ -124,10 +124,10 @@ def is_empty(path: Path) -> bool:
 
 def is_readable(path: Path) -> bool:
     """Whether a file opens as a picture, to its end."""
-    from ..photos.reader import read_photo
+    from ..photos.animation import read_content
 
     try:
-        read_photo(path)
+        read_content(path)
     except HfpieError:
         return False
     return True

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -34,6 +35,7 @@ SAMPLED = 4  # frames of a shot that its averages are measured on
 KEPT = 8  # shots whose averages are kept: frames are restored nearly in order
 
 Sequences = list[list[Job]]
+Frame = TypeVar("Frame")
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,8 @@ def find_shots(sequences: Sequences) -> Sequences:
     return [shot for shot in shots if len(shot) > 1]
 
 
-def _cut(sequence: list[Job], looks: list[Look | None]) -> Iterator[list[Job]]:
-    shot = sequence[:1]
+def _cut(sequence: Sequence[Frame], looks: Sequence[Look | None]) -> Iterator[list[Frame]]:
+    shot = list(sequence[:1])
     for (before, look), job in zip(pairwise(looks), sequence[1:], strict=True):
         if before is None or look is None or not before.is_like(look):
             yield shot
@@ -99,8 +101,10 @@ def _cut(sequence: list[Job], looks: list[Look | None]) -> Iterator[list[Job]]:
 
 def _look_at(job: Job) -> Look | None:
     photo = _read(job)
-    if photo is None:
-        return None
+    return None if photo is None else _look(photo)
+
+
+def _look(photo: Photo) -> Look:
     small = cv2.resize(to_8bit(photo.pixels), (LOOK, LOOK), interpolation=cv2.INTER_AREA).astype(np.float32)
     return Look((photo.height, photo.width), np.atleast_3d(small) * np.ones(3, np.float32))
 
@@ -125,10 +129,14 @@ def _in_order(name: str) -> list[tuple[int, int, str]]:
 
 @dataclass
 class Averages:
-    """What the frames of each shot share, measured when the first of them is restored."""
+    """What the frames of each shot share, measured when the first of them is restored.
+
+    in_animations: whether frames of one file share anything.
+    """
 
     restorer: Restorer
     shots: Sequence[Sequence[Job]]
+    in_animations: bool = True
     _number: dict[str, int] = field(default_factory=dict)  # of the shot, by the frame's name
     _known: dict[int, Shared | None] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -148,8 +156,22 @@ class Averages:
                 self._known[number] = self._measure(self.shots[number])
             return self._known[number]
 
+    def within(self, frames: Sequence[Photo]) -> list[Shared | None]:
+        """For each frame of an animation; None for one that is a shot of its own."""
+        if not self.in_animations:
+            return [None] * len(frames)
+        shared: list[Shared | None] = []
+        for shot in _cut(frames, [_look(frame) for frame in frames]):
+            common = self.restorer.share(_sampled(shot)) if len(shot) > 1 else None
+            shared += [common] * len(shot)
+        return shared
+
     def _measure(self, shot: Sequence[Job]) -> Shared | None:
         """They depend on the shot alone, whatever of it is done already."""
-        places = np.unique(np.linspace(0, len(shot) - 1, SAMPLED).round().astype(int))
-        photos = [photo for place in places if (photo := _read(shot[place]))]
+        photos = [photo for job in _sampled(shot) if (photo := _read(job))]
         return self.restorer.share(photos) if photos else None
+
+
+def _sampled(shot: Sequence[Frame]) -> list[Frame]:
+    """A few of its frames, from the first to the last."""
+    return [shot[place] for place in np.unique(np.linspace(0, len(shot) - 1, SAMPLED).round().astype(int))]

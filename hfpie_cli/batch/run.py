@@ -18,13 +18,12 @@ from ..console import Console
 from ..errors import HfpieError
 from ..files import atomic_path
 from ..jobs import Job
+from ..photos.animation import read_content
 from ..photos.formats import OutputStyle
 from ..photos.gate import read_stream
-from ..photos.photo import Photo
-from ..photos.reader import read_photo
-from ..photos.writer import check_writable, encode_photo
 from ..restore import Outcome, Restorer
 from .amount import Amount, measure_amounts
+from .content import Content, checked, encoded, frames_of, restored
 from .door import Door
 from .frames import Averages
 from .journal import Entry, Stamp
@@ -39,9 +38,9 @@ ROOM = 1 << 30  # bytes of pixels that may be on their way
 
 @dataclass(frozen=True)
 class Told:
-    """What is said of a file that is done: a line for people, a record for programs."""
+    """What is said of a file that is done: lines for people, a record for programs."""
 
-    line: str
+    lines: tuple[str, ...]
     record: dict[str, Any]
 
 
@@ -66,13 +65,14 @@ class Manner:
     keep_times: bool = False
     debug: bool = False
     shots: Sequence[Sequence[Job]] = ()  # frames that share their averages
+    shared_frames: bool = True  # whether those of an animation do
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A photograph to restore. replaces: a file that is there. stamp, read_at: of the source, when it was read."""
+    """What is to be restored. replaces: a file that is there. stamp, read_at: of the source, when it was read."""
 
-    photo: Photo
+    content: Content
     style: OutputStyle
     replaces: bool
     stamp: Stamp
@@ -82,8 +82,9 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Restored:
-    """A photograph to write."""
+    """What is to be written."""
 
+    content: Content
     outcome: Outcome
     loaded: Loaded
     seconds: float
@@ -107,16 +108,16 @@ class Stages:
         with self._leaving(job):
             started, replaces = time.monotonic(), self.door.replaces(job)
             stamp, read_at = _stamp_of(job)
-            photo = (
-                read_photo(job.source) if job.source else read_photo(read_stream(sys.stdin.buffer, job.name), job.name)
-            )
-            style = replace(self.manner.style, format=job.format or photo.format)
-            check_writable(photo, style, scale=self.restorer.out_scale, name=job.name)
-            if photo.others and self.door.naming.in_place:
+            scale = self.restorer.out_scale
+            content = read_content(job.source or read_stream(sys.stdin.buffer, job.name), job.name)
+            style = replace(self.manner.style, format=job.format or content.format)
+            content = checked(content, style, job.target, scale=scale, name=job.name)
+            frames = frames_of(content)
+            if self.door.naming.in_place and not frames[0].is_kept_whole(scale):
                 message = f"{job.name}: --in-place would lose what else it holds (a preview, a gain map, a video)"
                 raise HfpieError(message, "leave --in-place out")
-            self.progress.start(job, photo.width * photo.height / 1e6)
-            return Loaded(photo, style, replaces, stamp, read_at, time.monotonic() - started)
+            self.progress.start(job, sum(frame.width * frame.height for frame in frames) / 1e6)
+            return Loaded(content, style, replaces, stamp, read_at, time.monotonic() - started)
 
     def work(self, job: Job, loaded: Loaded) -> Restored:
         """Restore it."""
@@ -127,21 +128,23 @@ class Stages:
 
         with self._leaving(job):
             started = time.monotonic()
-            outcome = self.restorer.restore(loaded.photo, tell, self.averages.of(job))
-            return Restored(outcome, loaded, loaded.seconds + time.monotonic() - started)
+            frames = frames_of(loaded.content)
+            shared = self.averages.within(frames) if len(frames) > 1 else [self.averages.of(job)]
+            content, outcome = restored(loaded.content, self.restorer, tell, shared)
+            return Restored(content, outcome, loaded, loaded.seconds + time.monotonic() - started)
 
-    def save(self, job: Job, restored: Restored) -> Told:
+    def save(self, job: Job, done: Restored) -> Told:
         """Write it, its line in the journal first."""
         with self._leaving(job):
-            started, loaded, photo = time.monotonic(), restored.loaded, restored.outcome.photo
-            data = encode_photo(photo, loaded.style, name=str(job.target or job.name))
+            started, loaded = time.monotonic(), done.loaded
+            data = encoded(done.content, loaded.style, name=str(job.target or job.name))
             self.check()
             if job.target is None:
                 sys.stdout.buffer.write(data)
             else:
                 self._write(job, loaded, data)
         self.door.leave(job)
-        return self.manner.describe(job, restored.outcome, restored.seconds + time.monotonic() - started)
+        return self.manner.describe(job, done.outcome, done.seconds + time.monotonic() - started)
 
     def _write(self, job: Job, loaded: Loaded, data: bytes) -> None:
         assert job.target is not None
@@ -189,7 +192,7 @@ def restore_all(
     amounts = measure_amounts(jobs)
     crew = choose_crew(restorer, amounts)
     with run_progress(console, jobs, amounts) as progress, _threads_each(crew.workers):
-        stages = Stages(restorer, door, manner, progress, Averages(restorer, manner.shots))
+        stages = Stages(restorer, door, manner, progress, Averages(restorer, manner.shots, manner.shared_frames))
         pipeline = Pipeline(stages.load, stages.work, stages.save, crew)
         stages.check = pipeline.check
         try:
@@ -230,7 +233,8 @@ def _settle(job: Job, result: Any, stages: Stages, tally: Tally, console: Consol
     """Count and tell one result."""
     if isinstance(result, Told):
         tally.done += 1
-        console.say(result.line)
+        for line in result.lines:
+            console.say(line)
         console.result(result.record)
     elif isinstance(result, Skipped):
         tell_skipped(job, result.reason, tally, console)

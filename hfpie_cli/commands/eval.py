@@ -51,6 +51,9 @@ class EvalOptions(PictureOptions):
     save_images: Annotated[
         Path | None, typer.Option(help="Keep the restored pictures in this folder; a table's, by column.")
     ] = None
+    peak: Annotated[
+        int | None, typer.Option(min=256, max=65535, help="White of 16-bit pictures: 1023 for 10 bits, 4095 for 12.")
+    ] = None
     tta: Annotated[bool, typer.Option("--tta", help="Average over 8 turned and mirrored inputs.")] = False
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto"
@@ -99,6 +102,7 @@ def evaluate(options: EvalOptions) -> int:
         report=options.report,
         overwrite=options.overwrite,
         save_images=options.save_images,
+        peak=options.peak,
         settings=NetworkSettings(options.device, options.precision, options.tile, options.overlap, options.tta),
         hub=options.hub(),
         console=console,

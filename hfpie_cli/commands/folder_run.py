@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..console import Console
 from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
-from ..files import sha256_of, sweep
+from ..files import make_folders, sha256_of, sweep
 from ..hub.client import Hub
-from ..jobs import Job, Naming, Plan, make_folders
+from ..jobs import Job, Naming, Plan
 from ..ranks import Ranks
 from ..tasks import Task
 from ..weights.table import Weights, resolve
@@ -87,11 +87,14 @@ class FolderRun:
         from ..batch.run import Manner, restore_all
 
         announce_large(wanted, restorer, yes=options.yes, console=self.console)
-        make_folders(wanted)
-        sweep({job.target.parent for job in wanted if job.target})
+        folders = [job.target.parent for job in wanted if job.target]
+        make_folders(folders)
+        sweep(set(folders))
         style, shots = options.style(), self._shots(plan)
         describe = partial(self._describe, self._made_with(weights, restorer))
-        manner = Manner(style, describe, as_hfpie_error, options.keep_times, options.debug, shots)
+        manner = Manner(
+            style, describe, as_hfpie_error, options.keep_times, options.debug, shots, options.frames is not False
+        )
         with self._door(plan, wanted, settings) as door:
             restore_all(wanted, restorer, door, manner, tally=tally, console=self.console)
 
@@ -215,7 +218,7 @@ class FolderRun:
         }
 
     def _describe(self, made_with: dict[str, Any], job: Job, outcome: Outcome, seconds: float) -> Told:
-        """One line, and one JSON object."""
+        """A line and its notes, and one JSON object."""
         from ..batch.run import Told
 
         restored = outcome.photo
@@ -239,10 +242,11 @@ class FolderRun:
             "tile_doubled": outcome.doubled,
             "noise": None if outcome.noise is None else round(outcome.noise, 2),
             "changed": outcome.changed,
+            "notes": list(restored.notes),
             "seconds": round(seconds, 3),
             "seconds_per_megapixel": round(seconds / outcome.input_megapixels, 3),
             **made_with,
         }
         pace = f"{seconds:.1f} s, {seconds / outcome.input_megapixels:.1f} s/MP"
-        notes = "".join(f"\n{job.name}: {note}" for note in restored.notes)
-        return Told(f"{job.name} -> {target}  {size}, {pace}{noise}{halved}{doubled}{found}{notes}", record)
+        notes = (f"{job.name}: {note}" for note in restored.notes)
+        return Told((f"{job.name} -> {target}  {size}, {pace}{noise}{halved}{doubled}{found}", *notes), record)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import typer
 
 from ..console import Console
 from ..errors import UsageError
 from ..interruption import stoppable
 from ..jobs import Plan, plan_jobs
+from ..photos.formats import EXTRAS
 from ..ranks import PATIENCE, joined_ranks
 from ..tasks import TASKS, Task
 from ..weights.table import default_weights
@@ -16,6 +20,8 @@ from .compare import check_request
 from .folder_run import FolderRun
 from .options import add_command
 from .restore_options import DenoiseOptions, EnlargeOptions, RestoreOptions
+
+FEW = 3  # names that are told of files that are passed over
 
 
 def register(app: typer.Typer) -> None:
@@ -88,12 +94,25 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
 
 def _tell_left_out(plan: Plan, options: RestoreOptions, console: Console) -> None:
     """Nothing that a user may have meant is passed over without a word."""
-    if count := plan.left_out["folders"]:
+    if left := plan.left_out.get("folders"):
         hint = "they are links, or locked" if options.recursive else "--recursive enters them"
-        console.say(f"folders inside that were not entered: {count}; {hint}")
-    if count := plan.left_out["unread"]:
-        console.say(f"pictures of formats that are not read: {count}; convert them to PNG or TIFF first")
-    if count := plan.left_out["outputs"]:
-        console.say(f"skipped {count} files that look like hfpie outputs; name such a file to restore it")
-    if count := plan.left_out["links"]:
-        console.say(f"links that lead elsewhere, not followed: {count}; --follow-symlinks replaces what they lead to")
+        console.say(f"folders inside that were not entered: {len(left)}; {hint} ({_few(left)})")
+    for extra, _, _, endings in EXTRAS.values():
+        if left := plan.left_out.get(extra):
+            hint = f"pip install 'hfpie[{extra}]' reads {' '.join(endings[:3])} and the like"
+            console.say(f"pictures that need an extra: {len(left)}; {hint} ({_few(left)})")
+    if left := plan.left_out.get("unread"):
+        hint = "convert them to PNG or TIFF first"
+        console.say(f"pictures of formats that are not read: {len(left)}; {hint} ({_few(left)})")
+    if left := plan.left_out.get("outputs"):
+        hint = "name such a file to restore it"
+        console.say(f"skipped {len(left)} files that look like hfpie outputs; {hint} ({_few(left)})")
+    if left := plan.left_out.get("links"):
+        hint = "--follow-symlinks replaces what they lead to"
+        console.say(f"links that lead elsewhere, not followed: {len(left)}; {hint} ({_few(left)})")
+
+
+def _few(paths: Sequence[Path]) -> str:
+    """The names of the first few."""
+    more = f" and {len(paths) - FEW} more" if len(paths) > FEW else ""
+    return ", ".join(path.name for path in paths[:FEW]) + more

@@ -94,6 +94,7 @@ def evaluate(
     report: Path | None = None,
     overwrite: bool = False,
     save_images: Path | None = None,
+    peak: int | None = None,
     settings: NetworkSettings | None = None,
     hub: Hub | None = None,
     console: Console | None = None,
@@ -105,7 +106,8 @@ def evaluate(
     clean: two folders of pairs. task: where the data set does not say. degradation: published pairs, or one made here.
     weights: names or files; by default the task's. limit: the first pictures only. resume: keep the scores of a run
     that was interrupted. csv, report, save_images: files to write and a folder for the restored pictures, replaced only
-    if `overwrite`. console: told what is going on; by default nobody is. show: called with each board as it is done.
+    if `overwrite`. peak: the white of 16-bit pictures that use 10 or 12 bits, such as 1023. console: told what is going
+    on; by default nobody is. show: called with each board as it is done.
 
     Under `torchrun` the processes share the pictures. Raises HfpieError for what does not go together or is not there.
     """
@@ -127,7 +129,7 @@ def evaluate(
         kind = choose_device(settings.device).torch_device.type
         settings = replace(settings, device=ranks.device(settings.device, kind))
         boards, subjects = [], []
-        for benchmark in (benchmark.first(limit) for benchmark in benchmarks):
+        for benchmark in (_with_peak(benchmark.first(limit), peak) for benchmark in benchmarks):
             networks = load_networks(benchmark.task, weights, settings, hub or Hub.from_environment())
             methods = [*classical_methods(benchmark.task), *(network.method for network in networks)]
             images = save_images
@@ -137,7 +139,8 @@ def evaluate(
                 with ranks.one_first():  # before any process writes
                     check_images(benchmark, methods, images, replace=overwrite or resume or not ranks.leads)
             log = open_log(cache_folder() / "scores" / f"{benchmark.name}.jsonl", resume=resume)
-            board = _score(benchmark, methods, Scoring(distance, log, images, ranks), console)
+            scoring = Scoring(distance, log, images, ranks, peak)
+            board = _score(benchmark, methods, scoring, console)
             boards.append(replace(board, made_with={network.name: network.made_with for network in networks}))
             subjects.append(Subject(benchmark, tuple(networks), tuple(methods), images))
             if ranks.leads:
@@ -151,6 +154,11 @@ def evaluate(
         if save_images:
             console.say(f"restored pictures: {save_images}")
     return boards
+
+
+def _with_peak(benchmark: Benchmark, peak: int | None) -> Benchmark:
+    """The benchmark, whose protocol tells the peak if it is not that of the pictures' type."""
+    return replace(benchmark, protocol=f"{benchmark.protocol}, peak {peak}") if peak else benchmark
 
 
 def _check_files(csv: Path | None, report: Path | None, *, overwrite: bool) -> None:

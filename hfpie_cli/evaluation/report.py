@@ -77,7 +77,7 @@ def _rows(board: Board) -> Iterator[dict[str, Any]]:
         for metric in board.metrics:
             value = line.values.get(metric)
             cells.append((written(metric, value), not line.source and value == board.best(metric)))
-        yield {"method": line.method, "source": line.source, "cells": cells}
+        yield {"method": line.label, "source": line.source, "cells": cells}
 
 
 def _scenes(board: Board, subject: Subject, metric: str, room: int, watch: Watch) -> Iterator[Scene]:

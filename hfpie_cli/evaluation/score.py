@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,10 +73,18 @@ class Scores:
     method: str
     rows: dict[str, Row]
 
+    @property
+    def identical(self) -> int:
+        """How many pictures came out equal to the clean ones; their PSNR is infinite."""
+        return sum(math.isinf(row["psnr"]) for row in self.rows.values())
+
     def means(self) -> Row:
-        """The mean of each metric over the pictures for which it is a number."""
-        metrics = next(iter(self.rows.values()))
-        return {metric: _mean([row[metric] for row in self.rows.values()]) for metric in metrics}
+        """The mean of each metric over the pictures for which it is a finite number; those that are identical are not.
+
+        Where all are, the metrics of identical pictures.
+        """
+        different = [row for row in self.rows.values() if not math.isinf(row["psnr"])] or list(self.rows.values())
+        return {metric: _mean([row[metric] for row in different]) for metric in different[0]}
 
 
 @dataclass(frozen=True)
@@ -83,13 +92,14 @@ class Scoring:
     """How a benchmark is scored besides its own protocol.
 
     lpips: the distance, if it can be had. log: where scores are kept as they come. images: a folder for the restored
-    pictures. ranks: the processes that share the pictures.
+    pictures. ranks: the processes that share the pictures. peak: the white of 16-bit pictures, where it is below 65535.
     """
 
     lpips: Distance | None = None
     log: ScoreLog | None = None
     images: Path | None = None
     ranks: Ranks = field(default_factory=Ranks)
+    peak: int | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -161,7 +171,9 @@ def _score_case(
                 bar.start(f"{case.name} {method.name}", pair.degraded.height * pair.degraded.width / 1e6)
             restored = method.restore(pair.degraded, bar.tiles if bar else unwatched).pixels
             _check_size(restored, pair, f"{case.name}, {method.name}")
-            row = measure(method.samples(restored, pair.clean), pair.clean, benchmark.border, scoring.lpips)
+            gain = _gain(pair.clean, scoring.peak, case.name)
+            samples, clean = gain * method.samples(restored, pair.clean), gain * in_range(pair.clean)
+            row = measure(samples, clean, benchmark.border, scoring.lpips)
             _save(image, restored)
             if scoring.log:
                 scoring.log.add(key, row)
@@ -170,9 +182,9 @@ def _score_case(
         yield method, row
 
 
-def measure(restored: Samples, clean: Pixels, border: int = 0, lpips: Distance | None = None) -> Row:
+def measure(restored: Samples, clean: Samples, border: int = 0, lpips: Distance | None = None) -> Row:
     """Every metric of a restored picture (h, w, 3) against the clean one, `border` pixels shaved from each side."""
-    x, y = shave(restored, border), shave(_in_range(clean), border)
+    x, y = shave(restored, border), shave(clean, border)
     grey_x, grey_y = luma(x), luma(y)
     values = (psnr(x, y), ssim(x, y), psnr(grey_x, grey_y), ssim(grey_x, grey_y), gmsd(x, y))
     row = dict(zip(METRICS, values, strict=True))
@@ -191,10 +203,20 @@ def image_path(folder: Path, method: Method, case: str) -> Path:
 
 
 def _as_given(pixels: Pixels, clean: Pixels) -> Samples:
-    return _in_range(pixels)
+    return in_range(pixels)
 
 
-def _in_range(pixels: Pixels) -> Samples:
+def _gain(clean: Pixels, peak: int | None, name: str) -> float:
+    """What brings pictures whose white is `peak` to 0..255, from 0..255 at the full scale of their type."""
+    if peak is None:
+        return 1.0
+    if clean.dtype != np.uint16:
+        raise HfpieError(f"{name}: --peak is for pictures of 16 bits, and this one has 8", "leave --peak out")
+    return FULL_SCALE["uint16"] / peak
+
+
+def in_range(pixels: Pixels) -> Samples:
+    """Full scale as 255."""
     return pixels.astype(np.float64) * (PEAK / FULL_SCALE[pixels.dtype.name])
 
 

@@ -33,11 +33,20 @@ OTHER_PROTOCOL = "other protocol, not comparable"
 
 @dataclass(frozen=True)
 class Line:
-    """A row. source: empty for what was measured, else where it is quoted from."""
+    """A row. source: empty for what was measured, else where it is quoted from.
+
+    identical: pictures that came out equal to the clean ones; `values` are the means over the others.
+    """
 
     method: str
     values: Row
     source: str = ""
+    identical: int = 0
+
+    @property
+    def label(self) -> str:
+        """As tables call it."""
+        return f"{self.method} ({self.identical} identical)" if self.identical else self.method
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ def make_board(benchmark: Benchmark, scores: Sequence[Scores]) -> Board:
 
     They stand apart if some pictures were left out, or if the row of degraded ones differs from the paper's.
     """
-    measured = tuple(Line(one.method, one.means()) for one in scores)
+    measured = tuple(Line(one.method, one.means(), identical=one.identical) for one in scores)
     column = column_for(benchmark.name, benchmark.task, benchmark.degradation)
     if column is None:
         return Board(benchmark, tuple(scores), measured)
@@ -124,7 +133,7 @@ def _empty_table(title: str, metrics: Sequence[str], caption: str) -> Table:
 
 
 def _cells(board: Board, line: Line) -> list[Text]:
-    name = f"{line.method} (quoted)" if line.source else line.method
+    name = f"{line.method} (quoted)" if line.source else line.label
     cells = [Text(name, "dim" if line.source else "")]
     for metric in board.metrics:
         value = line.values.get(metric)
@@ -146,13 +155,14 @@ def records(board: Board) -> Iterator[dict[str, Any]]:
             "method": line.method,
             **({} if line.source else board.made_with.get(line.method, {})),
             **quoted,
+            **({} if line.source else {"identical": line.identical}),
             **known,
         }
 
 
 def write_csv(boards: Sequence[Board], path: Path) -> None:
     """For spreadsheets: one line a picture and method, then the means and the quoted rows (picture `mean`)."""
-    fields = ["dataset", "task", "degradation", "method", "source", "picture", *HEADINGS]
+    fields = ["dataset", "task", "degradation", "method", "source", "picture", *HEADINGS, "identical"]
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fields)
         writer.writeheader()
@@ -165,4 +175,5 @@ def write_csv(boards: Sequence[Board], path: Path) -> None:
             for line in (*board.lines, *board.apart):
                 source = line.source or "hfpie eval"
                 source = f"{source}: {OTHER_PROTOCOL}" if line in board.apart else source
-                writer.writerow({**place, "method": line.method, "source": source, "picture": "mean", **line.values})
+                means = {"picture": "mean", **line.values} | ({} if line.source else {"identical": line.identical})
+                writer.writerow({**place, "method": line.method, "source": source, **means})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..files import check_new
-from ..photos.reader import read_photo
+from ..photos.animation import read_first
 from .matching import Match
 from .page import write_page
 from .scene import PAGE_BYTES, Room, Version
@@ -46,7 +46,7 @@ def write_comparison(
     """
     free, scenes = Room(room, len(matches)), []
     for match in watch(matches):
-        photos = [Version(name, read_photo(file)) for name, file in zip(names, match.files, strict=True)]
+        photos = [Version(name, read_first(file)) for name, file in zip(names, match.files, strict=True)]
         scene = free.take(match.name, photos)
         if scene is None:
             break

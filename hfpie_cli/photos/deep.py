@@ -1,6 +1,6 @@
-"""Pixels of more than 8 bits, which Pillow does not hold: 16-bit PNG and PPM; TIFF has a module of its own.
+"""Pixels of more than 8 bits, which Pillow does not hold: PNG, PPM and AVIF; TIFF has a module of its own.
 
-OpenCV decodes PNG and encodes both. Arrays are (h, w) or (h, w, c) in the order RGB(A), uint16 or float32.
+OpenCV decodes PNG and AVIF and encodes all three. Arrays are (h, w) or (h, w, c) in the order RGB(A), uint16.
 """
 
 from __future__ import annotations
@@ -14,51 +14,65 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import headers, png, tiff, tiff_layout
-from .photo import Photo
+from . import boxes, headers, png, tiff
+from .photo import Metadata, NotReadError, Photo
 
-DeepPixels = NDArray[Any]  # of uint16 or float32
+DeepPixels = NDArray[Any]  # of uint16
 
 PPM_HEADER = re.compile(rb"P([2356])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
 ENCODE_ERRORS = cv2.error
 
 
+AVIF_BITS = (10, 12)
+
+
 @dataclass(frozen=True)
 class DeepKind:
-    """What `probe` found: a format of more than 8 bits and its size. others: pages that are previews.
-
-    start, top: of a PPM's samples.
-    """
+    """What `probe` found: a format of more than 8 bits and its size. start, top: of a PPM's samples."""
 
     format: str
     width: int
     height: int
-    others: int = 0
+    bits: int = 16
     start: int = 0
     top: int = 65535
 
 
 def probe(data: bytes) -> DeepKind | None:
-    """The kind of a file whose samples have more than 8 bits, None for any other."""
+    """The kind of a file but TIFF whose samples have more than 8 bits, None for any other."""
     if data[:8] == headers.PNG_SIGNATURE and len(data) > 26 and data[24] == 16:
         width, height = struct.unpack(">II", data[16:24])
         return DeepKind("PNG", width, height)
-    if data[:4] in tiff_layout.SIGNATURES:
-        found = tiff.probe(data)
-        return DeepKind("TIFF", *found) if found else None
+    if boxes.kind_of(data) == "AVIF":
+        width, height, bits = boxes.size_and_bits(data)
+        return DeepKind("AVIF", width, height, bits) if bits in AVIF_BITS and width and height else None
     header = PPM_HEADER.match(data[:1000])
     if header and int(header[4]) > 255 and header[1] in b"23":
-        raise ValueError("PPM files of 16 bits are read if binary, not as text")
+        raise NotReadError("PPM of 16 bits as text, which is not read", "save it as binary PPM or PGM")
     if header and int(header[4]) > 255:
-        return DeepKind("PPM", int(header[2]), int(header[3]), 0, header.end(), int(header[4]))
+        return DeepKind("PPM", int(header[2]), int(header[3]), 16, header.end(), int(header[4]))
     return None
 
 
-def decode(data: bytes, kind: DeepKind) -> DeepPixels:
-    """The pixels as they are stored, not turned. Raises ValueError for what does not decode."""
+def decode(data: bytes, kind: DeepKind) -> DeepPixels | None:
+    """The pixels as they are stored, not turned; None for an AVIF that OpenCV does not read.
+
+    Raises ValueError for what does not decode.
+    """
     if kind.format == "PPM":
         return _decode_ppm(data, kind)
-    return tiff.decode(data) if kind.format == "TIFF" else tiff.decode_opencv(data)
+    if kind.format == "PNG":
+        return tiff.decode_opencv(data)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16 or pixels.shape[:2] != (kind.height, kind.width):
+        return None
+    pixels = pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    return to_full_scale(pixels, kind.bits)
+
+
+def to_full_scale(pixels: NDArray[Any], bits: int) -> NDArray[np.uint16]:
+    """Samples of so many bits as 0 to 65535."""
+    return np.rint(pixels * (65535 / (2**bits - 1))).astype(np.uint16)
 
 
 def _decode_ppm(data: bytes, kind: DeepKind) -> DeepPixels:
@@ -72,11 +86,13 @@ def _decode_ppm(data: bytes, kind: DeepKind) -> DeepPixels:
     return np.rint(samples.clip(0, kind.top) * np.float64(65535 / kind.top)).astype(np.uint16)
 
 
-def encode(photo: Photo) -> bytes:
-    """The PNG or PPM file of a photo of 16 bits, with its metadata."""
+def encode(photo: Photo, quality: int) -> bytes:
+    """The PNG, PPM or AVIF file of a photo of 16 bits, with its metadata. AVIF keeps 10 of them, or 12 if it had 12."""
     pixels = photo.samples()
     if pixels.shape[2] == 2:  # OpenCV writes no grey with alpha
         pixels = pixels[..., [0, 0, 0, 1]]
+    if photo.format == "AVIF":
+        return _encode_avif(pixels, photo.metadata, quality)
     if pixels.shape[2] > 1:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     suffix = {"PNG": ".png", "PPM": ".pgm" if pixels.shape[2] == 1 else ".ppm"}[photo.format]
@@ -85,3 +101,21 @@ def encode(photo: Photo) -> bytes:
         raise ValueError(f"{photo.format} does not hold these pixels")
     file: bytes = encoded.tobytes()
     return png.with_metadata(file, photo.metadata) if photo.format == "PNG" else file
+
+
+def _encode_avif(pixels: DeepPixels, metadata: Metadata, quality: int) -> bytes:
+    bits = metadata.bits if metadata.bits in AVIF_BITS else AVIF_BITS[0]
+    scaled = np.rint(pixels * ((2**bits - 1) / 65535)).astype(np.uint16)
+    colours = scaled[..., [0, 0, 0] if scaled.shape[2] == 1 else [2, 1, 0, 3][: scaled.shape[2]]]
+    blocks = {
+        cv2.IMAGE_METADATA_EXIF: metadata.exif,
+        cv2.IMAGE_METADATA_XMP: metadata.xmp,
+        cv2.IMAGE_METADATA_ICCP: metadata.icc,
+    }
+    held = {kind: np.frombuffer(block, np.uint8) for kind, block in blocks.items() if block}
+    settings = [cv2.IMWRITE_AVIF_QUALITY, quality, cv2.IMWRITE_AVIF_DEPTH, bits]
+    done, encoded = cv2.imencodeWithMetadata(".avif", colours, list(held), list(held.values()), settings)
+    if not done:
+        raise ValueError("AVIF does not hold these pixels")
+    file: bytes = encoded.tobytes()
+    return boxes.with_points(file, metadata.points) if metadata.points else file

@@ -5,11 +5,12 @@ A block is kept without the `Exif\\0\\0` prefix: it starts with its TIFF header.
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 ORIENTATION = 0x0112
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
@@ -110,6 +111,29 @@ def parse(block: bytes) -> Image.Exif:
     except (SyntaxError, ValueError, KeyError, TypeError, struct.error):
         return Image.Exif()
     return exif
+
+
+def of_tiff_file(file: bytes) -> Image.Exif:
+    """The directory of a TIFF file as Pillow's dictionary, of BigTIFF too."""
+    if file[2:4] not in (b"+\0", b"\0+"):
+        return parse(file)
+    found, source = Image.Exif(), io.BytesIO(file)
+    try:
+        first = _big_directory(source, file[:16], None)
+        found.update({tag: value for tag, value in first.items() if tag not in (EXIF_IFD, GPS_IFD)})
+        for tag in (EXIF_IFD, GPS_IFD):
+            if tag in first:
+                found.get_ifd(tag).update(_big_directory(source, file[:16], first[tag]))
+    except (SyntaxError, ValueError, KeyError, TypeError, struct.error):
+        return Image.Exif()
+    return found
+
+
+def _big_directory(source: io.BytesIO, head: bytes, start: int | None) -> TiffImagePlugin.ImageFileDirectory_v2:
+    directory = TiffImagePlugin.ImageFileDirectory_v2(head)
+    source.seek(directory.next if start is None else start)
+    directory.load(source)
+    return directory
 
 
 def upright_xmp(xmp: bytes, turn: int) -> bytes:

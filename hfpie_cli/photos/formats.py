@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 FORMATS = {  # Pillow's name: the endings it goes by, the first is used for new files
@@ -15,14 +16,26 @@ FORMATS = {  # Pillow's name: the endings it goes by, the first is used for new 
     "PPM": (".ppm", ".pgm", ".pnm"),
 }
 SUFFIXES = {suffix: name for name, suffixes in FORMATS.items() for suffix in suffixes}
-NOT_READ = {  # endings of pictures that have to be converted first
-    *(".gif", ".heic", ".heif", ".jp2", ".jxl", ".tga", ".psd", ".exr", ".hdr", ".svg"),
-    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef"),
+EXTRAS = {  # what an extra reads: its name, the module that it brings, the format that is written, the endings
+    "HEIC": ("heif", "pi_heif", "JPEG", (".heic", ".heif", ".hif")),
+    "camera raw": (
+        "raw",
+        "rawpy",
+        "TIFF",
+        (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".iiq", ".3fr"),
+    ),
 }
-DEEP_FORMATS = {"PNG": {"uint16"}, "TIFF": {"uint16", "float32"}, "PPM": {"uint16"}}  # samples of more than 8 bits
+WRITTEN_AS = {suffix: form for _, _, form, suffixes in EXTRAS.values() for suffix in suffixes}
+WRITTEN_AS[".gif"] = "PNG"  # which holds its frames too, in all their colours
+NOT_READ = {".jp2", ".jxl", ".tga", ".psd", ".exr", ".hdr", ".svg"}  # endings of pictures to convert first
+DEEP_FORMATS = {  # samples of more than 8 bits
+    "PNG": {"uint16"},
+    "TIFF": {"uint16", "float32"},
+    "PPM": {"uint16"},
+    "AVIF": {"uint16"},
+}
 ALPHA_FORMATS = {"PNG", "TIFF", "WEBP", "AVIF"}
 MAX_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 65536}  # pixels; the others end far above what hfpie opens
-MAX_BYTES = {"TIFF": 2**32 - 2**26}  # of pixels, with room for metadata: its places are numbers of 32 bits
 MAX_BLOCK = {"JPEG": 65504}  # bytes of EXIF, of XMP
 RESOURCES_PREFIX = b"Photoshop 3.0\0"  # of a JPEG's segments of Photoshop resources
 DEFAULT_QUALITY = 95
@@ -39,7 +52,14 @@ class OutputStyle:
 
 def is_photo(path: Path) -> bool:
     """Whether a file of a folder is to be opened: it has the ending of a format that hfpie reads, and is not hidden."""
-    return path.suffix.lower() in SUFFIXES and not is_hidden(path)
+    suffix = path.suffix.lower()
+    return (suffix in SUFFIXES or (suffix in WRITTEN_AS and not missing_extra(suffix))) and not is_hidden(path)
+
+
+def missing_extra(suffix: str) -> str:
+    """The extra that files of this ending need and that is not installed, such as `heif`; empty if none is missing."""
+    needed = ((extra, module) for extra, module, _, suffixes in EXTRAS.values() if suffix in suffixes)
+    return next((extra for extra, module in needed if find_spec(module) is None), "")
 
 
 def is_hidden(path: Path) -> bool:

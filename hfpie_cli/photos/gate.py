@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from ..errors import HfpieError
 from ..files import check_ordinary, kind_of
-from . import headers, tiff_layout
+from . import headers, raw, tiff_layout
 from .headers import Facts
 from .limits import BYTES_PER_PIXEL, MEMORY_SHARE, check_bytes, check_size, machine_memory
 
@@ -58,6 +58,8 @@ def inspect(data: bytes, name: str) -> Facts | None:
     Raises HfpieError for a picture that is larger than its bytes or this machine hold; ValueError for headers that are
     broken.
     """
+    if raw.is_raw(data):
+        return None
     if data[:4] in tiff_layout.SIGNATURES:
         layout = tiff_layout.Layout(data)
         page = layout.page(layout.full[0])

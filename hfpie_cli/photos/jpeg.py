@@ -7,7 +7,6 @@ from .headers import END, jpeg_markers
 PADDING = b"\0\r\n \xff"
 
 
-def has_tail(file: bytes) -> bool:
-    """Whether anything but padding follows the picture."""
-    end = next((at + 2 for marker, at in jpeg_markers(file) if marker == END), len(file))
-    return bool(file[end:].strip(PADDING))
+def end_of(file: bytes) -> int:
+    """The place behind the picture; that behind the file where the picture does not end."""
+    return next((at + 2 for marker, at in jpeg_markers(file) if marker == END), len(file))

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HfpieError
+from .tiff_tags import Tag
 
 Pixels = NDArray[Any]  # of uint8, uint16 or float32; full scale is 255, 65535 or 1.0
+ColourPoints = tuple[int, int]  # primaries and transfer function, as ITU-T H.273 numbers them
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
 
@@ -43,12 +45,23 @@ class SeveralPicturesError(ValueError):
     """A file of several frames or pages, none of which is the photograph more than the others."""
 
 
+class NotReadError(ValueError):
+    """A picture of a kind that is not read. hint: the way out."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 @dataclass(frozen=True)
 class Metadata:
     """What travels with the pixels: ICC profile, EXIF (upright) and XMP as bytes, pixels per inch across and down.
 
     resources: Photoshop's, with IPTC captions, of JPEG and TIFF. comment: of JPEG. chunks: (name, body) of PNG's chunks
-    of colours and texts.
+    of colours and texts. points: what AVIF, HEIC and PNG say of colours outside ICC. bits: of a sample, where the file
+    has fewer than its type holds: 10 or 12 of AVIF and HEIC. tags: TIFF's others. per_unit: pixels across and down of a
+    TIFF whose unit is not said, or is told by a tag of its own. size: width and height of the picture as it was read,
+    which tags, per_unit and the gain map belong to. gain_map: of Ultra HDR, a JPEG of its own.
     """
 
     icc: bytes = b""
@@ -58,6 +71,12 @@ class Metadata:
     resources: bytes = b""
     comment: bytes = b""
     chunks: tuple[tuple[bytes, bytes], ...] = ()
+    points: ColourPoints | None = None
+    bits: int = 0
+    tags: tuple[Tag, ...] = ()
+    per_unit: tuple[float, float] | None = None
+    size: tuple[int, int] | None = None
+    gain_map: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -84,6 +103,10 @@ class Photo:
     def width(self) -> int:
         """Columns of pixels."""
         return int(self.pixels.shape[1])
+
+    def is_kept_whole(self, scale: int) -> bool:
+        """Whether a JPEG or TIFF of the picture enlarged `scale` times holds all that its file holds."""
+        return not self.others and (scale == 1 or not self.metadata.gain_map)
 
     def samples(self) -> Pixels:
         """What a file holds: (h, w, 1 to 4), the alpha, if there is one, as the last channel."""

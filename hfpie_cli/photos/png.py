@@ -9,7 +9,7 @@ from .headers import PNG_SIGNATURE, png_chunks
 from .photo import Metadata
 
 HEADER_END = len(PNG_SIGNATURE) + 25
-COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP")  # what the numbers mean, where no ICC profile says it
+COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"sBIT")  # what numbers mean, beside ICC
 TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 XMP_KEYWORD = b"XML:com.adobe.xmp"
 READ_ELSEWHERE = (XMP_KEYWORD, b"Raw profile type exif", b"Raw profile type APP1", b"Raw profile type xmp")
@@ -39,9 +39,16 @@ def _keyword(file: bytes, at: int, length: int) -> bytes:
     return file[at : at + min(length, 80)].split(b"\0")[0]
 
 
+def _fits(significant: bytes, file: bytes) -> bool:
+    """Whether a body of sBIT, a byte for every channel, is one for the file: it may have other channels by now."""
+    depth, kind = file[24], file[25]
+    channels = {0: 1, 2: 3, 4: 2, 6: 4}.get(kind)
+    return len(significant) == channels and 0 < min(significant) <= max(significant) <= depth
+
+
 def with_metadata(file: bytes, metadata: Metadata) -> bytes:
     """The PNG file with its metadata behind the header."""
-    chunks = list(metadata.chunks)
+    chunks = [(name, body) for name, body in metadata.chunks if name != b"sBIT" or _fits(body, file)]
     if metadata.icc:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
     if metadata.dpi:

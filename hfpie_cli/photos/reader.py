@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,42 +17,66 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import HfpieError
-from . import deep, exif, gate, headers, jpeg, png, tiff_layout
+from . import boxes, colour, companions, deep, exif, gate, headers, heif, png, raw, recognise, tiff, tiff_layout
 from .caught import caught, summed_up
 from .formats import FORMATS, RESOURCES_PREFIX
 from .limits import check_size
-from .photo import Metadata, Photo, Pixels, SeveralPicturesError, check_pixels
+from .photo import Metadata, NotReadError, Photo, Pixels, SeveralPicturesError, check_pixels
+from .tiff_tags import without_place
 
+READ_AS = {"MPO": "JPEG", "GIF": "PNG"}  # MPO: a JPEG with a preview or a depth map
 Image.MAX_IMAGE_PIXELS = None  # the gate looks at sizes, for every kind of file alike
 
 
 def read_photo(source: Path | bytes, name: str = "") -> Photo:
     """Decode a file, or the bytes of one. Raises HfpieError that names it (or `name`) and what is the matter."""
     name = name or (str(source) if isinstance(source, Path) else "standard input")
+    data = read_bytes(source, name)
+    with refusals(data, name) as said:
+        photo = _decode(data, name)
+    return replace(photo, notes=photo.notes + ((f"its decoder says: {summed_up(said)}",) if said else ()))
+
+
+def read_bytes(source: Path | bytes, name: str) -> bytes:
+    """What a file holds. Raises HfpieError for one that is not there, that is no ordinary one, or empty."""
     data = source if isinstance(source, bytes) else gate.read_file(source)
     if not data:
         raise HfpieError(f"{name}: the file is empty")
+    return data
+
+
+@contextmanager
+def refusals(data: bytes, name: str) -> Iterator[list[str]]:
+    """Whatever a decoder raises in the block becomes an HfpieError in one line that names the file.
+
+    What it writes to standard error is in the list when the block has ended.
+    """
     said: list[str] = []
     try:
         with warnings.catch_warnings(action="ignore"):  # what a decoder thinks of a file that it then reads
             if not _may_write(data):
-                return _decode(data, name)
+                yield said
+                return
             with caught() as said:
-                photo = _decode(data, name)
-            return replace(photo, notes=photo.notes + ((f"its decoder says: {summed_up(said)}",) if said else ()))
+                yield said
     except HfpieError:
         raise
     except SeveralPicturesError:
         hint = "extract them into files of their own first"
         raise HfpieError(f"{name}: has several frames or pages", hint) from None
+    except NotReadError as error:
+        raise HfpieError(f"{name}: {error}", error.hint) from None
     except UnidentifiedImageError:
+        kind, hint = recognise.named(data)
+        if kind:
+            raise HfpieError(f"{name}: {kind}, which hfpie does not read", hint) from None
         raise HfpieError(f"{name}: not a picture that hfpie reads", f"it reads {', '.join(FORMATS)}") from None
     except MemoryError:
         raise HfpieError(f"{name}: too large for this machine's memory") from None
     except Exception as error:  # decoders raise whatever they please at broken files
         reason = "; ".join(filter(None, (str(error) or type(error).__name__, summed_up(said))))
         message = f"{name}: broken, or of a kind that is not read ({reason})"
-        raise HfpieError(message.splitlines()[0], "open and save it with another program, as PNG or TIFF") from None
+        raise HfpieError(message.splitlines()[0], "if another program opens it, save it anew there") from None
 
 
 def _may_write(data: bytes) -> bool:
@@ -62,36 +88,76 @@ def _decode(data: bytes, name: str) -> Photo:
     facts = gate.inspect(data, name)
     if facts and facts.pictures > 1:
         raise SeveralPicturesError
-    gate.check_parts(data, name)
+    if raw.is_raw(data):
+        camera = raw.open_raw(data)
+        size = camera.sizes
+        check_size(name, size.raw_width, size.raw_height, len(data), bytes_each=raw.BYTES_PER_PIXEL)
+        return raw.decode(data, camera)
+    if data[:4] in tiff_layout.SIGNATURES:
+        gate.check_parts(data, name)
+        return _decode_tiff(data, name)
+    if boxes.kind_of(data) == "HEIC":
+        file = heif.open_heif(data)
+        width, height = file.size
+        check_size(name, width, height, len(data))
+        return heif.decode(data, file)
     kind = deep.probe(data)
-    if kind is not None:
-        check_size(name, kind.width, kind.height, len(data))
-        pixels = deep.decode(data, kind)
-        check_pixels(pixels, name)
-        if kind.format == "TIFF":
-            turn, metadata = _tiff_metadata(exif.parse(data))
-        else:
-            with Image.open(io.BytesIO(data)) as image:
-                image.load()  # OpenCV passes over a truncated end, Pillow does not
-                turn, metadata = _metadata(image, data)
-                pixels = _with_transparent_grey(pixels, image)
-        return replace(_upright(_split(pixels, metadata, kind.format), turn), others=kind.others)
+    if kind is None:
+        return _decode_pillow(data, name)
+    check_size(name, kind.width, kind.height, len(data))
+    pixels = deep.decode(data, kind)
+    if pixels is None:
+        photo = _decode_pillow(data, name)
+        return replace(photo, notes=(*photo.notes, f"its {kind.bits} bits could be read as 8 only"))
     with Image.open(io.BytesIO(data)) as image:
-        form = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with a preview or a depth map
+        if getattr(image, "n_frames", 1) > 1:
+            raise SeveralPicturesError
+        image.load()  # OpenCV passes over a truncated end, Pillow does not
+        turn, metadata = metadata_of(image, data)
+        pixels = _with_transparent_grey(pixels, image)
+    bits = kind.bits if kind.format == "AVIF" else 0
+    return upright(_split(pixels, replace(metadata, bits=bits), kind.format), turn)
+
+
+def _decode_tiff(data: bytes, name: str) -> Photo:
+    kind = tiff.probe(data)
+    turn, metadata = _tiff_metadata(exif.of_tiff_file(data))
+    metadata = replace(metadata, tags=kind.tags)
+    if kind.deep:
+        pixels = tiff.decode(data)
+        check_pixels(pixels, name)
+        metadata = replace(metadata, icc=b"") if kind.is_lab else metadata
+    else:
+        with Image.open(io.BytesIO(data)) as image:
+            image.getexif().pop(exif.ORIENTATION, None)  # Pillow would turn it by itself
+            image.load()
+            plain, metadata = _to_plain_mode(image, metadata)
+            pixels = np.array(plain)
+    return upright(replace(_split(pixels, metadata, "TIFF"), others=kind.others, notes=kind.notes), turn)
+
+
+def _decode_pillow(data: bytes, name: str) -> Photo:
+    with Image.open(io.BytesIO(data)) as image:
+        form = READ_AS.get(str(image.format), str(image.format))
         if form not in FORMATS:
-            raise HfpieError(f"{name}: {form} files are not read", "convert it to PNG or TIFF first")
+            kind, hint = recognise.named(data)
+            raise HfpieError(f"{name}: {kind or form}, which hfpie does not read", hint or recognise.CONVERT)
         check_size(name, *image.size, len(data))
         others = getattr(image, "n_frames", 1) - 1
-        if form not in {"JPEG", "TIFF"} and others:
+        if form != "JPEG" and others:
             raise SeveralPicturesError
         image.load()
-        turn, metadata = _tiff_metadata(image.getexif()) if form == "TIFF" else _metadata(image, data)
+        turn, metadata = metadata_of(image, data)
         plain, metadata = _to_plain_mode(image, metadata)
-        others = max(others, jpeg.has_tail(data)) if form == "JPEG" else others
-        return replace(_upright(_split(np.array(plain), metadata, form), turn), others=others)
+        if form == "JPEG":
+            gain_map, more = companions.find_gain_map(data)
+            gate.inspect(gain_map, f"{name}, its gain map")
+            others = max(others - bool(gain_map), more)
+            metadata = replace(metadata, gain_map=companions.turned_gain_map(gain_map, turn))
+        return replace(upright(_split(np.array(plain), metadata, form), turn), others=others)
 
 
-def _metadata(image: Image.Image, data: bytes) -> tuple[int, Metadata]:
+def metadata_of(image: Image.Image, data: bytes) -> tuple[int, Metadata]:
     """The EXIF orientation and the metadata of an opened file of any kind but TIFF."""
     info = image.info
     raw = {kind: png.raw_profile(info.get(f"Raw profile type {kind}")) for kind in ("exif", "APP1", "xmp")}
@@ -99,6 +165,7 @@ def _metadata(image: Image.Image, data: bytes) -> tuple[int, Metadata]:
     block = block if block[:2] in (b"II", b"MM") else b""
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or raw["xmp"]
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    chunks = png.kept_chunks(data) if image.format == "PNG" else ()
     markers = [body for name, body in getattr(image, "applist", []) if name == "APP13"]
     metadata = Metadata(
         info.get("icc_profile") or b"",
@@ -107,7 +174,8 @@ def _metadata(image: Image.Image, data: bytes) -> tuple[int, Metadata]:
         _sane_dpi(info.get("dpi")),
         b"".join(body.removeprefix(RESOURCES_PREFIX) for body in markers if body.startswith(RESOURCES_PREFIX)),
         info.get("comment", b"") if image.format in {"JPEG", "MPO"} else b"",
-        png.kept_chunks(data) if image.format == "PNG" else (),
+        chunks,
+        boxes.colour_points(data) if image.format == "AVIF" else colour.points_of_png(chunks),
     )
     return exif.orientation(block), metadata
 
@@ -118,13 +186,15 @@ def _tiff_metadata(directory: Image.Exif) -> tuple[int, Metadata]:
     xmp = directory.get(700, b"")
     unit = {2: 1.0, 3: 2.54}.get(directory.get(296, 2))
     across, down = directory.get(282), directory.get(283)
-    dpi = (float(across) * unit, float(down) * unit) if unit and across and down else None
+    pitch = (float(across), float(down)) if across and down else None
+    dpi = (pitch[0] * unit, pitch[1] * unit) if unit and pitch else None
     metadata = Metadata(
         bytes(directory.get(34675, b"")),
         exif.from_tiff(directory),
         exif.upright_xmp(xmp.encode() if isinstance(xmp, str) else bytes(xmp), turn),
         _sane_dpi(dpi),
         resources if isinstance(resources := directory.get(34377), bytes) else b"",
+        per_unit=pitch if not unit and pitch != (1, 1) else None,
     )
     return turn, metadata
 
@@ -178,14 +248,22 @@ def _split(pixels: Pixels, metadata: Metadata, form: str) -> Photo:
     return Photo(pixels, None, metadata, form)
 
 
-def _upright(photo: Photo, turn: int) -> Photo:
+def upright(photo: Photo, turn: int) -> Photo:
     """Turn what is stored the way that EXIF says (1: leave it)."""
     if turn == 1:
-        return photo
+        return replace(photo, metadata=replace(photo.metadata, size=(photo.width, photo.height)))
     alpha = None if photo.alpha is None else np.ascontiguousarray(_turned(photo.alpha, turn))
-    dpi = photo.metadata.dpi[::-1] if photo.metadata.dpi and turn >= 5 else photo.metadata.dpi
-    metadata = replace(photo.metadata, dpi=dpi)
-    return replace(photo, pixels=np.ascontiguousarray(_turned(photo.pixels, turn)), alpha=alpha, metadata=metadata)
+    pixels = np.ascontiguousarray(_turned(photo.pixels, turn))
+    metadata = photo.metadata
+    if turn >= 5:
+        dpi, per_unit = (pair and pair[::-1] for pair in (metadata.dpi, metadata.per_unit))
+        metadata = replace(metadata, dpi=dpi, per_unit=per_unit)
+    tags = without_place(metadata.tags)
+    lost = (
+        ("its place on the map (GeoTIFF) is left out: the picture was stored turned",) if tags != metadata.tags else ()
+    )
+    metadata = replace(metadata, tags=tags, size=(pixels.shape[1], pixels.shape[0]))
+    return replace(photo, pixels=pixels, alpha=alpha, metadata=metadata, notes=photo.notes + lost)
 
 
 def _turned(pixels: Pixels, turn: int) -> Pixels:

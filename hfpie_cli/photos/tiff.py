@@ -1,4 +1,4 @@
-"""TIFF: samples of 16 bits or floats on the way in, every TIFF on the way out.
+"""TIFF on the way in: what a file holds, and samples of 16 bits or floats; 8 bits are for Pillow.
 
 tifffile does the work, with OpenCV for the compressions that it leaves to an optional package. Arrays are (h, w) or
 (h, w, c) in the order RGB(A).
@@ -8,46 +8,94 @@ from __future__ import annotations
 
 import io
 import logging
-import struct
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import TiffImagePlugin
+from tifffile import COMPRESSION
 
 from . import exif
-from .photo import FULL_SCALE, Photo, SeveralPicturesError
+from .lab import lab_to_srgb
+from .photo import FULL_SCALE, NotReadError, SeveralPicturesError
+from .tiff_layout import RAW
+from .tiff_tags import PHOTOSHOP_LAYERS, Tag, kept_tags
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # errors come as exceptions
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 WHITE_IS_ZERO, PLANAR, PREMULTIPLIED, UNSPECIFIED = 0, 2, 1, 0  # values of the tags PhotometricInterpretation and so on
 COLOURS = {WHITE_IS_ZERO: 1, 1: 1, 2: 3}  # samples of each photometric interpretation that is read
+CIE_LAB, ICC_LAB = 8, 9
+LABS = {CIE_LAB, ICC_LAB}
+NAMES = {3: "palette colours", 5: "CMYK", 6: "YCbCr", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv"}
+COMPLEX = (5, 6)  # sample formats
+HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 
-def probe(data: bytes) -> tuple[int, int, int] | None:
-    """Width, height and number of previews of a TIFF file of more than 8 bits a sample; None for one for Pillow.
+@dataclass(frozen=True)
+class TiffKind:
+    """What a file holds. deep: whether `decode` reads it: more than 8 bits, or Lab. others: pages that are previews."""
 
-    Raises ValueError for samples that no one reads, SeveralPicturesError for several pages (a preview page is none).
+    deep: bool
+    is_lab: bool
+    width: int
+    height: int
+    others: int
+    tags: tuple[Tag, ...]
+    notes: tuple[str, ...] = ()
+
+
+def probe(data: bytes) -> TiffKind:
+    """What a TIFF file holds.
+
+    Raises NotReadError for samples that no one reads, SeveralPicturesError for several pages (a preview page is none).
     """
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         assert isinstance(page, tifffile.TiffPage)
         if len(file.pages) > 1 and not all(p.is_reduced for p in file.pages[1:]):  # type: ignore[union-attr]
             raise SeveralPicturesError
-        if page.dtype is None or page.dtype in (np.uint8, bool):
-            if len(page.extrasamples) > 1 or UNSPECIFIED in page.extrasamples:
-                raise ValueError("it has channels beside its colours and its alpha")
-            return None
-        if page.dtype not in (np.uint16, np.float32) or page.bitspersample not in (16, 32):
-            raise ValueError(f"TIFF samples of {page.bitspersample} bits ({page.dtype}) are not read")
-        if page.photometric not in COLOURS or page.samplesperpixel - COLOURS[page.photometric] not in (0, 1):
-            raise ValueError(f"deep TIFF files are read if grey or RGB, not {page.samplesperpixel} samples a pixel")
-        if file.is_bigtiff:
-            raise ValueError("deep BigTIFF files are not read")
-        return page.imagewidth, page.imagelength, len(file.pages) - 1
+        stacked = len(file.pages) == 1 and sum(series.size for series in file.series) > page.size
+        if stacked or page.imagedepth > 1:
+            raise SeveralPicturesError  # behind one directory, as ImageJ and others write them
+        if page.sampleformat in COMPLEX:
+            raise NotReadError("TIFF of complex numbers, which is not read", "save their magnitudes as float32")
+        usual = page.dtype is None or page.dtype in (np.uint8, bool)  # float64 equals None
+        deep = not usual or page.photometric == ICC_LAB
+        if deep:
+            _check_deep(page)
+        elif len(page.extrasamples) > 1 or UNSPECIFIED in page.extrasamples:
+            raise NotReadError("it has channels beside its colours and its alpha", "save its colours without them")
+        notes = ["its layers are left out"] if PHOTOSHOP_LAYERS in page.tags else []
+        notes += ["its Lab colours become sRGB"] if page.photometric in LABS else []
+        size = page.imagewidth, page.imagelength
+        return TiffKind(deep, page.photometric in LABS, *size, len(file.pages) - 1, kept_tags(data, page), tuple(notes))
+
+
+def _check_deep(page: tifffile.TiffPage) -> None:
+    """Raise NotReadError, which names the kind, for samples that are not read."""
+    kind, bits = page.dtype, page.bitspersample
+    if page.photometric in RAW:
+        raise NotReadError("camera raw in a TIFF that is no DNG", "develop it first, as RGB of 16 bits")
+    if kind is not None and kind.kind == "i":
+        hint = f"add {2 ** (bits - 1):,} to its values and save them as uint16, or as float32 from 0 to 1"
+        raise NotReadError(f"TIFF of signed numbers of {bits} bits, which is not read", hint)
+    if kind is not None and kind.kind == "u" and bits > 16:
+        hint = "divide its values and save them as uint16, or as float32 with white at 1"
+        raise NotReadError(f"TIFF of {bits} bits a sample, which is not read", hint)
+    if kind not in (np.uint8, np.uint16, HALF, SINGLE) or bits not in (8, 16, 32):
+        hint = "save it with 16 bits a sample, or as float32 with white at 1"
+        raise NotReadError(f"TIFF of {bits} bits a sample ({kind}), which is not read", hint)
+    colours = 3 if page.photometric in LABS and kind in (np.uint8, np.uint16) else COLOURS.get(int(page.photometric))
+    if colours is None:
+        name = NAMES.get(int(page.photometric), f"photometric interpretation {int(page.photometric)}")
+        raise NotReadError(f"TIFF of {name} with {bits} bits a sample, which is not read", "convert it to RGB")
+    if page.samplesperpixel - colours not in (0, 1) or (page.photometric in LABS and page.samplesperpixel != colours):
+        message = f"TIFF of {page.samplesperpixel} channels of {bits} bits, which is not read"
+        raise NotReadError(message, "save its colours (grey or RGB, with or without alpha) alone")
 
 
 def decode(data: bytes) -> NDArray[Any]:
@@ -60,7 +108,15 @@ def decode(data: bytes) -> NDArray[Any]:
             if page.planarconfig == PLANAR and pixels.ndim == 3:
                 pixels = np.moveaxis(pixels, 0, -1)
         except (ValueError, ImportError, KeyError):  # a compression that tifffile leaves to an optional package
+            if page.photometric in LABS or page.dtype == HALF or file.is_bigtiff:
+                message = (
+                    f"TIFF of this kind with the compression {COMPRESSION(page.compression).name}, which is not read"
+                )
+                raise NotReadError(message, "save it with the compression deflate, or with none") from None
             pixels = decode_opencv(exif.upright(data))  # OpenCV would turn the picture by itself
+        if page.photometric in LABS:
+            return lab_to_srgb(pixels, signed=page.photometric == CIE_LAB)
+        pixels = pixels.astype(np.float32) if page.dtype == HALF else pixels
         top = FULL_SCALE[pixels.dtype.name]
         if page.photometric == WHITE_IS_ZERO:
             pixels = (top - pixels).astype(pixels.dtype)
@@ -80,58 +136,3 @@ def decode_opencv(data: bytes) -> NDArray[Any]:
     if pixels.ndim == 3:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     return pixels
-
-
-def encode(photo: Photo) -> bytes:
-    """The file of a photo of any depth, with its metadata."""
-    metadata, pixels = photo.metadata, photo.samples()
-    directory = exif.parse(metadata.exif) if metadata.exif else None
-    tags: list[tuple[int, str, int, Any, bool]] = [(exif.ORIENTATION, "H", 1, 1, True)]
-    if metadata.xmp:
-        tags.append((700, "B", len(metadata.xmp), metadata.xmp, True))
-    if metadata.resources:
-        tags.append((34377, "B", len(metadata.resources), metadata.resources, True))
-    if directory is not None:
-        texts = {tag: str(directory[tag]) for tag in exif.DESCRIPTIVE if tag in directory}
-        stored = {tag: text.encode("latin-1", "replace") + b"\0" for tag, text in texts.items()}  # as Pillow decoded it
-        tags += [(tag, "s", len(text), text, True) for tag, text in stored.items()]
-    buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        pixels[..., 0] if pixels.shape[2] == 1 else pixels,
-        byteorder="<",
-        photometric="rgb" if pixels.shape[2] >= 3 else "minisblack",
-        planarconfig="contig" if pixels.shape[2] > 1 else None,
-        extrasamples=["unassalpha"] if photo.alpha is not None else None,
-        compression="zlib",
-        metadata=None,
-        software=False,
-        resolution=metadata.dpi,
-        resolutionunit="INCH" if metadata.dpi else None,
-        iccprofile=metadata.icc or None,
-        extratags=tags,
-    )
-    directories = {tag: directory.get_ifd(tag) for tag in (exif.EXIF_IFD, exif.GPS_IFD)} if directory else {}
-    return _with_directories(buffer.getvalue(), directories)
-
-
-def _with_directories(file: bytes, directories: dict[int, dict[int, Any]]) -> bytes:
-    """Add EXIF and GPS directories, which tifffile does not write: the first directory moves to the end of the file."""
-    (start,) = struct.unpack_from("<I", file, 4)
-    (count,) = struct.unpack_from("<H", file, start)
-    places = (start + 2 + 12 * i for i in range(count))
-    entries = {struct.unpack_from("<H", file, place)[0]: file[place : place + 12] for place in places}
-    longer = bytearray(file)
-    for tag, values in directories.items():
-        directory = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
-        for key, value in values.items():
-            if not isinstance(value, dict):  # a directory in the directory (interoperability) says nothing of the photo
-                directory[key] = value
-        if len(directory):
-            longer += b"\0" * (len(longer) % 2)
-            entries[tag] = struct.pack("<HHII", tag, 4, 1, len(longer))
-            longer += directory.tobytes(len(longer))
-    longer += b"\0" * (len(longer) % 2)
-    longer[4:8] = struct.pack("<I", len(longer))
-    longer += struct.pack("<H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + b"\0\0\0\0"
-    return bytes(longer)

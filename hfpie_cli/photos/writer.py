@@ -14,8 +14,8 @@ from PIL import Image
 
 from ..errors import HfpieError
 from ..files import atomic_path
-from . import deep, exif, png, tiff
-from .formats import ALPHA_FORMATS, DEEP_FORMATS, MAX_BLOCK, MAX_BYTES, MAX_SIDE, RESOURCES_PREFIX, OutputStyle
+from . import boxes, colour, companions, deep, exif, png, tiff_tags, tiff_write
+from .formats import ALPHA_FORMATS, DEEP_FORMATS, MAX_BLOCK, MAX_SIDE, RESOURCES_PREFIX, OutputStyle, format_named
 from .limits import check_memory
 from .photo import Metadata, Photo, to_8bit, to_16bit
 
@@ -27,7 +27,11 @@ def write_photo(photo: Photo, path: Path, style: OutputStyle, *, overwrite: bool
 
     Without `overwrite`, a file that has come to be there in the meantime is left alone.
     """
-    data = encode_photo(photo, style, name=str(path))
+    write_file(encode_photo(photo, style, name=str(path)), path, overwrite=overwrite)
+
+
+def write_file(data: bytes, path: Path, *, overwrite: bool = True) -> None:
+    """Write a file that is whole or not there, as `write_photo` does."""
     try:
         with atomic_path(path, overwrite=overwrite) as temporary:
             temporary.write_bytes(data)
@@ -37,56 +41,116 @@ def write_photo(photo: Photo, path: Path, style: OutputStyle, *, overwrite: bool
 
 def encode_photo(photo: Photo, style: OutputStyle, *, name: str) -> bytes:
     """The bytes of the file. Raises HfpieError naming `name` for what the format cannot hold."""
-    photo = replace(photo, format=style.format or photo.format)
-    if style.strip_metadata:
-        photo = replace(photo, metadata=_colours_alone(photo.metadata))
-    photo = replace(photo, metadata=_sized(photo))
-    if is_grey_profile(photo.metadata.icc) and not _written_grey(photo):
-        photo = replace(photo, metadata=replace(photo.metadata, icc=b""))
-    check_writable(photo, style, name=name)
-    if photo.pixels.dtype == np.float32 and DEEP_FORMATS.get(photo.format) == {"uint16"}:
-        alpha = None if photo.alpha is None else to_16bit(photo.alpha)
-        photo = replace(photo, pixels=to_16bit(photo.pixels), alpha=alpha)
+    photo = prepared(photo, style, name=name)
     try:
         if photo.format == "TIFF":
-            return tiff.encode(photo)
+            return tiff_write.encode(photo)
         if photo.pixels.dtype.name in DEEP_FORMATS.get(photo.format, set()):
-            return deep.encode(photo)
+            return deep.encode(photo, style.quality)
         return _encode_8bit(photo, style.quality)
     except (ValueError, OSError, MemoryError, deep.ENCODE_ERRORS) as error:
         message = f"{name}: cannot be encoded as {photo.format} ({error})".splitlines()[0]
         raise HfpieError(message, "try --format png or --strip-metadata") from None
 
 
-def check_writable(photo: Photo, style: OutputStyle, *, scale: int = 1, name: str) -> None:
-    """Raise HfpieError if no file of the style can hold the photo enlarged `scale` times: before it is computed."""
+def prepared(photo: Photo, style: OutputStyle, *, name: str) -> Photo:
+    """The photo with the format, the metadata and the depth that its file will have. Raises as `encode_photo` does."""
+    photo = replace(photo, format=style.format or photo.format)
+    if style.strip_metadata:
+        photo = replace(photo, metadata=_colours_alone(photo.metadata))
+    photo = replace(photo, metadata=_with_kept_companions(photo))
+    photo = replace(photo, metadata=_sized(photo))
+    if is_grey_profile(photo.metadata.icc) and not _written_grey(photo):
+        photo = replace(photo, metadata=replace(photo.metadata, icc=b""))
+    check_writable(photo, style, name=name)
+    photo = replace(photo, metadata=colour.fitted(photo.metadata, photo.format, grey=_written_grey(photo)))
+    if photo.pixels.dtype == np.float32 and DEEP_FORMATS.get(photo.format) == {"uint16"}:
+        alpha = None if photo.alpha is None else to_16bit(photo.alpha)
+        photo = replace(photo, pixels=to_16bit(photo.pixels), alpha=alpha)
+    return photo
+
+
+def check_writable(photo: Photo, style: OutputStyle, *, scale: int = 1, frames: int = 1, name: str) -> None:
+    """Raise HfpieError if no file of the style can hold the photo enlarged `scale` times: before it is computed.
+
+    frames: how many such pictures the file has.
+    """
     form = style.format or photo.format
     height, width, metadata = scale * photo.height, scale * photo.width, photo.metadata
     limit, block = MAX_SIDE.get(form), MAX_BLOCK.get(form)
-    size = height * width * photo.pixels.itemsize * (photo.pixels.shape[2] + (photo.alpha is not None))
     if limit and max(width, height) > limit:
         message = f"{name}: {width} x {height} pixels do not fit in {form} (at most {limit:,} a side)"
         raise HfpieError(message, "choose another format, such as --format png")
-    if size > MAX_BYTES.get(form, size):
-        message = f"{name}: {width} x {height} pixels of {size / 1e9:.1f} GB do not fit in {form}"
-        raise HfpieError(message, "choose another format, such as --format png")
-    check_memory(name, 2 * size)  # the pixels, and the file made of them
+    size = height * width * photo.pixels.itemsize * (photo.pixels.shape[2] + (photo.alpha is not None))
+    check_memory(name, 2 * size * frames)  # the pixels, and the file made of them
     if photo.alpha is not None and form not in ALPHA_FORMATS:
         raise HfpieError(f"{name}: has transparency, which {form} cannot hold", "choose --format png")
     if block and not style.strip_metadata and max(len(metadata.exif), len(metadata.xmp)) > block:
         message = f"{name}: its EXIF or XMP is longer than the {block:,} bytes that {form} can hold"
         raise HfpieError(message, "choose --format png, or --strip-metadata")
+    try:
+        colour.fitted(metadata, form, grey=False)
+    except colour.ColourError as error:
+        raise HfpieError(f"{name}: {error}", "choose --format png or avif") from None
+
+
+def told(photo: Photo, style: OutputStyle, target: Path | None, *, scale: int) -> tuple[str, ...]:
+    """What a user should know of how a photo was read and will be written `scale` times as large, a line each."""
+    form = style.format or photo.format
+    named = format_named(target.suffix) if target else None
+    wrong = (
+        [f"it holds {form}, though its name ends with {target.suffix}"] if target and named not in (None, form) else []
+    )
+    return (*photo.notes, *losses(photo, style, scale=scale), *wrong)
+
+
+def losses(photo: Photo, style: OutputStyle, *, scale: int = 1) -> tuple[str, ...]:
+    """What a file of the style cannot hold of a photo, a line each; what --strip-metadata takes away is no loss."""
+    form, metadata = style.format or photo.format, photo.metadata
+    lines = [] if style.strip_metadata else [tiff_tags.left_out(metadata.tags, form)]
+    lights = {name.decode() for name, _ in metadata.chunks} & {"mDCV", "cLLI"}
+    if lights and form != "PNG" and colour.hdr_name(metadata):
+        lines.append(
+            f"{' and '.join(sorted(lights))}, how bright it was mastered, do not fit in {form} and are left out"
+        )
+    if metadata.bits > 8 and form not in DEEP_FORMATS:
+        lines.append(f"its {metadata.bits} bits become 8 in {form}")
+    if form == "AVIF" and photo.pixels.dtype != np.uint8 and style.quality < 100:
+        lines.append("its colours have half the resolution in AVIF of 10 bits; --quality 100 keeps all, without loss")
+    if photo.metadata.gain_map and (form != "JPEG" or style.strip_metadata or scale > 1):
+        lines.append("its gain map (Ultra HDR) is left out")
+    if photo.others:
+        lines.append("what else it holds (a preview, a video) is left out")
+    return tuple(line for line in lines if line)
 
 
 def _colours_alone(metadata: Metadata) -> Metadata:
     """Without what describes the photograph; what the colours are stays, or they would be others."""
-    return Metadata(icc=metadata.icc, chunks=tuple(c for c in metadata.chunks if c[0] in png.COLOUR_CHUNKS))
+    chunks = tuple(chunk for chunk in metadata.chunks if chunk[0] in png.COLOUR_CHUNKS)
+    return Metadata(icc=metadata.icc, chunks=chunks, points=metadata.points, bits=metadata.bits)
 
 
 def _sized(photo: Photo) -> Metadata:
     """With the size that the picture has now: it may have been turned or enlarged."""
     metadata, size = photo.metadata, (photo.width, photo.height)
-    return replace(metadata, exif=exif.sized(metadata.exif, *size), xmp=exif.sized_xmp(metadata.xmp, *size))
+    scale = photo.width / metadata.size[0] if metadata.size else 1.0
+    return replace(
+        metadata,
+        exif=exif.sized(metadata.exif, *size),
+        xmp=exif.sized_xmp(metadata.xmp, *size),
+        tags=tiff_tags.scaled_tags(metadata.tags, scale),
+        per_unit=metadata.per_unit and (metadata.per_unit[0] * scale, metadata.per_unit[1] * scale),
+        size=size,
+    )
+
+
+def _with_kept_companions(photo: Photo) -> Metadata:
+    """With the gain map only where it fits, and with an XMP packet that announces nothing else."""
+    metadata = photo.metadata
+    fits = photo.format == "JPEG" and metadata.size == (photo.width, photo.height)
+    gain_map = metadata.gain_map if fits else b""
+    xmp = companions.without_companions(metadata.xmp, gain_map=bool(gain_map))
+    return replace(metadata, gain_map=gain_map, xmp=xmp)
 
 
 def is_grey_profile(icc: bytes) -> bool:
@@ -104,11 +168,15 @@ def _encode_8bit(photo: Photo, quality: int) -> bytes:
     pixels = to_8bit(photo.samples())
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     buffer = io.BytesIO()
-    image.save(buffer, photo.format, **_save_options(photo, quality))
+    image.save(buffer, photo.format, **save_options(photo, quality))
+    if photo.format == "AVIF" and photo.metadata.points:
+        return boxes.with_points(buffer.getvalue(), photo.metadata.points)
+    if photo.metadata.gain_map:
+        return companions.with_gain_map(buffer.getvalue(), photo.metadata.gain_map)
     return png.with_metadata(buffer.getvalue(), photo.metadata) if photo.format == "PNG" else buffer.getvalue()
 
 
-def _save_options(photo: Photo, quality: int) -> dict[str, Any]:
+def save_options(photo: Photo, quality: int) -> dict[str, Any]:
     """Pillow's arguments for the format: its quality settings and the metadata that it can carry."""
     metadata, form = photo.metadata, photo.format
     by_format: dict[str, dict[str, Any]] = {

@@ -1,0 +1,159 @@
+"""Animations: GIF, WebP, APNG and AVIF as frames with their durations, and back as WebP, APNG or AVIF."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import HfpieError
+from . import boxes, colour, gate, png
+from .formats import OutputStyle
+from .headers import PNG_SIGNATURE
+from .limits import check_size
+from .photo import NotReadError, Photo, to_8bit
+from .reader import metadata_of, read_bytes, read_photo, refusals, upright
+from .writer import prepared, save_options
+
+HELD = {"PNG", "WEBP", "AVIF"}  # formats that are written as animations
+READ = HELD | {"GIF"}
+ONCE, FOREVER = 1, 0  # plays
+WEBP_ANIMATED, WEBP_ALPHA = 2, 16  # flags in a WebP's head
+
+
+@dataclass(frozen=True)
+class Animation:
+    """Frames of one size with what travels with them: the first one's metadata are the file's.
+
+    durations: milliseconds of every frame. plays: how often it is shown, 0 for ever.
+    """
+
+    frames: tuple[Photo, ...]
+    durations: tuple[float, ...]
+    plays: int
+
+    @property
+    def format(self) -> str:
+        """That its file is written in again."""
+        return self.frames[0].format
+
+
+def read_content(source: Path | bytes, name: str = "") -> Photo | Animation:
+    """The animation or the photograph that a file holds. Raises HfpieError as `read_photo` does."""
+    name = name or (str(source) if isinstance(source, Path) else "standard input")
+    data = read_bytes(source, name)
+    return read_animation(data, name) or read_photo(data, name)
+
+
+def read_first(source: Path) -> Photo:
+    """The photograph that a file holds, or an animation's first frame."""
+    content = read_content(source)
+    return content.frames[0] if isinstance(content, Animation) else content
+
+
+def read_animation(source: Path | bytes, name: str = "") -> Animation | None:
+    """The frames of an animation; None for any other file. Raises HfpieError as `read_photo` does for a broken one."""
+    name = name or (str(source) if isinstance(source, Path) else "standard input")
+    data = read_bytes(source, name)
+    with refusals(data, name):
+        if not _may_be_animated(data):
+            return None
+        gate.inspect(data, name)
+        with Image.open(io.BytesIO(data)) as image:
+            count = getattr(image, "n_frames", 1)
+            if image.format not in READ or count < 2:
+                return None
+            check_size(name, image.width, image.height * count, len(data))
+            if data[24] == 16 and image.format == "PNG":
+                raise NotReadError("an animated PNG of 16 bits, which is not read", "save it with 8 bits, or as frames")
+            return _read(image, data, count)
+
+
+def _may_be_animated(data: bytes) -> bool:
+    """Judged by the head, so that still pictures cost nothing."""
+    if data[:4] == b"GIF8":
+        return True
+    if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":
+        return bool(data[20] & WEBP_ANIMATED)
+    return b"acTL" in data[:4096] if data[:8] == PNG_SIGNATURE else boxes.kind_of(data) == "AVIF"
+
+
+def _read(image: Image.Image, data: bytes, count: int) -> Animation:
+    plays = {"GIF": ONCE, "AVIF": FOREVER}.get(str(image.format), FOREVER)
+    plays = int(image.info.get("loop", plays))
+    pictures, durations = [], []
+    for number in range(count):
+        image.seek(number)
+        image.load()
+        pictures.append(np.array(image.convert("RGBA")))
+        durations.append(float(image.info.get("duration") or 0))
+    image.seek(0)
+    turn, metadata = metadata_of(image, data)
+    clear = any((picture[..., 3] < 255).any() for picture in pictures)
+    form = "PNG" if image.format == "GIF" else str(image.format)
+    deep = image.format == "AVIF" and boxes.size_and_bits(data)[2] > 8
+    notes = ("its frames of more than 8 bits are read as 8",) if deep else ()
+    frames = [
+        Photo(np.ascontiguousarray(p[..., :3]), np.ascontiguousarray(p[..., 3]) if clear else None, metadata, form)
+        for p in pictures
+    ]
+    return Animation(tuple(upright(replace(frame, notes=notes), turn) for frame in frames), tuple(durations), plays)
+
+
+def check_held(animation: Animation, form: str, name: str) -> None:
+    """Raise HfpieError if files of the format hold no animation."""
+    if form not in HELD:
+        message = f"{name}: an animation of {len(animation.frames)} frames, which {form} cannot hold"
+        raise HfpieError(message, "choose --format png, webp or avif")
+
+
+def encode_animation(animation: Animation, style: OutputStyle, *, name: str) -> bytes:
+    """The bytes of the file, every frame whole. Raises HfpieError naming `name` for what the format cannot hold."""
+    form = style.format or animation.format
+    check_held(animation, form, name)
+    first = prepared(animation.frames[0], style, name=name)
+    images = list(_images(animation))
+    options: dict[str, Any] = save_options(first, style.quality)
+    durations = [round(duration) for duration in animation.durations]
+    options |= {"save_all": True, "append_images": images[1:], "duration": durations}
+    if form != "AVIF":
+        options["loop"] = animation.plays
+    if form == "PNG":
+        options |= {"disposal": 0, "blend": 0}
+    buffer = io.BytesIO()
+    try:
+        images[0].save(buffer, form, **options)
+    except (ValueError, OSError, MemoryError) as error:
+        raise HfpieError(
+            f"{name}: cannot be encoded as {form} ({error})".splitlines()[0], "try another --format"
+        ) from None
+    if form == "PNG":
+        return png.with_metadata(buffer.getvalue(), first.metadata)
+    if form == "AVIF" and first.metadata.points:
+        return boxes.with_points(buffer.getvalue(), first.metadata.points)
+    return _with_alpha_flag(buffer.getvalue()) if form == "WEBP" and first.alpha is not None else buffer.getvalue()
+
+
+def _with_alpha_flag(file: bytes) -> bytes:
+    """The WebP whose head says that it has transparency; libwebp says so only if a frame brings some of its own."""
+    return file[:20] + bytes([file[20] | WEBP_ALPHA]) + file[21:]
+
+
+def _images(animation: Animation) -> Iterator[Image.Image]:
+    return (Image.fromarray(to_8bit(frame.samples())) for frame in animation.frames)
+
+
+def losses(animation: Animation, form: str) -> tuple[str, ...]:
+    """What a user should know of how it will be written, a line each."""
+    hdr = colour.hdr_name(animation.frames[0].metadata)
+    lines = [f"{len(animation.frames)} frames"]
+    if form == "AVIF" and animation.plays != FOREVER:
+        lines.append(f"AVIF plays for ever, not {animation.plays} times")
+    if hdr:
+        lines.append(f"its {hdr} numbers are kept in 8 bits")
+    return tuple(lines)

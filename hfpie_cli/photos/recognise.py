@@ -1,0 +1,38 @@
+"""What a file is that hfpie does not read, by its first bytes, so that a refusal can name it."""
+
+from __future__ import annotations
+
+CONVERT = "convert it to PNG or TIFF first"
+MAGIC = {
+    b"\xff\x0a": ("JPEG XL", CONVERT),
+    b"\0\0\0\x0cJXL ": ("JPEG XL", CONVERT),
+    b"\0\0\0\x0cjP  ": ("JPEG 2000", CONVERT),
+    b"\xff\x4f\xff\x51": ("JPEG 2000", CONVERT),
+    b"8BPS": ("Photoshop (PSD)", CONVERT),
+    b"\x76\x2f\x31\x01": ("OpenEXR", "convert it to TIFF of float32 with white at 1"),
+    b"#?RADIANCE": ("Radiance HDR", "convert it to TIFF of float32 with white at 1"),
+    b"%PDF": ("PDF", "export its pages as PNG"),
+    b"gimp xcf": ("GIMP (XCF)", "export it as PNG or TIFF"),
+    b"SIMPLE  =": ("FITS", "convert it to TIFF of float32 with white at 1"),
+    b"\x1aE\xdf\xa3": ("a film (Matroska, WebM)", "extract its frames as PNG"),
+    b"PK\x03\x04": ("a ZIP archive", "unpack it first"),
+    b"\x1f\x8b": ("a gzip archive", "unpack it first"),
+    b"version https://git-lfs": ("a Git LFS pointer, not the picture", "git lfs pull fetches it"),
+}
+PAGES = (b"<!doctype html", b"<html")
+FILMS = {b"isom", b"iso2", b"mp41", b"mp42", b"qt  ", b"M4V ", b"avc1", b"3gp4", b"3gp5"}
+
+
+def named(data: bytes) -> tuple[str, str]:
+    """(what it is, the way out); empty for bytes that say nothing."""
+    for magic, told in MAGIC.items():
+        if data.startswith(magic):
+            return told
+    head = data[:512].lstrip().lower()
+    if head.startswith(PAGES):
+        return "a web page", "download the picture itself"
+    if head.startswith(b"<svg") or (head.startswith(b"<?xml") and b"<svg" in data[:2000]):
+        return "SVG", "export it as PNG"
+    if data[4:8] == b"ftyp" and data[8:12] in FILMS:
+        return "a film (MP4, MOV)", "extract its frames as PNG"
+    return "", ""

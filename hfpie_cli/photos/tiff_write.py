@@ -1,0 +1,89 @@
+"""TIFF on the way out: a photo of any depth with its metadata, as BigTIFF where 4 GB are not enough."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import tifffile
+from PIL import TiffImagePlugin
+
+from . import exif
+from .photo import Metadata, Photo
+from .tiff_tags import Tag
+
+MAX_CLASSIC = 2**32 - 2**26  # bytes of pixels, with room for metadata: places are numbers of 32 bits
+NO_UNIT, INCH = 1, 2
+FRACTIONS = {5: "I", 10: "i"}  # types, and those of their two numbers
+
+
+def encode(photo: Photo) -> bytes:
+    """The file of a photo of any depth, with its metadata."""
+    metadata, pixels = photo.metadata, photo.samples()
+    directory = exif.parse(metadata.exif) if metadata.exif else None
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        pixels[..., 0] if pixels.shape[2] == 1 else pixels,
+        bigtiff=pixels.nbytes > MAX_CLASSIC,
+        byteorder="<",
+        photometric="rgb" if pixels.shape[2] >= 3 else "minisblack",
+        planarconfig="contig" if pixels.shape[2] > 1 else None,
+        extrasamples=["unassalpha"] if photo.alpha is not None else None,
+        compression="zlib",
+        metadata=None,
+        software=False,
+        resolution=metadata.dpi or metadata.per_unit,
+        resolutionunit=INCH if metadata.dpi else NO_UNIT,
+        iccprofile=metadata.icc or None,
+        extratags=_extra_tags(metadata, directory),
+    )
+    directories = {tag: directory.get_ifd(tag) for tag in (exif.EXIF_IFD, exif.GPS_IFD)} if directory else {}
+    return _with_directories(buffer.getvalue(), directories)
+
+
+def _extra_tags(metadata: Metadata, directory: Any) -> list[tuple[int, int, int, Any, bool]]:
+    tags: list[tuple[int, int, int, Any, bool]] = [(exif.ORIENTATION, 3, 1, 1, True)]
+    if metadata.xmp:
+        tags.append((700, 1, len(metadata.xmp), metadata.xmp, True))
+    if metadata.resources:
+        tags.append((34377, 1, len(metadata.resources), metadata.resources, True))
+    if directory is not None:
+        texts = {tag: str(directory[tag]) for tag in exif.DESCRIPTIVE if tag in directory}
+        stored = {tag: text.encode("latin-1", "replace") + b"\0" for tag, text in texts.items()}  # as Pillow decoded it
+        tags += [(tag, 2, len(text), text, True) for tag, text in stored.items()]
+    return tags + [(tag.code, tag.type, tag.count, _value(tag), True) for tag in metadata.tags]
+
+
+def _value(tag: Tag) -> Any:
+    """As tifffile takes it, which counts the bytes of fractions wrongly."""
+    if tag.type in FRACTIONS:
+        return struct.unpack(f"<{2 * tag.count}{FRACTIONS[tag.type]}", tag.value)
+    return tag.value
+
+
+def _with_directories(file: bytes, directories: dict[int, dict[int, Any]]) -> bytes:
+    """Add EXIF and GPS directories, which tifffile does not write: the first directory moves to the end of the file."""
+    big = file[2] == 43
+    head, counts, entry, place = (16, "<Q", 20, "<Q") if big else (8, "<H", 12, "<I")
+    link = head - struct.calcsize(place)
+    (start,) = struct.unpack_from(place, file, link)
+    (count,) = struct.unpack_from(counts, file, start)
+    places = (start + struct.calcsize(counts) + entry * i for i in range(count))
+    entries = {struct.unpack_from("<H", file, at)[0]: file[at : at + entry] for at in places}
+    longer = bytearray(file)
+    for tag, values in directories.items():
+        directory = TiffImagePlugin.ImageFileDirectory_v2(ifh=file[:head])
+        for key, value in values.items():
+            if not isinstance(value, dict):  # a directory in the directory (interoperability) says nothing of the photo
+                directory[key] = value
+        if len(directory):
+            longer += b"\0" * (len(longer) % 2)
+            entries[tag] = struct.pack("<HHQQ" if big else "<HHII", tag, 16 if big else 4, 1, len(longer))
+            longer += directory.tobytes(len(longer))
+    longer += b"\0" * (len(longer) % 2)
+    struct.pack_into(place, longer, link, len(longer))
+    end = bytes(struct.calcsize(place))
+    longer += struct.pack(counts, len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + end
+    return bytes(longer)
