@@ -113,8 +113,8 @@ class Stages:
             style = replace(self.manner.style, format=job.format or photo.format)
             check_writable(photo, style, scale=self.restorer.out_scale, name=job.name)
             if photo.others and self.door.naming.in_place:
-                message = f"{job.name}: --in-place would lose what else it holds (a preview, a gain map, a video)"
-                raise HfpieError(message, "leave --in-place out")
+                message = f"{job.name}: --in-place would lose its embedded preview, gain map or video"
+                raise HfpieError(message, "remove --in-place")
             self.progress.start(job, photo.width * photo.height / 1e6)
             return Loaded(photo, style, replaces, stamp, read_at, time.monotonic() - started)
 
@@ -155,7 +155,7 @@ class Stages:
                 self.check()
                 journal.add(self._entry(job, loaded.stamp, Stamp.of(temporary), digest))
         except OSError as error:
-            raise HfpieError(f"{job.target}: cannot be written ({error.strerror})") from None
+            raise HfpieError(f"{job.target}: cannot write it ({error.strerror})") from None
 
     def note_failure(self, job: Job, error: HfpieError) -> None:
         """Its line in the journal."""
