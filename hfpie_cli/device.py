@@ -73,7 +73,7 @@ def choose_device(
         fastest = auto_precision(chosen.type, residual=residual)
         precision = fastest if fastest in bears else "fp32"
     if precision not in bears:
-        raise UsageError(f"this network does not bear {precision}", "use --precision fp32, or leave it out")
+        raise UsageError(f"this network does not run at {precision}", "use --precision fp32, or remove the option")
     return Device(chosen, precision)
 
 

@@ -78,7 +78,7 @@ def devices() -> dict[str, dict[str, Any]]:
         names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
         found["cuda"] = {"name": ", ".join(names), "build": str(torch.version.cuda or torch.version.hip)}
     elif not found["cuda"]["problem"]:
-        found["cuda"]["problem"] = "torch cannot use the driver: it may be older than this PyTorch needs"
+        found["cuda"]["problem"] = "torch cannot use the driver: it may be too old for this PyTorch"
     available = torch.backends.mps.is_available()
     found["mps"] = {"name": "Apple's GPU"} if available else {"problem": problem_of("mps") or "torch does not see it"}
     return found
@@ -149,7 +149,7 @@ def _self_test(task: str, settings: NetworkSettings, hub: Hub) -> SelfTest:
         round(after - before, 2),
         round(PHOTO[0] * PHOTO[1] / 1e6 / seconds, 4),
         round(seconds, 1),
-        "" if after > before else "the restored picture is no better than the degraded one",
+        "" if after > before else "the restored picture scores no better than the degraded one",
     )
 
 

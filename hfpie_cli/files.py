@@ -114,12 +114,12 @@ def _lock(handle: int) -> bool:
 def check_new(path: Path, *, overwrite: bool) -> None:
     """Raise UsageError if a file could not be written there in the end, or, without `overwrite`, is there already."""
     if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}", "make it first, or name another file")
+        raise UsageError(f"{path}: no such folder: {path.parent}", "create it first, or use another file")
     if path.is_dir():
-        raise UsageError(f"{path}: is a folder", "name a file")
+        raise UsageError(f"{path}: is a folder, not a file", "use a file name")
     check_ordinary(path)
     if path.exists() and not overwrite:
-        raise UsageError(f"{path}: exists already", "say --overwrite, or name another file")
+        raise UsageError(f"{path}: already exists", "use --overwrite, or another file name")
 
 
 def check_ordinary(path: Path) -> None:
@@ -129,7 +129,7 @@ def check_ordinary(path: Path) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return
     if not stat.S_ISREG(mode):
-        raise HfpieError(f"{path}: is {kind_of(mode)}, not a file", "name a file")
+        raise HfpieError(f"{path}: is {kind_of(mode)}, not a file", "use a file name")
 
 
 def kind_of(mode: int) -> str:

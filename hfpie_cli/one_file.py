@@ -25,13 +25,13 @@ def restore_file(
         known = ", ".join(endings[0] for endings in FORMATS.values())
         raise UsageError(f"{target}: cannot tell the output format from {target.suffix!r}", f"use one of {known}")
     if target.exists() and not overwrite:
-        raise UsageError(f"{target}: exists already", "pass overwrite=True to replace it")
+        raise UsageError(f"{target}: already exists", "pass overwrite=True to replace it")
     restorer = weights if isinstance(weights, Restorer) else Restorer.from_weights(weights)
     photo, style = read_photo(source), OutputStyle(form)
     check_writable(photo, style, scale=restorer.out_scale, name=str(source))
     if photo.others and target.exists() and target.samefile(source):
-        message = f"{source}: would lose what else it holds (a preview, a gain map, a video)"
-        raise HfpieError(message, "give the output another name")
+        message = f"{source}: overwriting would lose its embedded preview, gain map or video"
+        raise HfpieError(message, "write to another file")
     outcome = restorer.restore(photo)
     write_photo(outcome.photo, target, style, overwrite=overwrite)
     return outcome

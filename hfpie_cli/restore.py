@@ -117,11 +117,11 @@ class Restorer:
 
     def _check(self) -> None:
         if self.tile < self.contract.smallest:
-            message = f"{self.name}: takes no tiles of less than {self.contract.smallest} pixels"
+            message = f"{self.name}: tiles must be at least {self.contract.smallest} pixels"
             raise UsageError(message, f"use --tile {self.contract.smallest}, or leave it out")
         if self.noise is not None and not self.contract.takes_noise:
-            hint = "leave --noise out: it finds the noise by itself, or has one level that it was trained for"
-            raise UsageError(f"{self.name}: takes no noise level", hint)
+            hint = "remove --noise: the network estimates the noise itself or was trained for one level"
+            raise UsageError(f"{self.name}: does not take a noise level", hint)
         check_tiles(self.tile, self.overlap, self.stride)
 
     @classmethod
@@ -146,7 +146,7 @@ class Restorer:
         found = weights if isinstance(weights, Weights) else resolve(str(weights))
         network = load_checkpoint(found.path).network() if is_ours(found.path) else load_foreign(found.path)
         if not isinstance(network, Restoring):
-            raise UnavailableError(f"{found.name}: not a network that restores photographs")
+            raise UnavailableError(f"{found.name}: not a restoration network")
         contract = network.contract
         return cls(
             network,
@@ -215,13 +215,15 @@ class Restorer:
                     continue
                 smallest = max(SMALLEST_TILE, 2 * self.stride, self.contract.smallest)
                 if tile // 2 < smallest or not self.contract.cuts:
-                    raise HfpieError("the device's memory is too small", "use --device cpu") from None
+                    raise HfpieError("the device ran out of memory", "use --device cpu") from None
                 tile, overlap = tile // 2, min(overlap, tile // 4 // self.stride * self.stride)
             except UnsteadyError as error:
                 doublings += 1
                 if tile >= whole or doublings > DOUBLINGS:
-                    message = f"{self.name}: gives no picture, but values from {error.low:.3g} to {error.high:.3g}"
-                    raise HfpieError(message, "this photograph needs other weights: hfpie weights list") from None
+                    message = (
+                        f"{self.name}: its output is not a picture: values from {error.low:.3g} to {error.high:.3g}"
+                    )
+                    raise HfpieError(message, "use other weights for this photograph (hfpie weights list)") from None
                 tile, overlap = 2 * tile, 2 * overlap
 
     def _restore(
@@ -329,11 +331,11 @@ class Restorer:
 
 def _check_array(pixels: Pixels) -> None:
     if not isinstance(pixels, np.ndarray):
-        hint = "give a file's path, a NumPy array or a Pillow image"
-        raise HfpieError(f"a {type(pixels).__name__} is no array of pixels", hint)
+        hint = "pass a file path, a NumPy array or a Pillow image"
+        raise HfpieError(f"a {type(pixels).__name__} is not an array of pixels", hint)
     shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (1, 3))
     if not shaped or not pixels.size or pixels.dtype.name not in FULL_SCALE:
-        message = f"an array of shape {pixels.shape} and type {pixels.dtype} is no photograph"
+        message = f"an array of shape {pixels.shape} and type {pixels.dtype} is not a photograph"
         raise HfpieError(message, "give (h, w), (h, w, 1) or (h, w, 3) of uint8, uint16 or float32")
     check_pixels(pixels, "the array")
 

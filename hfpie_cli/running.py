@@ -100,7 +100,7 @@ class Runner:
         if not restored.isfinite().all():
             restored = _average(tiles, [(each.turn, each.exact) for each in passes])
             if not restored.isfinite().all():
-                raise HfpieError("the network gave values that are not numbers", "try other weights")
+                raise HfpieError("the network's output is not finite", "try other weights")
         return restored
 
 

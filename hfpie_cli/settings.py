@@ -70,7 +70,7 @@ def check_precision(name: str, device: str = "auto") -> None:
 def check_tiles(tile: int, overlap: int, stride: int = 1) -> None:
     """Raises UsageError unless, in cells of `stride` pixels, 1 <= tile and 0 <= overlap <= tile / 2."""
     if tile // stride < 1 or overlap < 0 or 2 * -(-overlap // stride) > tile // stride:
-        units = f", both in whole multiples of {stride}" if stride > 1 else ""
+        units = f", both multiples of {stride}" if stride > 1 else ""
         message = f"--overlap must be at most half of --tile{units}, not {overlap} of {tile}"
         raise UsageError(message, "change --tile or --overlap")
 
@@ -153,4 +153,4 @@ def cuda_problem() -> str:
 def mps_problem() -> str:
     """Why Apple's GPU is not available; empty if it is."""
     is_apple = sys.platform == "darwin" and platform.machine() == "arm64"
-    return "" if is_apple else "it needs macOS on Apple silicon"
+    return "" if is_apple else "requires macOS on Apple silicon"

@@ -61,7 +61,7 @@ def test_what_is_foreseen_is_what_runs(identity, monkeypatch):
 
 def test_a_device_that_is_missing_is_told_with_the_reason(monkeypatch):
     monkeypatch.setattr("hfpie_cli.settings.cuda_problem", lambda: "this PyTorch is a CPU build")
-    monkeypatch.setattr("hfpie_cli.settings.mps_problem", lambda: "it needs macOS on Apple silicon")
+    monkeypatch.setattr("hfpie_cli.settings.mps_problem", lambda: "requires macOS on Apple silicon")
     with pytest.raises(UsageError, match="CUDA is not available: this PyTorch is a CPU build"):
         foresee("cuda", "auto", residual=True)
     assert foresee("auto", "auto", residual=False, threads=2).device == "cpu"
@@ -94,7 +94,7 @@ def test_a_large_job_is_announced_and_needs_yes_on_a_terminal(large, enlarger, m
     monkeypatch.setattr("sys.stderr.isatty", lambda: False)
     announce_large([large], restorer, yes=False, console=Console())
     told = capsys.readouterr().err
-    assert told.startswith("5 MP -> 80 MP, about 3 min, 255 MB for pixels")
+    assert told.startswith("5 MP -> 80 MP, about 3 min, 255 MB of memory")
     monkeypatch.setattr("hfpie_cli.pace.measure_pace", lambda restorer, rng: 300e-6)
     announce_large([large] * 3, restorer, yes=False, console=Console())
     assert capsys.readouterr().err.startswith("3 photographs, 15 MP -> 240 MP, about 1 h ")
@@ -102,7 +102,7 @@ def test_a_large_job_is_announced_and_needs_yes_on_a_terminal(large, enlarger, m
     announce_large([large], restorer, yes=True, console=Console())
     with pytest.raises(UsageError, match="5 MP -> 80 MP") as caught:
         announce_large([large], restorer, yes=False, console=Console())
-    assert caught.value.hint == "go on with --yes"
+    assert caught.value.hint == "use --yes to continue"
     monkeypatch.setattr("hfpie_cli.pace.measure_pace", lambda restorer, rng: 1e-9)
     capsys.readouterr()
     announce_large([large], restorer, yes=False, console=Console())

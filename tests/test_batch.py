@@ -88,13 +88,13 @@ def test_resume_neither_replaces_strangers_nor_what_was_edited(folder):
     save_picture(folder / "out/001.png", smooth_picture(5))
     refused = hfpie("in", "-o", "out/", "--resume")
     assert refused.exit_code == 2
-    assert "out/001.png: exists, and no journal says that hfpie made it" in refused.stderr
+    assert "out/001.png: exists, and no journal lists it as an hfpie output" in refused.stderr
     assert list(contents(folder / "out")) == ["001.png"]
     assert hfpie("in", "-o", "out/", "--resume", "--overwrite").exit_code == 0
     save_picture(folder / "out/002.png", smooth_picture(6))
     edited = contents(folder / "out")
     kept = hfpie("in", "-o", "out/", "--resume")
-    assert "1 of 3 left as they are: its output was changed since" in kept.stderr
+    assert "1 of 3 left as they are: output was changed after" in kept.stderr
     assert contents(folder / "out") == edited
     assert summary_of(hfpie("in", "-o", "out/", "--resume", "--overwrite", "--json"))["done"] == 1
 
@@ -119,7 +119,7 @@ def test_nothing_is_restored_in_place_twice(folder, ending):
     assert all(once[name] != before[name] for name in before)
     assert summary_of(hfpie("in", "--in-place", "--keep-times", "--resume", "--json"))["skipped"] == 3
     other = hfpie("in", "--in-place", "--resume", "--strength", "0.5")
-    assert "3 of 3 left as they are: restored in place before, with other settings" in other.stderr
+    assert "3 of 3 left as they are: already restored in place with other settings" in other.stderr
     assert contents(folder / "in") == once
     save_picture(folder / f"in/001{ending}", smooth_picture(8, (16, 24)))
     assert summary_of(hfpie("in", "--in-place", "--resume", "--json"))["done"] == 1
@@ -151,7 +151,7 @@ def test_a_run_without_a_place_for_its_journal_goes_on(folder, monkeypatch):
     (folder / "cache").write_text("no folder")
     result = hfpie("in")
     assert result.exit_code == 0
-    assert "the journal of the run cannot be kept" in result.stderr
+    assert "cannot write the run's journal" in result.stderr
     refused = hfpie("in", "--resume")
     assert refused.exit_code == 2
 

@@ -123,7 +123,7 @@ def test_a_run_has_steps_or_minutes(tmp_path):
     assert load_config(tmp_path / "minutes.toml") == config
     assert load_config(tmp_path / "minutes.toml", ["steps=7"]).minutes == 0
     for changes in (["steps=7", "minutes=1"], ["steps=0"], ["minutes=0"]):
-        with pytest.raises(UsageError, match="either steps or minutes"):
+        with pytest.raises(UsageError, match="exactly one of steps and minutes"):
             load_config(tmp_path / "steps.toml", changes)
 
 

@@ -62,11 +62,11 @@ def test_a_configuration_trains_and_goes_on_by_itself(photos, tmp_path, monkeypa
 
 def test_what_does_not_go_together_is_named(photos, tmp_path):
     for arguments, options, error, told in (
-        ((changed(), None, tmp_path / "run"), {}, UsageError, "nothing to train on is named"),
-        ((None, photos, tmp_path / "run"), {"resume": True}, UsageError, "holds no run to go on with"),
+        ((changed(), None, tmp_path / "run"), {}, UsageError, "no training data given"),
+        ((None, photos, tmp_path / "run"), {"resume": True}, UsageError, "no run to resume"),
         ((changed(), tmp_path / "none", tmp_path / "run"), {}, UnavailableError, "no such folder"),
-        ((changed(), None, tmp_path / "run"), {"clean": photos}, UsageError, "go together"),
-        ((changed(), photos, tmp_path / "run"), {"settings": ["steps=1"]}, UsageError, "settings change a recipe"),
+        ((changed(), None, tmp_path / "run"), {"clean": photos}, UsageError, "must be used together"),
+        ((changed(), photos, tmp_path / "run"), {"settings": ["steps=1"]}, UsageError, "settings apply to recipes"),
     ):
         with pytest.raises(error, match=told):
             hfpie_cli.train(*arguments, **options)

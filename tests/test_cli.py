@@ -148,7 +148,7 @@ def test_in_place_does_not_lose_the_other_pictures_of_a_jpeg(hfpie, tmp_path):
     before = (tmp_path / "a.jpg").read_bytes()
     refused = hfpie("denoise", "a.jpg", "--in-place")
     assert refused.exit_code == 1
-    assert "--in-place would lose what else it holds" in refused.stderr
+    assert "--in-place would lose its embedded" in refused.stderr
     assert (tmp_path / "a.jpg").read_bytes() == before
     assert hfpie("denoise", "a.jpg").exit_code == 0
 
@@ -465,7 +465,7 @@ def test_a_full_disk_is_told_as_such(hfpie, tmp_path, monkeypatch):
     monkeypatch.setattr("hfpie_cli.files.os.fsync", full)
     result = hfpie("denoise", "a.png")
     assert result.exit_code == 1
-    assert "a_denoised.png: cannot be written (No space left on device)" in result.stderr
+    assert "a_denoised.png: cannot write it (No space left on device)" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 

@@ -66,15 +66,15 @@ def test_folders_are_compared_by_name(hfpie, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["a.png"], 2, "nothing to compare with"),
-        (["a.png", "a.png"], 2, "is named twice"),
+        (["a.png"], 2, "nothing to compare"),
+        (["a.png", "a.png"], 2, "given twice"),
         (["a.png", "none.png"], 1, "none.png: no such file"),
-        (["a.png", "in"], 2, "files and folders do not go together"),
+        (["a.png", "in"], 2, "cannot compare files with folders"),
         (["a.png", "wide.png"], 2, "different shapes"),
         (["in", "empty"], 1, "no picture is in all of these folders"),
-        (["a.png", "b.png", "-o", "page.png"], 2, "no name of a page"),
-        (["a.png", "b.png", "-o", "there.html"], 2, "exists already"),
-        (["a.png", "b.png", "-o", "none/page.html"], 2, "there is no folder none"),
+        (["a.png", "b.png", "-o", "page.png"], 2, "not a page name"),
+        (["a.png", "b.png", "-o", "there.html"], 2, "already exists"),
+        (["a.png", "b.png", "-o", "none/page.html"], 2, "no such folder: none"),
         (["a.png", "text.png"], 1, "text.png: not a picture"),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_run_writes_its_page(hfpie, tmp_path, identity):
     assert page.text_of("option")[:2] == ["input", str(identity)]
     again = hfpie(*command[:-1], "--skip-existing")
     assert again.exit_code == 2
-    assert "page.html: exists already" in again.stderr
+    assert "page.html: already exists" in again.stderr
 
 
 def test_an_enlargement_stands_beside_its_bicubic_one(hfpie, tmp_path, enlarger):
@@ -174,7 +174,7 @@ def test_a_page_keeps_within_its_room(hfpie, tmp_path, rng):
     page = Page(tmp_path / "page.html")
     assert 1 <= len(page.scenes) < 6
     left_out = 6 - len(page.scenes)
-    assert f"{left_out} left out: the page would become too large" in result.stderr
+    assert f"{left_out} left out: the page would be too large" in result.stderr
     assert f"{left_out} more pictures are left out" in page.source
     assert sum(map(len, page.references)) <= 3_000_000
     too_small = Room(50_000, 1).take("a", [Version("a", noise(rng, 400, 400)), Version("b", noise(rng, 400, 400))])

@@ -130,7 +130,7 @@ def test_a_store_passes_over_what_is_no_picture(photos, tmp_path):
             "huge.png: 3600 megapixels, more than the 400 that hfpie opens, passed over",
             "signed.tif: TIFF of signed numbers of 16 bits, which is not read, passed over",
             "stack.tif: has several frames or pages, passed over",
-            "unseen.png: wholly transparent, passed over",
+            "unseen.png: fully transparent, passed over",
         ]
     assert [path.suffix for path in sorted((tmp_path / "cache").iterdir())] == [".json", ".rgb"]
     with pytest.raises(UnavailableError, match="no photographs"):
@@ -335,7 +335,7 @@ def test_a_published_data_set_is_known_by_its_folders(tmp_path):
     (reds / "train").rename(reds / "val")
     for side in ("sharp", "blur_jpeg"):
         (reds / f"val/train_{side}").rename(reds / f"val/val_{side}")
-    with pytest.raises(UnavailableError, match="none to train on") as caught:
+    with pytest.raises(UnavailableError, match="no training pictures") as caught:
         opener_in(tmp_path, task="deblur").training_set(reds, None, None)
     assert "hfpie data pull REDS --train" in caught.value.hint
 

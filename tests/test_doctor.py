@@ -61,8 +61,8 @@ def test_what_does_not_work_is_told(tmp_path, monkeypatch):
     )
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
-    assert "tasks that do not work: deblur" in result.stderr
-    assert "weights that are not what they should be: a" in result.stderr
+    assert "tasks that failed the self-test: deblur" in result.stderr
+    assert "weights whose hash is wrong: a" in result.stderr
 
 
 def test_caches_are_measured(tmp_path):

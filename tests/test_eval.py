@@ -131,17 +131,17 @@ def test_a_missing_set_says_what_to_put_where(name, tmp_path):
     assert table()[name].source in result.stderr
     (tmp_path / name).mkdir()
     empty = run("eval", "--dataset", name, "--task", "denoise", "--data-root", tmp_path)
-    assert (empty.exit_code, "nothing there" in empty.stderr) == (4, True)
+    assert (empty.exit_code, "no files found" in empty.stderr) == (4, True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "it takes one of --dataset"),
-        (["--dataset", "SIDD", "--table", "2"], "it takes one of --dataset"),
-        (["--degraded", "a"], "go together"),
-        (["--dataset", "SIDD", "--report", "no/such/folder.html"], "there is no folder no/such"),
-        (["--table", "1", "--task", "sr"], "a table says its task"),
+        ([], "use one of --dataset"),
+        (["--dataset", "SIDD", "--table", "2"], "use one of --dataset"),
+        (["--degraded", "a"], "must be used together"),
+        (["--dataset", "SIDD", "--report", "no/such/folder.html"], "no such folder: no/such"),
+        (["--table", "1", "--task", "sr"], "the table defines the task"),
         (["--dataset", "SIDD", "--task", "cook"], "no task 'cook'"),
     ],
 )
@@ -179,7 +179,7 @@ def test_saved_pictures_replace_nothing_unasked(arguments, tmp_path):
     kept.write_bytes(b"mine")
     refused = run(*arguments, "--save-images", tmp_path / "out")
     assert refused.exit_code == 2
-    assert "2.png: exists already" in refused.stderr
+    assert "2.png: already exists" in refused.stderr
     assert kept.read_bytes() == b"mine"
     assert run(*arguments, "--save-images", tmp_path / "out", "--overwrite").exit_code == 0
     assert kept.read_bytes() != b"mine"
@@ -208,7 +208,7 @@ def test_pictures_of_other_weights_are_kept_apart(set5, tmp_path):
 
 
 def test_outputs_that_cannot_be_are_told_before_anything_is_scored(arguments, tmp_path):
-    for outputs, word in ((["--csv", tmp_path], "is a folder"), (["--csv", "x", "--report", "x"], "name two files")):
+    for outputs, word in ((["--csv", tmp_path], "is a folder"), (["--csv", "x", "--report", "x"], "use two files")):
         result = run(*arguments, *outputs, "--overwrite")
         assert result.exit_code == 2
         assert word in result.stderr
@@ -221,7 +221,7 @@ def test_saved_pictures_never_replace_those_that_are_scored(tmp_path, identity):
     folders = ["--degraded", tmp_path / "input", "--clean", tmp_path / "clean", "--task", "denoise"]
     result = run("eval", *folders, "--weights", identity, "--save-images", tmp_path, "--overwrite")
     assert result.exit_code == 2
-    assert "would be written onto a picture that is scored" in result.stderr
+    assert "would overwrite a picture of the benchmark" in result.stderr
     assert (tmp_path / "input/a.png").read_bytes() == before
 
 

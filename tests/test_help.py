@@ -46,7 +46,7 @@ def test_every_option_has_a_panel_and_every_example_a_line(words, command):
 @pytest.mark.parametrize(
     ("line", "told", "hint"),
     [
-        ("photo.png", "photo.png is a file or a folder, not a command", "hfpie denoise photo.png"),
+        ("photo.png", "photo.png is a file or folder, not a command", "hfpie denoise photo.png"),
         ("denois photo.png", "no command 'denois'", "did you mean hfpie denoise?"),
         ("zzz", "no command 'zzz'", "choose one of denoise, "),
         ("weights pul", "no command 'pul'", "did you mean hfpie weights pull?"),
@@ -60,10 +60,10 @@ def test_every_option_has_a_panel_and_every_example_a_line(words, command):
         ("denoise x.png --device gpu", "no device 'gpu'", "use auto, cpu, cuda"),
         ("denoise x.png --device cpu --precision fp16", "fp16 does not run on a CPU", "bf16"),
         ("denoise x.png --precision fp8", "no precision 'fp8'", "use auto, fp32, bf16, fp16"),
-        ("denoise x.png --tile 4", "at most half of --tile, both in whole multiples of 8", "--tile or --overlap"),
+        ("denoise x.png --tile 4", "at most half of --tile, both multiples of 8", "--tile or --overlap"),
         ("eval --dataset screenshot --task denoise --device gpu", "no device 'gpu'", "use auto"),
         ("eval --dataset screenshot --task denoize", "no task 'denoize'", "did you mean denoise?"),
-        ("eval --dataset kodac24 --task denoise", "kodac24: neither a data set", "did you mean Kodak24?"),
+        ("eval --dataset kodac24 --task denoise", "kodac24: neither a known data set", "did you mean Kodak24?"),
         ("eval --dataset screenshot --task denoise --degradation agwn-25", "no degradation", "did you mean awgn-25"),
         ("train --task debluur", "no task 'debluur'", "did you mean deblur?"),
         ("train --task denoise --data . --recipe compct", "no recipe 'compct' for denoise", "did you mean compact-"),

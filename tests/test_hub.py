@@ -136,7 +136,7 @@ def test_a_name_of_a_file_on_the_hub():
     assert HubFile.parse("hf://datasets/o/r/f.zip@refs/pr/1") == HubFile("o/r", "f.zip", "refs/pr/1", "dataset")
     assert str(HubFile.parse("hf://o/r/f")) == "hf://o/r/f@main"
     for wrong in ("hf://o/f", "hf://o/r/../f", "hf://o/r/f@", "hf://o/r//f", "https://o/r/f", "hf://o/r/f@a b"):
-        with pytest.raises(UsageError, match="not the name"):
+        with pytest.raises(UsageError, match="not a Hub file address"):
             HubFile.parse(wrong)
 
 

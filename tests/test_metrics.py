@@ -87,7 +87,7 @@ def test_gmsd_equals_a_plain_computation(rng):
 
 def test_lpips_that_is_not_installed_is_said_plainly(monkeypatch):
     monkeypatch.setitem(sys.modules, "lpips", None)
-    with pytest.raises(UnavailableError, match="LPIPS is left out") as problem:
+    with pytest.raises(UnavailableError, match="LPIPS skipped") as problem:
         load_lpips()
     assert "hfpie[lpips]" in problem.value.hint
 

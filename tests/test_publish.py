@@ -55,11 +55,11 @@ def test_with_yes_it_uploads_in_one_commit(server):
 
 def test_refusals_are_one_line(server, monkeypatch):
     assert "owner/name" in push("--repo", "nets", code=2).stderr
-    assert "not a checkpoint of ours" in push("--repo", "me/nets", "realesrgan-x4plus", code=2).stderr
+    assert "not a local checkpoint" in push("--repo", "me/nets", "realesrgan-x4plus", code=2).stderr
     assert "offline" in push("--repo", "me/nets", "--yes", "--offline", code=4).stderr
     monkeypatch.setenv("HF_TOKEN", "hf_wrongwrongwrong")
     result = push("--repo", "me/nets", "compact.highpass", "--yes", code=4)
-    assert result.stderr.startswith("hfpie: hf://me/nets: access is refused (401)")
+    assert result.stderr.startswith("hfpie: hf://me/nets: access denied (401)")
     assert "hf_wrong" not in result.output
     assert not server.uploads
 

@@ -131,7 +131,7 @@ def test_two_runs_in_one_folder_are_refused(photos, tmp_path, monkeypatch):
     with locked(tmp_path / "run"):
         result = CliRunner().invoke(app, [*map(str, arguments), "--out", str(tmp_path / "run")])
         assert result.exit_code == 1
-        assert f"{tmp_path / 'run'}: another process trains there" in result.stderr
+        assert f"{tmp_path / 'run'}: another process is training there" in result.stderr
         assert "--out" in result.stderr
     assert not (tmp_path / "run").exists()
     result = CliRunner().invoke(app, [*map(str, arguments), "--out", str(tmp_path / "run")])

@@ -261,7 +261,7 @@ def test_a_noise_level_is_for_networks_that_take_it(case, published, folder):
         return
     load(published, folder / "net.safetensors")
     result = hfpie("denoise", "a.png", "--weights", "net.safetensors", "--noise", "10", code=2)
-    assert "net: takes no noise level" in result.stderr
+    assert "net: does not take a noise level" in result.stderr
     assert not (folder / "a_denoised.png").exists()
 
 

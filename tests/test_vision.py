@@ -38,5 +38,5 @@ def test_lpips_imports_and_misses_only_the_weights_of_its_backbone(monkeypatch):
         raise URLError("no connection")
 
     monkeypatch.setattr(import_beside_torchvision("torchvision.models._api"), "load_state_dict_from_url", unreachable)
-    with pytest.raises(UnavailableError, match="the weights of its backbone cannot be fetched"):
+    with pytest.raises(UnavailableError, match="cannot download its backbone's weights"):
         load_lpips()

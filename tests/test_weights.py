@@ -198,8 +198,8 @@ def test_a_small_file_is_known_by_gits_hash(server, monkeypatch, identity):
 def test_a_file_that_the_hub_does_not_vouch_for_is_refused(server, monkeypatch):
     monkeypatch.setitem(FAULTS, "no hash", ("HEAD", odd_headers(X_Linked_Etag='"not-a-hash"')))
     server.fault = "no hash"
-    assert "nobody vouches" in denoise("--weights", "theirs", code=4).stderr
-    assert "nobody vouches" in denoise("--weights", "theirs", "--offline", code=4).stderr
+    assert "cannot verify it" in denoise("--weights", "theirs", code=4).stderr
+    assert "cannot verify it" in denoise("--weights", "theirs", "--offline", code=4).stderr
 
 
 def test_a_pickle_of_known_hash_is_converted_once(server):
@@ -224,7 +224,7 @@ def test_a_pickle_of_another_hash_is_refused_before_it_is_downloaded(server):
     right, wrong = weights.table()["sharper"].sha256, server.add("they/pickled", "deep/net.pth", b"another")
     result = hfpie("deblur", "a.png", "--weights", "sharper", code=4)
     assert f"SHA-256 is {wrong}, should be {right}" in result.stderr
-    assert "hfpie has never seen the file: ask the owner of they/pickled" in result.stderr
+    assert "the known hash comes from other projects and may be wrong: ask the owner of they/pickled" in result.stderr
     assert {request.method for request in server.requests} == {"HEAD"}
     assert not cached()
 
@@ -238,7 +238,7 @@ def test_a_pickle_that_holds_code_is_refused_whatever_its_hash(server, monkeypat
     assert not list(Path("cache/hfpie").rglob("*.safetensors"))
     unknown = dataclasses.replace(entry, sha256="")
     monkeypatch.setattr(weights, "table", lambda: {"sharper": unknown})
-    assert "is never opened" in hfpie("deblur", "a.png", "--weights", "sharper", code=4).stderr
+    assert "never opens a pickle" in hfpie("deblur", "a.png", "--weights", "sharper", code=4).stderr
 
 
 FOREIGN = [entry for entry in weights.table().values() if entry.repo]
@@ -356,9 +356,9 @@ def test_another_tasks_network_runs_if_forced(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "a pointer of Git LFS"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "a Git LFS pointer"),
         (b"\n<!DOCTYPE html><html>Log in</html>", "a web page"),
-        (pickled({"a": torch.zeros(1)}), "a pickle whatever its name says"),
+        (pickled({"a": torch.zeros(1)}), "a pickle, whatever its name"),
     ],
 )
 def test_files_that_are_something_else_are_named(tmp_path, monkeypatch, content, told):

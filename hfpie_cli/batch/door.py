@@ -11,11 +11,11 @@ from ..errors import HfpieError, UsageError
 from ..jobs import Job, Naming
 from .journal import Entry, Journals, Stamp
 
-EXISTS = "its output exists"
+EXISTS = "output already exists"
 DONE = "done before"
-ELSEWHERE = "another process has done it, or is at it"
-EDITED = "its output was changed since hfpie wrote it; --overwrite makes it anew"
-RESTORED_IN_PLACE = "restored in place before, with other settings"
+ELSEWHERE = "another process has restored it or is restoring it"
+EDITED = "output was changed after hfpie wrote it; use --overwrite to replace it"
+RESTORED_IN_PLACE = "already restored in place with other settings"
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Door:
             else:
                 wanted.append(job)
         if strangers:
-            whose = ", and no journal says that hfpie made it" if self.naming.resume else " already"
+            whose = ", and no journal lists it as an hfpie output" if self.naming.resume else " already"
             others = f", and {len(strangers) - 1} more" if len(strangers) > 1 else ""
-            hint = "--overwrite replaces what is there, --skip-existing leaves it"
+            hint = "use --overwrite to replace existing files or --skip-existing to keep them"
             raise UsageError(f"{strangers[0]}: exists{whose}{others}", hint)
         return wanted, skipped
 
@@ -63,7 +63,7 @@ class Door:
             reason = self.reason_to_skip(job)
         except FileExistsError:
             journal.release(job.target)
-            raise HfpieError(f"{job.target}: exists already", "--overwrite replaces it") from None
+            raise HfpieError(f"{job.target}: already exists", "--overwrite replaces it") from None
         except BaseException:
             journal.release(job.target)
             raise

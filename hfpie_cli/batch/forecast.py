@@ -67,5 +67,5 @@ def _print_sum(planned: int, skipped: int, forecast: Forecast, console: Console)
     if seconds is not None:
         text += f", about {in_words(seconds)} on {forecast.device}"
     elif planned:
-        text += ", time not known: the weights are not here yet"
+        text += ", time unknown: the weights are not downloaded yet"
     print(text + (f", {skipped} skipped" if skipped else ""))

@@ -226,5 +226,5 @@ class Journals:
                 return os.open(os.devnull, os.O_RDONLY)
             return os.open(path, self.flags, 0o666)
         except OSError as error:
-            message = f"{path}: the journal of the run cannot be kept ({error.strerror})"
-            raise HfpieError(message, "--resume needs it: make its folder writable") from None
+            message = f"{path}: cannot write the run's journal ({error.strerror})"
+            raise HfpieError(message, "--resume needs the journal: make its folder writable") from None

@@ -114,8 +114,8 @@ class Stages:
             content = checked(content, style, job.target, scale=scale, name=job.name)
             frames = frames_of(content)
             if self.door.naming.in_place and not frames[0].is_kept_whole(scale):
-                message = f"{job.name}: --in-place would lose what else it holds (a preview, a gain map, a video)"
-                raise HfpieError(message, "leave --in-place out")
+                message = f"{job.name}: --in-place would lose its embedded preview, gain map or video"
+                raise HfpieError(message, "remove --in-place")
             self.progress.start(job, sum(frame.width * frame.height for frame in frames) / 1e6)
             return Loaded(content, style, replaces, stamp, read_at, time.monotonic() - started)
 
@@ -158,7 +158,7 @@ class Stages:
                 self.check()
                 journal.add(self._entry(job, loaded.stamp, Stamp.of(temporary), digest))
         except OSError as error:
-            raise HfpieError(f"{job.target}: cannot be written ({error.strerror})") from None
+            raise HfpieError(f"{job.target}: cannot write it ({error.strerror})") from None
 
     def note_failure(self, job: Job, error: HfpieError) -> None:
         """Its line in the journal."""

@@ -81,11 +81,11 @@ def announce_large(jobs: Sequence[Job], restorer: Restorer, *, yes: bool, consol
     memory = max(size.pixels * 3 * size.sample_bytes * (1 + restorer.scale**2) for size in sizes)
     enlarged = f" -> {pixels * restorer.out_scale**2 / 1e6:,.0f} MP" if restorer.out_scale > 1 else ""
     count = f"{len(jobs)} photographs, " if len(jobs) > 1 else ""
-    text = f"{count}{pixels / 1e6:,.0f} MP{enlarged}, about {in_words(seconds)}, {memory / 1e6:,.0f} MB for pixels"
+    text = f"{count}{pixels / 1e6:,.0f} MP{enlarged}, about {in_words(seconds)}, {memory / 1e6:,.0f} MB of memory"
     free = _free_memory()
     is_huge = seconds >= SECONDS_ASKED or (free is not None and memory > free)
     if is_huge and not yes and sys.stderr.isatty():
-        raise UsageError(text, "go on with --yes")
+        raise UsageError(text, "use --yes to continue")
     if is_huge or seconds >= SECONDS_TOLD:
         console.say(text)
 

@@ -25,12 +25,12 @@ class CompareOptions(TalkOptions):
     """Options of `hfpie compare`."""
 
     versions: Annotated[
-        list[str], typer.Argument(help="Two or more files, or as many folders.", show_default=False)
+        list[str], typer.Argument(help="Two or more files, or two or more folders.", show_default=False)
     ] = field(default_factory=list)
-    output: Annotated[Path, typer.Option("--output", "-o", help="The page, an .html file.")] = Path("compare.html")
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with all that lies below.")] = False
-    max_mb: Annotated[int, typer.Option(min=1, help="Megabytes of pictures in the page at most.")] = 50
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a page that exists.")] = False
+    output: Annotated[Path, typer.Option("--output", "-o", help="Output page, an .html file.")] = Path("compare.html")
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search folders recursively.")] = False
+    max_mb: Annotated[int, typer.Option(min=1, help="Maximum size of the pictures in the page, MB.")] = 50
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing page.")] = False
 
 
 def register(app: typer.Typer) -> None:
@@ -71,9 +71,11 @@ def check_request(page: Path | None, jobs: Sequence[Job], *, overwrite: bool) ->
     from ..pages.compare import check_page
 
     if any(job.source is None or job.target is None for job in jobs):
-        raise UsageError("--compare needs files on both sides", "name files instead of -")
+        raise UsageError("--compare does not work with - (standard input or output)", "use file names instead of -")
     if any(job.source and job.target and job.source.resolve() == job.target.resolve() for job in jobs):
-        raise UsageError("--in-place leaves nothing to compare with", "leave --in-place or --compare out")
+        raise UsageError(
+            "--in-place and --compare exclude each other: the original would be gone", "remove one of the two"
+        )
     check_page(page, overwrite=overwrite)
 
 
@@ -92,6 +94,6 @@ def compare_jobs(page: Path, jobs: Sequence[Job], weights: str, console: Console
 
 
 def _tell(page: Compared, console: Console) -> None:
-    left_out = f", {page.left_out} left out: the page would become too large" if page.left_out else ""
+    left_out = f", {page.left_out} left out: the page would be too large" if page.left_out else ""
     console.say(f"{page.path}: {page.pictures} compared{left_out}, {page.size / 1e6:.1f} MB")
     console.result({"page": str(page.path), "pictures": page.pictures, "left_out": page.left_out, "bytes": page.size})

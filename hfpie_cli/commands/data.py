@@ -21,7 +21,7 @@ from .shell import Group
 class DataOptions(TalkOptions):
     """Options of all three commands."""
 
-    data_root: Annotated[Path, typer.Option(envvar="HFPIE_DATA", help="Where data sets lie.")] = DEFAULT_ROOT
+    data_root: Annotated[Path, typer.Option(envvar="HFPIE_DATA", help="Folder of the data sets.")] = DEFAULT_ROOT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +35,12 @@ class NamedOptions(DataOptions):
 class PullOptions(NamedOptions, HubOptions):
     """Options of `hfpie data pull`."""
 
-    train: Annotated[bool, typer.Option("--train", help="The pictures to train on, too.")] = False
+    train: Annotated[bool, typer.Option("--train", help="Include the training pictures.")] = False
 
 
 def register(app: typer.Typer) -> None:
     """Add the command and what is below it."""
-    data = typer.Typer(name="data", cls=Group, help="List, fetch and check the data sets.", no_args_is_help=True)
+    data = typer.Typer(name="data", cls=Group, help="List, download and verify data sets.", no_args_is_help=True)
     add_command(
         data,
         "list",
@@ -76,7 +76,7 @@ def list_sets(options: DataOptions) -> int:
     from rich.console import Console as RichConsole
     from rich.table import Table
 
-    listing = Table(caption=f"here: below {options.data_root}; pull: hfpie data pull NAME")
+    listing = Table(caption=f"found in {options.data_root}; download with: hfpie data pull NAME")
     for heading in ("name", "here", "what", "licence", "size", "from"):
         listing.add_column(heading, no_wrap=heading in ("name", "here"))
     for entry in table().values():
@@ -138,7 +138,7 @@ def _verify(entry: DataSet, root: Path, console: Console) -> int:
         console.say(f"{entry.name}, {part.what}: {part.problem or f'{part.count} pictures, as published'}")
         console.result({"name": entry.name, "part": part.what, "pictures": part.count, "problem": part.problem})
     if broken := [part for part in parts if part.problem and part.count]:
-        raise UnavailableError(f"{entry.name}, {broken[0].what}: {broken[0].problem}", "fetch it again")
+        raise UnavailableError(f"{entry.name}, {broken[0].what}: {broken[0].problem}", "download it again")
     if not any(part.count for part in parts):
-        raise UnavailableError(f"{folder}: nothing there", entry.advice(folder, entry.patterns[0]))
+        raise UnavailableError(f"{folder}: no files found", entry.advice(folder, entry.patterns[0]))
     return ExitCode.OK

@@ -24,7 +24,7 @@ WIDTH = 15  # of the first column
 class DoctorOptions(HubOptions):
     """Options of `hfpie doctor`."""
 
-    device: Annotated[str, typer.Option(help="Where the self-test runs: auto, cpu, cuda, cuda:N or mps.")] = "auto"
+    device: Annotated[str, typer.Option(help="Device of the self-test: auto, cpu, cuda, cuda:N or mps.")] = "auto"
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto"
 
 
@@ -72,7 +72,7 @@ def examine(options: DoctorOptions) -> int:
 def _exit_code(weights: Iterable[dict[str, str]], tests: Iterable[SelfTest], console: Console) -> int:
     failed = [test.task for test in tests if test.problem]
     wrong = [entry["name"] for entry in weights if entry["problem"]]
-    for names, what in ((wrong, "weights that are not what they should be"), (failed, "tasks that do not work")):
+    for names, what in ((wrong, "weights whose hash is wrong"), (failed, "tasks that failed the self-test")):
         if names:
             console.say(f"{what}: {', '.join(names)}")
     return ExitCode.FAILED if failed else ExitCode.UNAVAILABLE if wrong else ExitCode.OK
@@ -90,9 +90,7 @@ def _print_found(found: dict[str, Any]) -> None:
 
 
 def _state(entry: dict[str, str]) -> str:
-    return entry["problem"] or (
-        f"SHA-256 {entry['sha256'][:12]}… as it should be" if entry["sha256"] else "as published"
-    )
+    return entry["problem"] or (f"SHA-256 {entry['sha256'][:12]}… verified" if entry["sha256"] else "as published")
 
 
 def _device_in_short(device: dict[str, Any]) -> str:

@@ -30,35 +30,43 @@ class EvalOptions(PictureOptions):
         str | None, typer.Option(help="SIDD, DIV2K, REDS, Set5, CBSD68, ... or a folder of clean photographs.")
     ] = None
     table: Annotated[int | None, typer.Option(min=1, max=6, help="One of the paper's tables.")] = None
-    degraded: Annotated[Path | None, typer.Option(help="A folder of degraded pictures; with --clean.")] = None
-    clean: Annotated[Path | None, typer.Option(help="A folder of clean pictures of the same names.")] = None
-    task: Annotated[str | None, typer.Option(help="denoise, deblur or sr, where the data set does not say.")] = None
+    degraded: Annotated[Path | None, typer.Option(help="Folder of degraded pictures; requires --clean.")] = None
+    clean: Annotated[Path | None, typer.Option(help="Folder of clean pictures with the same names.")] = None
+    task: Annotated[
+        str | None, typer.Option(help="denoise, deblur or sr; needed if the data set does not define it.")
+    ] = None
     degradation: Annotated[
-        str | None, typer.Option(help="Published pairs such as val_blur_jpeg, or made here such as awgn-25.")
+        str | None,
+        typer.Option(help="Published pairs such as val_blur_jpeg, or a synthetic degradation such as awgn-25."),
     ] = None
     weights: Annotated[
-        list[str], typer.Option(help="Names or files, as often as needed; default: the task's.", show_default=False)
+        list[str], typer.Option(help="Names or files; repeatable; default: the task's.", show_default=False)
     ] = field(default_factory=list)
-    data_root: Annotated[Path, typer.Option(envvar="HFPIE_DATA", help="Where data sets lie.")] = DEFAULT_ROOT
-    limit: Annotated[int | None, typer.Option(min=1, help="The first pictures only.")] = None
-    resume: Annotated[bool, typer.Option("--resume", help="Keep the scores of a run that was interrupted.")] = False
-    lpips: Annotated[bool, typer.Option("--lpips", help="LPIPS too; needs pip install 'hfpie\\[lpips]'.")] = False
+    data_root: Annotated[Path, typer.Option(envvar="HFPIE_DATA", help="Folder of the data sets.")] = DEFAULT_ROOT
+    limit: Annotated[int | None, typer.Option(min=1, help="Score only the first N pictures.")] = None
+    resume: Annotated[bool, typer.Option("--resume", help="Reuse the scores of an interrupted run.")] = False
+    lpips: Annotated[bool, typer.Option("--lpips", help="Also score LPIPS; needs pip install 'hfpie\\[lpips]'.")] = (
+        False
+    )
     csv: Annotated[Path | None, typer.Option(help="Write every score to this file.")] = None
-    report: Annotated[Path | None, typer.Option(help="Write a page to look at to this .html file.")] = None
+    report: Annotated[Path | None, typer.Option(help="Write a report page to this .html file.")] = None
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the files of --csv, --report and --save-images.")
     ] = False
     save_images: Annotated[
-        Path | None, typer.Option(help="Keep the restored pictures in this folder; a table's, by column.")
+        Path | None,
+        typer.Option(help="Save the restored pictures in this folder; for --table, one subfolder per column."),
     ] = None
     peak: Annotated[
         int | None, typer.Option(min=256, max=65535, help="White of 16-bit pictures: 1023 for 10 bits, 4095 for 12.")
     ] = None
-    tta: Annotated[bool, typer.Option("--tta", help="Average over 8 turned and mirrored inputs.")] = False
+    tta: Annotated[bool, typer.Option("--tta", help="Average over the 8 rotations and flips of the input.")] = False
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto"
-    tile: Annotated[int | None, typer.Option(min=1, help="Side of the tiles; default: the checkpoint's.")] = None
-    overlap: Annotated[int | None, typer.Option(min=0, help="Of the tiles; default: the checkpoint's.")] = None
+    tile: Annotated[int | None, typer.Option(min=1, help="Tile side in pixels; default: the checkpoint's.")] = None
+    overlap: Annotated[int | None, typer.Option(min=0, help="Tile overlap in pixels; default: the checkpoint's.")] = (
+        None
+    )
 
 
 def register(app: typer.Typer) -> None:

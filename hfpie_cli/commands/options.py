@@ -29,9 +29,9 @@ from .shell import METAVARS, Command
 class TalkOptions:
     """What every command understands."""
 
-    json: Annotated[bool, typer.Option("--json", help="One JSON object per result on standard output.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per result on standard output.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False
 
     def console(self) -> Console:
         return Console(quiet=self.quiet, json=self.json)
@@ -41,7 +41,7 @@ class TalkOptions:
 class HubOptions(TalkOptions):
     """What every command understands that may fetch weights."""
 
-    offline: Annotated[bool, typer.Option("--offline", help="Never ask the Hub; use what is here.")] = False
+    offline: Annotated[bool, typer.Option("--offline", help="Do not contact the Hub; use local files only.")] = False
 
     def hub(self) -> Hub:
         return Hub.from_environment(offline=self.offline, progress=sys.stderr.isatty() and not self.quiet)
@@ -53,7 +53,7 @@ class PictureOptions(HubOptions):
 
     max_pixels: Annotated[
         int | None,
-        typer.Option(min=1, envvar=LIMIT_VARIABLE, help="Open pictures of so many pixels, whatever their file's size."),
+        typer.Option(min=1, envvar=LIMIT_VARIABLE, help="Largest picture to open, in pixels, whatever the file size."),
     ] = None
 
 
@@ -112,14 +112,14 @@ def as_hfpie_error(error: Exception, name: str) -> HfpieError:
     if isinstance(error, HfpieError):
         return error
     if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # torch's words for the same
-        hint = "a smaller --tile needs less, and so does a part of the photograph"
-        return HfpieError(f"{name}: the machine's memory is too small", hint)
+        hint = "use a smaller --tile, or crop the photograph"
+        return HfpieError(f"{name}: out of memory", hint)
     if isinstance(error, OSError) and error.strerror:
-        hint = "check that it is there, that you may read or write it, and that there is room"
+        hint = "check that it exists, its permissions, and free disk space"
         return HfpieError(f"{error.filename or name or 'a file'}: {error.strerror}", hint)
     text = str(error).splitlines()[0] if str(error) else ""
     where = f"{name}: " if name else ""
-    return HfpieError(f"{where}internal error: {type(error).__name__}: {text}", "--debug shows where")
+    return HfpieError(f"{where}internal error: {type(error).__name__}: {text}", "use --debug to see the traceback")
 
 
 def run_safely(run: Callable[[Options], int], options: Options) -> int:

@@ -22,19 +22,19 @@ class ConvertOptions(TalkOptions):
 
     source: Annotated[Path, typer.Argument(help="A pickled checkpoint, such as file.pth.")]
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: FILE.safetensors beside it.")] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class PushOptions(HubOptions):
     """Options of `hfpie weights push`."""
 
-    repo: Annotated[str, typer.Option(help="The repository, owner/name; made if it is not there.")]
+    repo: Annotated[str, typer.Option(help="Repository, owner/name; created if it does not exist.")]
     names: Annotated[
-        list[str], typer.Argument(help="Checkpoints of ours; default: all trained ones.", show_default=False)
+        list[str], typer.Argument(help="Checkpoints trained by hfpie; default: all.", show_default=False)
     ] = field(default_factory=list)
-    private: Annotated[bool, typer.Option("--private", help="A new repository is for you alone.")] = False
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only show what would be done.")] = False
+    private: Annotated[bool, typer.Option("--private", help="Create a new repository as private.")] = False
+    yes: Annotated[bool, typer.Option("--yes", help="Upload; without it, only show what would be uploaded.")] = False
 
 
 def register(app: typer.Typer) -> None:
@@ -80,7 +80,7 @@ def push(options: PushOptions) -> int:
     """Verify the files, show the card and the list; with --yes upload them and tell what weights.toml must say."""
     console, hub = options.console(), options.hub()
     if not REPOSITORY.fullmatch(options.repo):
-        raise UsageError(f"{options.repo}: not the name of a repository", "write owner/name")
+        raise UsageError(f"{options.repo}: not a repository name", "write owner/name")
     entries = publishable(options.names)
     for entry in entries:
         locate(entry, hub)

@@ -31,30 +31,30 @@ class TrainOptions(PictureOptions):
     ] = None
     gan: Annotated[bool, typer.Option("--gan", help="Adversarial training; start it with --init.")] = False
     data: Annotated[
-        Path | None, typer.Option(help="A folder of photographs, or of a data set as published.", show_default=False)
+        Path | None, typer.Option(help="Folder of photographs, or of a published data set.", show_default=False)
     ] = None
-    degraded: Annotated[Path | None, typer.Option(help="A folder of degraded pictures, with --clean.")] = None
-    clean: Annotated[Path | None, typer.Option(help="Their originals, under the same names.")] = None
+    degraded: Annotated[Path | None, typer.Option(help="Folder of degraded pictures; requires --clean.")] = None
+    clean: Annotated[Path | None, typer.Option(help="Folder of their originals, with the same names.")] = None
     data_root: Annotated[
-        Path | None, typer.Option(envvar="HFPIE_DATA", help="Where data sets lie; default ~/.cache/hfpie/data.")
+        Path | None, typer.Option(envvar="HFPIE_DATA", help="Folder of the data sets; default ~/.cache/hfpie/data.")
     ] = None
     recipe: Annotated[
         str | None, typer.Option(help="compact, paper or a TOML file; default: compact on a CPU, paper on CUDA.")
     ] = None
     settings: Annotated[
-        list[str], typer.Option("--set", help="KEY=VALUE of the recipe, such as network.edges=false.")
+        list[str], typer.Option("--set", help="Override a recipe key: KEY=VALUE, such as network.edges=false.")
     ] = field(default_factory=list)
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", "--out", help="The run's folder; default runs/TASK.")
+        Path | None, typer.Option("--output", "-o", "--out", help="Folder of the run; default runs/TASK.")
     ] = None
-    init: Annotated[str | None, typer.Option(help="Weights that a new run starts from: a name or a file.")] = None
-    resume: Annotated[Path | None, typer.Option(help="The folder of a run to go on with.")] = None
-    steps: Annotated[int | None, typer.Option(min=1, help="Length of the run; or say --minutes.")] = None
+    init: Annotated[str | None, typer.Option(help="Initial weights of a new run: a name or a file.")] = None
+    resume: Annotated[Path | None, typer.Option(help="Folder of a run to continue.")] = None
+    steps: Annotated[int | None, typer.Option(min=1, help="Length of the run in steps; or use --minutes.")] = None
     minutes: Annotated[
-        float | None, typer.Option(help="Length of the run by the clock, validations and saving included.")
+        float | None, typer.Option(help="Length of the run in minutes, validation and saving included.")
     ] = None
-    batch: Annotated[int | None, typer.Option(min=1, help="Crops a step, over all processes.")] = None
-    crop: Annotated[int | None, typer.Option(min=8, help="Side of the training crops, pixels.")] = None
+    batch: Annotated[int | None, typer.Option(min=1, help="Crops per step, over all processes.")] = None
+    crop: Annotated[int | None, typer.Option(min=8, help="Side of the training crops in pixels.")] = None
     rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None
     seed: Annotated[int | None, typer.Option()] = None
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto"
@@ -122,12 +122,12 @@ def _check(options: TrainOptions) -> None:
     if options.task is not None and options.task not in TRAINING_SETS:
         raise UsageError(f"no task {options.task!r}", did_you_mean(options.task, TRAINING_SETS))
     if options.task == "highpass" and options.degraded:
-        raise UsageError("the high-pass network learns from clean photographs", "name their folder: --data")
+        raise UsageError("the high-pass network trains on clean photographs", "name their folder with --data")
     if options.gan and options.init is None and options.resume is None:
         raise UsageError("adversarial training starts from a trained network", "name its weights with --init")
     for name in ("output", "recipe", "init"):
         if options.resume and getattr(options, name) is not None:
-            raise UsageError(f"a run that goes on has its own {name}: --{name} is for a new one", "leave it out")
+            raise UsageError(f"a resumed run keeps its {name}: --{name} is only for new runs", "remove it")
 
 
 def _data(options: TrainOptions) -> Path | None:
@@ -152,9 +152,9 @@ def _config(options: TrainOptions) -> TrainConfig:
     if options.task not in (None, config.task):
         raise UsageError(f"{path}: a recipe for {config.task}", f"use --task {config.task}, or another recipe")
     if options.gan and not config.losses.is_adversarial:
-        raise UsageError(f"{path}: has no adversarial loss", "leave --gan out, or choose another recipe")
+        raise UsageError(f"{path}: has no adversarial loss", "remove --gan, or use another recipe")
     if config.losses.is_adversarial and not options.gan and not options.resume:
-        raise UsageError(f"{path}: trains adversarially, from weights that are trained", "use --gan, and --init")
+        raise UsageError(f"{path}: an adversarial recipe; it starts from trained weights", "use --gan and --init")
     return config
 
 

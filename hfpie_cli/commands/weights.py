@@ -32,17 +32,17 @@ class ListOptions(HubOptions):
 class InfoOptions(HubOptions):
     """Options of `hfpie weights info`."""
 
-    name: Annotated[str, typer.Argument(help="A name of `weights list`.")]
-    parts: Annotated[bool, typer.Option("--parts", help="Tell what each part of the network does.")] = False
-    dataset: Annotated[
-        str, typer.Option(help="Pictures for --parts: as of `hfpie eval`; the first of them are taken.")
-    ] = "screenshot"
+    name: Annotated[str, typer.Argument(help="A name from `weights list`.")]
+    parts: Annotated[bool, typer.Option("--parts", help="Measure what each part of the network contributes.")] = False
+    dataset: Annotated[str, typer.Option(help="Pictures for --parts: a data set or folder, as in `hfpie eval`.")] = (
+        "screenshot"
+    )
     degradation: Annotated[
-        str | None, typer.Option(help="Of them: a name of `hfpie eval`; default: one that needs every scale.")
+        str | None, typer.Option(help="Their degradation, as in `hfpie eval`; default: one that needs every scale.")
     ] = None
-    limit: Annotated[int, typer.Option(min=1, help="How many pictures.")] = 4
+    limit: Annotated[int, typer.Option(min=1, help="Number of pictures.")] = 4
     data_root: Annotated[
-        Path | None, typer.Option(envvar="HFPIE_DATA", help="Where data sets lie; default ~/.cache/hfpie/data.")
+        Path | None, typer.Option(envvar="HFPIE_DATA", help="Folder of the data sets; default ~/.cache/hfpie/data.")
     ] = None
 
 
@@ -50,7 +50,7 @@ class InfoOptions(HubOptions):
 class PullOptions(HubOptions):
     """Options of `hfpie weights pull`."""
 
-    names: Annotated[list[str], typer.Argument(help="Names of `weights list`, or hf://owner/repo/file@revision.")]
+    names: Annotated[list[str], typer.Argument(help="Names from `weights list`, or hf://owner/repo/file@revision.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +59,14 @@ class VerifyOptions(HubOptions):
 
     names: Annotated[
         list[str],
-        typer.Argument(help="Names of `weights list`; default: all whose files are here.", show_default=False),
+        typer.Argument(help="Names from `weights list`; default: all local files.", show_default=False),
     ] = field(default_factory=list)
 
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
     weights = typer.Typer(
-        name="weights", cls=Group, help="List, download, check and publish weights.", no_args_is_help=True
+        name="weights", cls=Group, help="List, download, verify and publish weights.", no_args_is_help=True
     )
     add_command(
         weights,

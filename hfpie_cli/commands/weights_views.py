@@ -10,7 +10,7 @@ from ..hub.client import Hub
 from ..weights.table import Entry, whereabouts
 
 LIST_HEADINGS = ("name", "for", "MB", "MFLOP/px", "where", "licence")
-PARTS_HEADINGS = ("part", "largest value", "share of its join", "worth")
+PARTS_HEADINGS = ("part", "largest value", "share of join", "worth")
 VERIFY_HEADINGS = ("name", "state", "SHA-256")
 NUMBERS = {"MB", "MFLOP/px", *PARTS_HEADINGS[1:]}  # columns that stand to the right
 WRAPPED = {"for", "licence", "where", "state"}  # columns that may take several lines
@@ -47,7 +47,7 @@ def _cells(entry: Entry, hub: Hub) -> tuple[str, ...]:
 
 def print_info(entry: Entry, where: str) -> None:
     """All that is known, a line each, in words."""
-    seen = "" if entry.seen else ", as other projects state it: not confirmed by a download yet"
+    seen = "" if entry.seen else ", as stated by other projects: not confirmed by a download yet"
     origin = f"hf://{entry.repo}/{entry.file}@{entry.revision}" if entry.repo else "the package"
     facts = {
         "name": entry.name,
@@ -64,7 +64,7 @@ def print_info(entry: Entry, where: str) -> None:
         "parameters": f"{entry.parameters:,}" if entry.parameters else "",
         "cost": f"{entry.flop:,} FLOP a pixel of the input" if entry.flop else "",
         "tiles": f"{entry.tile} pixels, overlapping by {entry.overlap}",
-        "SHA-256": f"{entry.sha256}{seen}" if entry.sha256 else "not known: what the Hub publishes holds",
+        "SHA-256": f"{entry.sha256}{seen}" if entry.sha256 else "unknown: the hash published by the Hub is checked",
     }
     lines = [(key, fact) for key, fact in facts.items() if fact]
     for key, fact in [*lines, *(("score", f"{what}: {score}") for what, score in entry.scores.items())]:

@@ -94,7 +94,7 @@ def open_benchmark(name: str, root: Path, task: str | None = None, degradation: 
 def open_folders(degraded: Path, clean: Path, task: str | None) -> Benchmark:
     """The pairs of two folders of a user. Raises UnavailableError for folders that do not go together."""
     if task is None:
-        raise UsageError("two folders do not say what is scored", "use --task denoise, deblur or sr")
+        raise UsageError("the task of two folders is unknown", "use --task denoise, deblur or sr")
     cases = [
         Case(path.relative_to(clean).as_posix(), number, (small, path), partial(_read_pair, small, path, task))
         for number, (small, path) in enumerate(pair_folders(degraded, clean))
@@ -107,14 +107,14 @@ def _locate(name: str, root: Path) -> tuple[DataSet, Path]:
     entry = find(name)
     if entry is None:
         if not Path(name).is_dir():
-            message = f"{name}: neither a data set that hfpie knows nor a folder"
+            message = f"{name}: neither a known data set nor a folder"
             raise UnavailableError(message, did_you_mean(name, (*table(), *DRAWN_SETS)))
-        return DataSet(Path(name).resolve().name, "photographs of your own", "", "", "", clean="*"), Path(name)
+        return DataSet(Path(name).resolve().name, "your own photographs", "", "", "", clean="*"), Path(name)
     folder = root / entry.name
     if not folder.is_dir():
         message = f"the data set {name} is not at {folder}"
         own = f"hfpie eval --task {entry.task or 'TASK'} --degraded FOLDER --clean FOLDER"
-        raise UnavailableError(message, f"{entry.advice(folder, entry.patterns[0])}\nor score pairs of your own: {own}")
+        raise UnavailableError(message, f"{entry.advice(folder, entry.patterns[0])}\nor score your own pairs: {own}")
     return entry, folder
 
 
@@ -122,7 +122,7 @@ def _task_of(entry: DataSet, degradation: str | None) -> str:
     named = {track.name: track.task for track in entry.tracks}
     task = named.get(degradation or "") or entry.task
     if task is None:
-        raise UsageError(f"{entry.name} does not say what is scored", "use --task denoise, deblur or sr")
+        raise UsageError(f"{entry.name}: the task is unknown", "use --task denoise, deblur or sr")
     return task
 
 
@@ -223,8 +223,8 @@ def _degrade(clean: Pixels, degradation: str, seed: int) -> Pair:
 def _scorable(clean: Pixels, path: Path, task: str) -> Pixels:
     """The clean pixels, if any are left without the border."""
     if min(clean.shape[:2]) <= 2 * _border(task):
-        message = f"{path}: {clean.shape[1]} x {clean.shape[0]} pixels to be scored, less than there is border"
-        raise HfpieError(message, "take the picture out of the folder")
+        message = f"{path}: {clean.shape[1]} x {clean.shape[0]} pixels, too small to score after shaving the border"
+        raise HfpieError(message, "remove it from the folder")
     return clean
 
 
@@ -239,7 +239,9 @@ def _read_pair(degraded: Path, clean: Path, task: str) -> Pair:
     height, width = photo.height * scale, photo.width * scale
     if not go_together((photo.height, photo.width), (pixels.shape[0], pixels.shape[1]), scale):
         sizes = f"{photo.width} x {photo.height} and {pixels.shape[1]} x {pixels.shape[0]}"
-        raise HfpieError(f"{degraded}: {sizes} pixels do not go together", f"{task} needs the clean one x{scale}")
+        raise HfpieError(
+            f"{degraded}: {sizes} pixels do not match", f"for {task} the clean picture must be {scale} times as large"
+        )
     colours = np.repeat(photo.pixels, 3, 2) if photo.pixels.shape[2] == 1 else photo.pixels
     return Pair(Photo(colours), _scorable(pixels[:height, :width], clean, task))
 
@@ -248,7 +250,7 @@ def _blocks(degraded: Path, clean: Path) -> list[Case]:
     """The blocks of two .mat files of arrays (pictures, blocks, 256, 256, 3) uint8, named as the files are."""
     shape = _mat_shape(clean)
     if len(shape) != 5 or shape != _mat_shape(degraded):
-        raise UnavailableError(f"{clean} and {degraded} hold other arrays than published", "fetch them again")
+        raise UnavailableError(f"{clean} and {degraded} do not hold the published arrays", "download them again")
     return [
         Case(f"{row:02}-{column:02}", number, (degraded, clean), partial(_read_block, degraded, clean, row, column))
         for number, (row, column) in enumerate(np.ndindex(*shape[:2]))
@@ -262,7 +264,7 @@ def _mat_shape(path: Path) -> tuple[int, ...]:
     try:
         return next((tuple(shape) for name, shape, _ in whosmat(path) if name == path.stem), ())
     except (ValueError, NotImplementedError, OSError) as error:
-        raise UnavailableError(f"{path}: not a .mat file of version 5 ({error})", "fetch it again") from None
+        raise UnavailableError(f"{path}: not a .mat file of version 5 ({error})", "download it again") from None
 
 
 def _read_block(degraded: Path, clean: Path, picture: int, block: int) -> Pair:

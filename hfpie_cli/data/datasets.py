@@ -119,7 +119,7 @@ def find_photos(folder: Path, pattern: str) -> list[Path]:
     else:
         paths = sorted(path for path in folder.glob(f"{pattern}.*") if path.is_file() and is_photo(path))
     if not paths:
-        raise UnavailableError(f"{folder / pattern}: nothing there", "the folder is not laid out as published")
+        raise UnavailableError(f"{folder / pattern}: no files found", "the folder is not laid out as published")
     return paths
 
 
@@ -170,7 +170,7 @@ def photos_below(folder: Path) -> list[Path]:
     found = (path for path in folder.rglob("*") if is_photo(path) and path.is_file())
     photos = sorted(path for path in found if not any(map(is_hidden, path.relative_to(folder).parents)))
     if not photos:
-        raise UnavailableError(f"{folder}: no photographs there", "name a folder of PNG, JPEG, WebP or TIFF files")
+        raise UnavailableError(f"{folder}: no photographs found", "name a folder of PNG, JPEG, WebP or TIFF files")
     return photos
 
 
@@ -206,12 +206,14 @@ def _by_key(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for key, path in named:
         if (other := files.setdefault(key, path)) != path:
-            raise UnavailableError(f"{path}: has the name of {other}", "a pair needs one file on each side")
+            raise UnavailableError(
+                f"{path}: has the same name as {other}", "each pair needs exactly one file on each side"
+            )
     return files
 
 
 def _matched(degraded: dict[str, Path], clean: dict[str, Path], where: str) -> list[tuple[Path, Path]]:
     if lonely := sorted(degraded.keys() ^ clean.keys()):
-        message = f"{where} do not hold the same pictures (first: {lonely[0]})"
-        raise UnavailableError(message, "each degraded picture needs the clean one of its name")
+        message = f"{where} do not hold the same pictures (first without a partner: {lonely[0]})"
+        raise UnavailableError(message, "each degraded picture needs a clean one with the same name")
     return [(degraded[key], clean[key]) for key in sorted(clean)]

@@ -15,8 +15,8 @@ def wanted_archives(entry: DataSet, *, train: bool) -> dict[Archive, HubFile]:
     Raises UnavailableError, with where its files are to be had, for a set that no data repository holds.
     """
     if entry.hub is None:
-        hint = f"fetch it from {entry.source} by hand; hfpie data verify {entry.name} then checks it"
-        raise UnavailableError(f"{entry.name}: no public data repository is known to hold it", hint)
+        hint = f"fetch it from {entry.source} by hand, then check it with: hfpie data verify {entry.name}"
+        raise UnavailableError(f"{entry.name}: hfpie knows no repository to download it from", hint)
     repo, revision = entry.hub.repo, entry.hub.revision
     wanted = [archive for archive in entry.hub.archives if train or not archive.train]
     return {archive: HubFile(repo, archive.file, revision, "dataset") for archive in wanted}

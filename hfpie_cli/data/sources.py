@@ -85,6 +85,6 @@ def published_as(folder: Path) -> DataSet | None:
             return entry
     for entry in table().values():
         if "/" in entry.train and any("/" in pattern and holds(folder, pattern) for pattern in entry.patterns):
-            message = f"{folder}: holds pictures of {entry.name} to score on, but none to train on"
+            message = f"{folder}: holds only evaluation pictures of {entry.name}, no training pictures"
             raise UnavailableError(message, entry.advice(folder, entry.train))
     return None

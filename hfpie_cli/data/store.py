@@ -125,7 +125,7 @@ def open_store(
     for name, reason in refused.items():
         say(f"{root / name}: {reason}, passed over")
     if not entries:
-        raise UnavailableError(f"{root}: no photograph there could be read", "see the lines above")
+        raise UnavailableError(f"{root}: none of its photographs could be read", "see the messages above")
     if left := sum(entry.bytes for entry in entries if entry.offset is None):
         count = sum(entry.offset is None for entry in entries)
         say(
@@ -215,7 +215,7 @@ def training_pixels(path: Path) -> Pixels:
     """
     photo = read_photo(path)
     if photo.alpha is not None and not photo.alpha.any():
-        raise HfpieError(f"{path}: wholly transparent", "take it out of the folder")
+        raise HfpieError(f"{path}: fully transparent", "remove it from the folder")
     pixels = fill_hidden(photo).pixels
     pixels = to_16bit(pixels) if pixels.dtype == np.float32 else pixels
     return np.ascontiguousarray(np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels)

@@ -43,9 +43,11 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str], progress: Progres
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / prefix).rename(folder / name)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UnavailableError(f"{archive}: not a sound archive ({error})", "fetch it again") from None
+        raise UnavailableError(f"{archive}: damaged archive ({error})", "download it again") from None
     except OSError as error:
-        raise UnavailableError(f"{archive}: cannot be unpacked to {folder} ({error.strerror})", "make room") from None
+        raise UnavailableError(
+            f"{archive}: cannot unpack it to {folder} ({error.strerror})", "free disk space"
+        ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -55,7 +57,7 @@ def _prefix(archive: Path, file: zipfile.ZipFile, wanted: str) -> str:
     for prefix in dict.fromkeys((wanted, PurePosixPath(wanted).name)):
         if any(name.startswith(f"{prefix}/") for name in file.namelist()):
             return prefix
-    raise UnavailableError(f"{archive}: has no folder {wanted}", "it is not laid out as published")
+    raise UnavailableError(f"{archive}: has no folder {wanted}", "the archive's layout is not the published one")
 
 
 def _checked(archive: Path, file: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
@@ -65,7 +67,7 @@ def _checked(archive: Path, file: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
         kind = stat.S_IFMT(entry.external_attr >> 16)
         outside = path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in entry.filename
         if outside or kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            message = f"{archive}: {entry.filename!r} leads outside of the folder or is no plain file"
+            message = f"{archive}: {entry.filename!r} points outside the folder or is not a regular file"
             raise UnavailableError(message, "do not use this archive")
         if not entry.is_dir():
             yield entry
@@ -75,9 +77,9 @@ def _check_room(archive: Path, entries: Sequence[zipfile.ZipInfo], folder: Path)
     """Before the first byte is written: is what the archive claims to hold sensible, and is there room for it?"""
     unpacked, packed = sum(entry.file_size for entry in entries), archive.stat().st_size
     if len(entries) > MAX_ENTRIES or unpacked > max(SMALL, MAX_RATIO * packed):
-        message = f"{archive}: unpacks to {len(entries):,} files of {unpacked / 1e9:.1f} GB, which is absurd"
+        message = f"{archive}: unpacks to {len(entries):,} files of {unpacked / 1e9:.1f} GB, which is far too large"
         raise UnavailableError(message, "do not use this archive")
     free = shutil.disk_usage(folder).free
     if unpacked > free:
         message = f"{folder}: {unpacked / 1e9:.1f} GB to unpack, {free / 1e9:.1f} GB free"
-        raise UnavailableError(message, "make room, or name another --data-root")
+        raise UnavailableError(message, "free disk space, or use another --data-root")

@@ -48,7 +48,7 @@ def parts_of(entry: DataSet, root: Path, track: Tracker = untracked) -> Iterator
                 count, broken = len(photos), _faults(read_photo, photos, track)
             else:
                 count, broken = len(cases), _faults(lambda case: case.open(), cases, track)
-            short = f"{count} pictures instead of {entry.pictures}" if count != (entry.pictures or count) else ""
+            short = f"{count} pictures, expected {entry.pictures}" if count != (entry.pictures or count) else ""
             yield Part(what, count, _told(broken) or short)
         except UnavailableError as error:
             yield Part(what, 0, error.message)

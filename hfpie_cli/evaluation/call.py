@@ -46,15 +46,15 @@ class Question:
         if self.task is not None and self.task not in TASKS:
             raise UsageError(f"no task {self.task!r}", did_you_mean(self.task, TASKS))
         if (self.degraded is None) != (self.clean is None):
-            raise UsageError("--degraded and --clean go together", "name both folders")
+            raise UsageError("--degraded and --clean must be used together", "name both folders")
         chosen = [self.dataset is not None, self.table is not None, self.clean is not None]
         if sum(chosen) != 1:
-            message = "it takes one of --dataset, --table, or --degraded with --clean"
-            raise UsageError(message, "hfpie eval --dataset SIDD")
+            message = "use one of --dataset, --table, or --degraded with --clean"
+            raise UsageError(message, "for example: hfpie eval --dataset SIDD")
         if self.dataset is None and self.degradation:
-            raise UsageError("--degradation goes with --dataset", "leave it out")
+            raise UsageError("--degradation works only with --dataset", "remove it")
         if self.table is not None and self.task:
-            raise UsageError("a table says its task itself", "leave --task out")
+            raise UsageError("the table defines the task", "remove --task")
 
     def benchmarks(self, console: Console) -> list[Benchmark]:
         """What is to be scored. Of a table's columns, those whose data are there; UnavailableError for none."""
@@ -164,7 +164,7 @@ def _with_peak(benchmark: Benchmark, peak: int | None) -> Benchmark:
 def _check_files(csv: Path | None, report: Path | None, *, overwrite: bool) -> None:
     """Raises UsageError for a file that could not be written in the end, or that is there already."""
     if csv and csv == report:
-        raise UsageError(f"{csv}: for --csv and --report", "name two files")
+        raise UsageError(f"{csv}: used for both --csv and --report", "use two files")
     for path in filter(None, (csv, report)):
         check_new(path, overwrite=overwrite)
 

@@ -67,8 +67,8 @@ def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hu
             tta=settings.tta,
         )
         if restorer.scale != scale:
-            message = f"{name}: a network of scale {restorer.scale}, which does not {TASKS[task].name}"
-            raise UsageError(message, "choose weights made for this task")
+            message = f"{name}: a network of scale {restorer.scale}, not usable for {TASKS[task].name}"
+            raise UsageError(message, "choose weights for this task")
         tta = ", mean of 8 turns" if settings.tta else ""
         how = f"{restorer.device.name}, tiles of {restorer.tile} overlapping by {restorer.overlap}{tta}"
         networks.append(Network(name, sha256_of(weights.path), how, restorer))

@@ -84,7 +84,7 @@ def examine_weights(weights: Weights, pairs: Iterable[Pair]) -> list[Part]:
     """
     network = load_checkpoint(weights.path).network()
     if not isinstance(network, Network):
-        raise UnavailableError(f"{weights.name}: not a network that restores photographs")
+        raise UnavailableError(f"{weights.name}: not a restoration network")
     sides = [(to_tensor(as_hwc(pair.degraded.pixels))[None], to_8bit_range(pair.clean)) for pair in pairs]
 
     def score() -> float:

@@ -20,12 +20,12 @@ def load_lpips() -> Callable[[Samples, Samples], float]:
     try:
         lpips = import_beside_torchvision("lpips")
     except (ImportError, RuntimeError) as error:
-        raise UnavailableError(f"LPIPS is left out: {error}", "pip install 'hfpie[lpips]'") from None
+        raise UnavailableError(f"LPIPS skipped: {error}", "pip install 'hfpie[lpips]'") from None
     try:
         network = lpips.LPIPS(net=BACKBONE, verbose=False).eval()
     except (OSError, RuntimeError) as error:
-        message = f"LPIPS is left out: the weights of its backbone cannot be fetched ({error})".splitlines()[0]
-        raise UnavailableError(message, "torchvision downloads them once; try again with a connection") from None
+        message = f"LPIPS skipped: cannot download its backbone's weights ({error})".splitlines()[0]
+        raise UnavailableError(message, "torchvision downloads them once: connect and try again") from None
 
     @torch.inference_mode()
     def distance(restored: Samples, clean: Samples) -> float:

@@ -145,10 +145,12 @@ def check_images(benchmark: Benchmark, methods: Sequence[Method], folder: Path, 
     sources = {source.resolve() for case in benchmark.cases for source in case.sources}
     for path in (image_path(folder, method, case.name) for method in methods for case in benchmark.cases):
         if path.resolve() in sources:
-            raise UsageError(f"{path}: would be written onto a picture that is scored", "name another --save-images")
+            raise UsageError(
+                f"{path}: would overwrite a picture of the benchmark", "use another folder for --save-images"
+            )
         if path.exists() and not replace:
             hint = "use --overwrite, --resume to keep it, or name another folder with --save-images"
-            raise UsageError(f"{path}: exists already", hint)
+            raise UsageError(f"{path}: already exists", hint)
 
 
 def count_of(benchmark: Benchmark, methods: Sequence[Method], ranks: Ranks) -> int:
@@ -194,7 +196,7 @@ def measure(restored: Samples, clean: Samples, border: int = 0, lpips: Distance 
 def _check_size(restored: Pixels, pair: Pair, name: str) -> None:
     if restored.shape != pair.clean.shape:
         sizes = f"{restored.shape[1]} x {restored.shape[0]} instead of {pair.clean.shape[1]} x {pair.clean.shape[0]}"
-        raise HfpieError(f"{name}: restored to {sizes} pixels", "choose weights made for this task")
+        raise HfpieError(f"{name}: restored to {sizes} pixels", "choose weights for this task")
 
 
 def image_path(folder: Path, method: Method, case: str) -> Path:

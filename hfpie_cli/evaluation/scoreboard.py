@@ -28,7 +28,7 @@ HEADINGS = {
 }
 DIGITS = {"psnr": 2, "psnr_y": 2}  # of the others 4
 LOWER_IS_BETTER = {"gmsd", "lpips"}
-OTHER_PROTOCOL = "other protocol, not comparable"
+OTHER_PROTOCOL = "different protocol, not comparable"
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")  # of a large file
 BLOB = re.compile(r"[0-9a-f]{40}")  # of a small one: what git calls it
-_REMOVED = "the file was removed; try again, and do not use it if that fails too"
-_OURS = "the Hub publishes another file than hfpie knows: do not use it before its owner has said which one is right"
+_REMOVED = "the file was removed; try again, and if it fails again do not use it"
+_OURS = "the file on the Hub is not the one hfpie knows: ask its owner which is right before you use it"
 YES = {"1", "ON", "YES", "TRUE"}  # what the client takes for true in HF_HUB_OFFLINE
 
 Kind = Literal["model", "dataset"]
@@ -58,7 +58,7 @@ class HubFile:
         """
         match = re.fullmatch(rf"hf://(datasets/)?({REPOSITORY.pattern})/([^@]+)(?:@([\w./-]+))?", text)
         if match is None or {"", ".", ".."} & set(match[3].split("/")):
-            raise UsageError(f"{text}: not the name of a file on the Hub", "write hf://owner/repo/file@revision")
+            raise UsageError(f"{text}: not a Hub file address", "write hf://owner/repo/file@revision")
         return cls(match[2], match[3], match[4] or DEFAULT_REVISION, "dataset" if match[1] else "model")
 
 
@@ -115,8 +115,8 @@ def fetch(file: HubFile, hub: Hub, *, sha256: str = "", way_out: str = "") -> Fe
     published = dict.fromkeys(filter(None, (fetched.published, _recorded(fetched.path))))
     expected = dict.fromkeys([*published, sha256] if sha256 else published)  # what the Hub says first
     if not expected:
-        message = f"{file}: nobody vouches for its content: the Hub gave no hash of it, and the cache holds none"
-        raise UnavailableError(message, "go online, so that it can be compared with what the Hub publishes")
+        message = f"{file}: cannot verify it: neither the Hub nor the cache has a hash"
+        raise UnavailableError(message, "go online so that hfpie can check it against the Hub's hash")
     for digest in expected:
         found = fetched.sha256 if SHA256.fullmatch(digest) else _blob_of(fetched.path)
         if found != digest:
@@ -141,7 +141,7 @@ def upload(files: Mapping[str, Path | bytes], repo: str, hub: Hub, *, private: b
     """
     name = f"{SCHEME}{repo}"
     if hub.offline:
-        raise UnavailableError(f"{name}: hfpie is offline", "leave --offline out, and HF_HUB_OFFLINE unset")
+        raise UnavailableError(f"{name}: hfpie is offline", "remove --offline and unset HF_HUB_OFFLINE")
     from huggingface_hub import CommitOperationAdd, HfApi
 
     with _calm_client(hub):
@@ -212,7 +212,7 @@ def _look_up(file: HubFile, hub: Hub) -> tuple[str, str]:
     found = get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT, endpoint=hub.endpoint)
     commit, etag = found.commit_hash or "", found.etag or ""
     if not COMMIT.fullmatch(commit) or not re.fullmatch(r"[\w-]+", etag):  # both become names of files
-        raise UnavailableError(f"{file}: {host_of(hub.endpoint)} does not answer as a Hub does", ENDPOINT_HINT)
+        raise UnavailableError(f"{file}: {host_of(hub.endpoint)} does not answer like a Hub server", ENDPOINT_HINT)
     return commit, etag if SHA256.fullmatch(etag) or BLOB.fullmatch(etag) else ""
 
 

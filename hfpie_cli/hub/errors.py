@@ -11,28 +11,28 @@ from ..errors import UnavailableError
 
 ENDPOINT_HINT = "check HF_ENDPOINT and the network (a proxy or a login page in between?)"
 _TOKEN_HINT = "check the name; for a private repository run `hf auth login` or set HF_TOKEN"
-_LATER_HINT = "try again later; what is in the cache works without the Hub"
+_LATER_HINT = "try again later; cached files work without the Hub"
 
 # Names of exceptions of the client and of the HTTP library below it, the special before the general: what to say.
 _REASONS = {
-    "GatedRepoError": ("the repository is gated", "ask for access on its page, then `hf auth login` or set HF_TOKEN"),
-    "DisabledRepoError": ("the repository was disabled", "choose other weights"),
-    "RepositoryNotFoundError": ("no such repository, or a private one", _TOKEN_HINT),
+    "GatedRepoError": ("the repository is gated", "request access on its page, then `hf auth login` or set HF_TOKEN"),
+    "DisabledRepoError": ("the repository is disabled", "choose other weights"),
+    "RepositoryNotFoundError": ("no such repository, or it is private", _TOKEN_HINT),
     "RevisionNotFoundError": ("no such revision in the repository", "check the branch, tag or commit behind @"),
     "RemoteEntryNotFoundError": ("no such file in the repository at this revision", "check its path and revision"),
-    "TooManyRedirects": ("the server redirects in a circle", ENDPOINT_HINT),
-    "UnsupportedProtocol": ("the server leads to an address that is none", ENDPOINT_HINT),
-    "FileMetadataError": ("the server does not answer as a Hub does", ENDPOINT_HINT),
-    "TimeoutException": ("the server does not answer in time", _LATER_HINT),
-    "RemoteProtocolError": ("the connection broke off", _LATER_HINT),
-    "ReadError": ("the connection broke off", _LATER_HINT),
-    "WriteError": ("the connection broke off", _LATER_HINT),
+    "TooManyRedirects": ("the server redirects in a loop", ENDPOINT_HINT),
+    "UnsupportedProtocol": ("the server redirects to an invalid address", ENDPOINT_HINT),
+    "FileMetadataError": ("the server does not answer like a Hub server", ENDPOINT_HINT),
+    "TimeoutException": ("the server timed out", _LATER_HINT),
+    "RemoteProtocolError": ("the connection was lost", _LATER_HINT),
+    "ReadError": ("the connection was lost", _LATER_HINT),
+    "WriteError": ("the connection was lost", _LATER_HINT),
 }
 _STATUSES = {
-    401: ("access is refused (401)", _TOKEN_HINT),
-    403: ("access is forbidden (403)", _TOKEN_HINT),
+    401: ("access denied (401)", _TOKEN_HINT),
+    403: ("access forbidden (403)", _TOKEN_HINT),
     404: ("not found (404)", _TOKEN_HINT),
-    429: ("too many requests (429)", "wait some minutes; with HF_TOKEN set the limits are higher"),
+    429: ("too many requests (429)", "wait a few minutes; limits are higher with HF_TOKEN set"),
 }
 
 
@@ -49,9 +49,12 @@ def explain(error: BaseException, name: str, endpoint: str, cache: Path) -> Unav
     elif status:
         what, hint = f"{host_of(endpoint)} failed ({status})", _LATER_HINT
     elif isinstance(error, OSError) and error.errno:
-        what, hint = f"cannot be kept in {cache} ({error.strerror})", "make room, or name another place in HF_HOME"
+        what, hint = (
+            f"cannot be kept in {cache} ({error.strerror})",
+            "free disk space, or set HF_HOME to another folder",
+        )
     elif type(error) is OSError:  # how the client says it
-        what, hint = "the download is not of the size that the Hub states", _LATER_HINT
+        what, hint = "the download has the wrong size", _LATER_HINT
     else:
         problem = f"{type(error).__name__}: {_without_secrets(error)}"
         what, hint = f"{host_of(endpoint)} could not be used ({problem})", _LATER_HINT

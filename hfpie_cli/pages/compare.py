@@ -27,7 +27,7 @@ class Compared:
 def check_page(path: Path, *, overwrite: bool) -> None:
     """Raise UsageError for a page that could not be written in the end, or that is there already."""
     if path.suffix.lower() not in {".html", ".htm"}:
-        raise UsageError(f"{path}: is no name of a page", "name a file that ends with .html")
+        raise UsageError(f"{path}: not a page name", "use a file name ending in .html")
     check_new(path, overwrite=overwrite)
 
 
@@ -52,7 +52,7 @@ def write_comparison(
             break
         scenes.append(scene)
     if not scenes:
-        raise UsageError(f"{path}: {room / 1e6:g} MB are too few for one picture", "allow more with --max-mb")
+        raise UsageError(f"{path}: {room / 1e6:g} MB is too little for one picture", "allow more with --max-mb")
     left_out = len(matches) - len(scenes)
     size = write_page("compare.html", path, scenes=scenes, names=names, left_out=left_out)
     return Compared(path, len(scenes), left_out, size)

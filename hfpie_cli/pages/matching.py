@@ -36,23 +36,23 @@ def match_versions(paths: Sequence[Path], *, recursive: bool = False) -> Matches
     Raises HfpieError for what is not there, UsageError for what does not go together.
     """
     if len(paths) < 2:
-        raise UsageError("there is nothing to compare with", "name two files or two folders, such as a.png b.png")
+        raise UsageError("nothing to compare", "give two files or two folders, such as a.png b.png")
     for path in paths:
         if not path.exists():
-            raise HfpieError(f"{path}: no such file or folder", "check its name, and the folder that you are in")
+            raise HfpieError(f"{path}: no such file or folder", "check the name and the current folder")
     twice = [path for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
     if twice:
-        raise UsageError(f"{twice[0]}: is named twice", "name each version once")
+        raise UsageError(f"{twice[0]}: given twice", "give each version once")
     folders = sum(path.is_dir() for path in paths)
     if folders not in (0, len(paths)):
-        raise UsageError("files and folders do not go together", "name files alone, or folders alone")
+        raise UsageError("cannot compare files with folders", "give only files or only folders")
     versions = _names(paths)
     if not folders:
         return Matches(versions, (Match(paths[0].name, tuple(paths)),), 0)
     listed = [_by_key(path, recursive=recursive) for path in paths]
     common = sorted(set.intersection(*(set(files) for files in listed)))
     if not common:
-        hint = "pictures match by their names without the ending" + ("" if recursive else "; --recursive looks deeper")
+        hint = "pictures match by file name without extension" + ("" if recursive else "; --recursive looks deeper")
         raise HfpieError(f"{', '.join(map(str, paths))}: no picture is in all of these folders", hint)
     pictures = tuple(Match(_shown(paths[0], listed[0][key]), tuple(files[key] for files in listed)) for key in common)
     return Matches(versions, pictures, sum(len(files) - len(common) for files in listed))

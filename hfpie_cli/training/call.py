@@ -64,7 +64,7 @@ def train(
     named = Folders(*(Path(name) if name else None for name in (data, degraded, clean)))
     folders = named or folders_of(folder)
     if not folders:
-        raise UsageError(f"{folder}: nothing to train on is named", "name a folder of photographs: --data")
+        raise UsageError(f"{folder}: no training data given", "name a folder of photographs with --data")
     kind = choose_device(device).torch_device.type
     backend = "nccl" if kind == "cuda" else "gloo"
     with ExitStack() as ends:
@@ -107,16 +107,18 @@ def train(
 def check_folder(folder: Path, *, resume: bool) -> None:
     """Raises UsageError for a folder that holds a run where a new one is to begin, or none to go on with."""
     if resume and not all((folder / name).exists() for name in (CONFIG, STATE)):
-        raise UsageError(f"{folder}: holds no run to go on with", "leave --resume out to start one")
+        raise UsageError(f"{folder}: no run to resume", "remove --resume to start one")
     if not resume and any((folder / name).exists() for name in RUN_FILES):
-        hint = f"use --resume {folder}, or name another folder with --output"
-        raise UsageError(f"{folder}: holds a run already", hint)
+        hint = f"use --resume {folder}, or use another folder with --output"
+        raise UsageError(f"{folder}: already holds a run", hint)
 
 
 def _configuration(recipe: TrainConfig | Name | None, settings: Sequence[str], folder: Path) -> TrainConfig:
     if isinstance(recipe, TrainConfig):
         if settings:
-            raise UsageError("settings change a recipe that is read", "change the configuration itself")
+            raise UsageError(
+                "settings apply to recipes, not to a configuration object", "change the configuration object"
+            )
         return recipe
     path = folder / CONFIG if recipe is None else recipe_path(os.fspath(recipe), "")
     return load_config(path, settings)

@@ -113,7 +113,7 @@ class TrainConfig:
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be {low:g} to {high:g}, not {getattr(self, name)}")
         if (self.steps > 0) == (self.minutes > 0):
-            raise ValueError("a run has either steps or minutes, and needs one of them")
+            raise ValueError("set exactly one of steps and minutes")
         betas = self.betas if isinstance(self.betas, tuple) else ()
         if len(betas) != 2 or not all(type(beta) in (int, float) and 0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas must be two numbers from 0 to below 1, not {self.betas}")
@@ -128,7 +128,7 @@ class TrainConfig:
             if type(share) not in (int, float) or not 0 < share < math.inf:
                 raise ValueError(f"the share of {name} must be a positive number, not {share!r}")
         if not self.degradation or not self.validation:
-            raise ValueError("degradation and validation must each name one at least")
+            raise ValueError("degradation and validation must each name at least one")
 
     def _check_crops(self) -> None:
         crops = [("crop", self.crop)]
@@ -143,7 +143,7 @@ class TrainConfig:
                 raise ValueError(f"{name} must be a positive multiple of {CROP_MULTIPLE}")
         small = min(side for _, side in crops) < 2 * CROP_MULTIPLE
         if small and (self.losses.is_adversarial or self.losses.perceptual > 0):
-            raise ValueError(f"adversarial and perceptual losses need crops of {2 * CROP_MULTIPLE} pixels at least")
+            raise ValueError(f"adversarial and perceptual losses need crops of at least {2 * CROP_MULTIPLE} pixels")
 
     @property
     def scale(self) -> int:
@@ -213,7 +213,7 @@ def _override(table: dict[str, Any], change: str) -> None:
     except tomllib.TOMLDecodeError:
         value = text.strip()
     if not separator:
-        raise UsageError(f"{change!r} sets nothing", "write KEY=VALUE, such as losses.gms=true")
+        raise UsageError(f"{change!r} is not a setting", "write KEY=VALUE, such as losses.gms=true")
     *tables, last = key.strip().split(".")
     for name in tables:
         table = _as_table(table.setdefault(name, {}))

@@ -160,8 +160,8 @@ class Pace:
         """Raises HfpieError if a loss or a gradient was not finite: the weights are not either, then."""
         if self._sums is not None and not bool(self._sums.isfinite().all()):
             raise HfpieError(
-                f"{self._run.folder}: the loss or its gradient is no longer finite (step {self._run.step})",
-                f"go on from the last saved state with --resume {self._run.folder} and a lower --rate, "
+                f"{self._run.folder}: the loss or its gradient is not finite (step {self._run.step})",
+                f"resume from the last saved state with --resume {self._run.folder} and a lower --rate, "
                 "--precision fp32, or a stronger --set clip=0.1",
             )
 

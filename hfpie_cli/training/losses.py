@@ -63,9 +63,9 @@ class LossConfig:
         adversarial = (self.adversarial, self.adversarial_maps)
         weights = (self.pixel, self.psnr, self.highpass, self.perceptual, *adversarial)
         if min(weights) < 0 or max(weights) == 0:
-            raise ValueError("the weights of the losses must not be negative, nor all of them zero")
+            raise ValueError("loss weights must not be negative, and at least one must be positive")
         if self.discriminator_width < 1 or self.discriminator_rate <= 0:
-            raise ValueError("the discriminator needs a positive width and rate")
+            raise ValueError("the discriminator's width and rate must be positive")
 
     @property
     def is_adversarial(self) -> bool:

@@ -28,10 +28,10 @@ class Folders:
     def __post_init__(self) -> None:
         """Raises UsageError for one side of pairs, UnavailableError for a folder that is missing."""
         if (self.degraded is None) != (self.clean is None):
-            raise UsageError("--degraded and --clean go together", "name the folders of both sides of the pairs")
+            raise UsageError("--degraded and --clean must be used together", "name the folders of both sides")
         for folder in filter(None, vars(self).values()):
             if not folder.is_dir():
-                raise UnavailableError(f"{folder}: no such folder", "name one that holds photographs")
+                raise UnavailableError(f"{folder}: no such folder", "use a folder of photographs")
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
@@ -62,7 +62,7 @@ def _begun_with(path: Path) -> dict[str, Any]:
         begun = json.loads(path.read_text(encoding="utf-8"))
         return {name: begun[name] for name in ("data", "degraded", "clean", "pictures")}
     except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{path}: not as hfpie wrote it", "delete it, and say --data") from None
+        raise UsageError(f"{path}: changed since hfpie wrote it", "delete it and use --data") from None
 
 
 def for_pictures(config: TrainConfig, data: TrainingSet, folders: Folders, say: Callable[[str], None]) -> TrainConfig:
@@ -71,14 +71,16 @@ def for_pictures(config: TrainConfig, data: TrainingSet, folders: Folders, say: 
     Raises UsageError if it needs pairs or photographs that are not there.
     """
     if folders.data and folders.degraded and PAIRS not in config.degradation:
-        message = "the recipe gives pairs no share beside photographs, so one of the two would not be trained on"
-        raise UsageError(message, "leave --data or the pairs out, or say --set degradation.pairs=0.3")
+        message = "the recipe sets no share for pairs, so it cannot mix them with photographs"
+        raise UsageError(message, "remove --data or the pairs, or use --set degradation.pairs=0.3")
     if len(data.paired) and PAIRS not in config.degradation:
         say(f"the data are pairs: they take the place of {', '.join(config.degradation)}")
         config = replace(config, degradation={PAIRS: 1.0}, validation=(PAIRS,))
     named = {*config.degradation, *config.validation}
     if PAIRS in named and not len(data.paired):
-        raise UsageError("the recipe trains on pairs, and there are none", "name their folders: --degraded and --clean")
+        raise UsageError(
+            "the recipe trains on pairs, but none are given", "name their folders with --degraded and --clean"
+        )
     if named - {PAIRS} and not len(data.photos):
-        raise UsageError("the recipe degrades photographs, and there are none", "name their folder: --data")
+        raise UsageError("the recipe degrades photographs, but none are given", "name their folder with --data")
     return config

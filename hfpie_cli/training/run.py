@@ -90,7 +90,9 @@ def setup(
     _check_length(run)
     steps = ranks.gather(run.step)
     if min(steps) != max(steps):
-        raise HfpieError(f"{folder}: not every process sees the same state", "keep the run where all machines see it")
+        raise HfpieError(
+            f"{folder}: processes see different states", "keep the run in a folder that all machines share"
+        )
     if ranks.leads:
         folder.mkdir(parents=True, exist_ok=True)
         save_state(run)  # so that a run that is killed at once starts again from the same weights
@@ -109,8 +111,8 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        hint = "wait for its end, or name another folder with --output"
-        raise HfpieError(f"{folder}: another process trains there", hint) from None
+        hint = "wait until it ends, or use another folder with --output"
+        raise HfpieError(f"{folder}: another process is training there", hint) from None
     try:
         yield
     finally:
@@ -126,10 +128,10 @@ def _check_length(run: Run) -> None:
     config, minutes = run.config, max(run.minutes_done, run.seconds / 60)
     if config.minutes and minutes > config.minutes and not run.is_done:
         message = f"{run.folder}: has trained for {minutes:.1f} minutes already, more than {config.minutes:g}"
-        raise UsageError(message, "name more of them: --minutes")
+        raise UsageError(message, "use a larger --minutes")
     if config.steps and run.step > config.steps:
         message = f"{run.folder}: has done {run.step} steps already, more than {config.steps}"
-        raise UsageError(message, "name more of them: --steps")
+        raise UsageError(message, "use a larger --steps")
 
 
 def _objective(config: TrainConfig, device: Device) -> Objective:
@@ -142,8 +144,8 @@ def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, w
     """Take the weights that fit; `whole`: all of them must, for invented detail comes last."""
     checkpoint = load_checkpoint(init)
     if isinstance(checkpoint.config, LegacyConfig):
-        message = f"{init}: a network of the arrangement before, whose smaller scales are dead"
-        raise UsageError(message, "start from weights that were trained since, or from random numbers")
+        message = f"{init}: an old architecture whose smaller scales do not contribute"
+        raise UsageError(message, "start from newer weights, or without --init")
     wanted, given = network.state_dict(), checkpoint.weights
     fitting = {name: given[name] for name in wanted if name in given and given[name].shape == wanted[name].shape}
     if not fitting or (whole and len(fitting) < len(wanted)):
@@ -203,8 +205,8 @@ def _load_state(run: Run, say: Callable[[str], None]) -> None:
         run.pictures, run.minutes_done = state.get("pictures", 0), state.get("minutes_done", 0.0)
         validated_by = tuple(state.get("validation", run.config.validation))
     except (RuntimeError, ValueError, TypeError, KeyError, EOFError, pickle.UnpicklingError):
-        hint = "network, optimizer and discriminator cannot change within a run; start another with --init"
-        raise HfpieError(f"{run.folder / STATE}: not the state of a run like this one", hint) from None
+        hint = "network, optimizer and discriminator cannot change within a run; start a new run with --init"
+        raise HfpieError(f"{run.folder / STATE}: the state of a different kind of run", hint) from None
     if validated_by != run.config.validation:
         say(f"{run.folder}: validated by {', '.join(validated_by)} so far: its best score is counted anew")
     elif state["best"] > run.best and not (run.folder / BEST).exists():

@@ -43,10 +43,10 @@ def find_whole(folder: Path, say: Callable[[str], None]) -> io.BytesIO:
         archive = _whole(folder / name)
         if archive is not None:
             if name == BEFORE:
-                say(f"{folder / STATE}: is damaged, part of it is missing or changed: the run goes on from {BEFORE}")
+                say(f"{folder / STATE}: damaged: the run goes on from {BEFORE}")
             return io.BytesIO(archive)
-    hint = f"put back a copy, or begin another run from its weights: --init {folder / 'best.safetensors'}"
-    raise HfpieError(f"{folder / STATE}: is damaged, part of it is missing or changed", hint)
+    hint = f"restore a backup, or start a new run from its weights: --init {folder / 'best.safetensors'}"
+    raise HfpieError(f"{folder / STATE}: damaged", hint)
 
 
 def _whole(path: Path) -> bytes | None:

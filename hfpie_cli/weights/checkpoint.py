@@ -97,7 +97,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         if found != expected:
             wrong = sorted(set(found.items()) ^ set(expected.items()))[0]
-            raise UnavailableError(f"{path}: its weights do not fit its configuration (first: {wrong[0]!r})")
+            raise UnavailableError(f"{path}: weights do not match the configuration (first: {wrong[0]!r})")
         weights = {name: file.get_tensor(name) for name in expected}
     _check_finite(path, weights)
     info = {key: text for key, text in metadata.items() if key not in {"format", "architecture", "network"}}
@@ -115,7 +115,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 def _check_finite(path: Path, weights: Mapping[str, Tensor]) -> None:
     for name, weight in weights.items():
         if weight.dtype not in (torch.float32, torch.float16, torch.bfloat16) or not weight.isfinite().all():
-            raise UnavailableError(f"{path}: the weight {name!r} is not made of finite floating-point numbers")
+            raise UnavailableError(f"{path}: the weight {name!r} has values that are not finite floating-point numbers")
 
 
 @contextmanager
@@ -125,10 +125,10 @@ def _opened(path: Path) -> Iterator[Any]:
         with safetensors.safe_open(path, framework="pt") as file:
             yield file
     except FileNotFoundError:
-        raise UnavailableError(f"{path}: no such checkpoint", "weights.toml names those there are") from None
+        raise UnavailableError(f"{path}: no such checkpoint", "weights.toml lists the known checkpoints") from None
     except (OSError, safetensors.SafetensorError, struct.error) as error:
         check_kind(path, pickle=False)
-        hint = "hfpie reads safetensors files only; download it again or train it anew"
+        hint = "hfpie reads only safetensors; download it again or retrain it"
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnavailableError(f"{path}: not a readable safetensors checkpoint ({reason})", hint) from None
 
@@ -141,13 +141,13 @@ def _parse_config(path: Path, metadata: Mapping[str, str]) -> tuple[Config, dict
     if architecture not in ARCHITECTURES:
         message = f"{path}: a network of the architecture {architecture!r}, which this version of hfpie does not have"
         raise UnavailableError(
-            message, f"it has {', '.join(ARCHITECTURES)}; train it anew, or use the version it is of"
+            message, f"it has {', '.join(ARCHITECTURES)}; retrain it, or use the hfpie version that wrote it"
         )
     try:
         config = ARCHITECTURES[architecture](**json.loads(metadata["network"]))
         return config, expected_shapes(config)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise UnavailableError(f"{path}: its network configuration is not valid ({error})") from None
+        raise UnavailableError(f"{path}: invalid network configuration ({error})") from None
 
 
 def expected_shapes(config: Config) -> dict[str, tuple[int, ...]]:
@@ -171,7 +171,7 @@ def _parameters_without_storage() -> Iterator[None]:
             return None
         count += parameter.numel()
         if count > MAX_PARAMETERS:
-            raise ValueError(f"it asks for more than {MAX_PARAMETERS:,} weights")
+            raise ValueError(f"it has more than {MAX_PARAMETERS:,} weights")
         return nn.Parameter(torch.empty_like(parameter, device="meta"))
 
     hook = register_module_parameter_registration_hook(without_storage)  # type: ignore[arg-type]  # it may return one

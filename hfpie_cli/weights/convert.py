@@ -45,9 +45,7 @@ def convert(source: Path, target: Path, *, overwrite: bool) -> NetworkConfig | N
             else:
                 save_checkpoint(temporary, Checkpoint(config, weights, {"converted_from": source.name}))
     except FileExistsError:
-        raise HfpieError(
-            f"{target}: exists already", "use --overwrite to replace it, or name another --output"
-        ) from None
+        raise HfpieError(f"{target}: already exists", "use --overwrite to replace it, or another --output") from None
     return config
 
 
@@ -99,7 +97,7 @@ def _check_source(source: Path) -> None:
         with zipfile.ZipFile(source) as archive:
             if any(name.endswith("/constants.pkl") for name in archive.namelist()):
                 hint = "save its state_dict instead: torch.save(model.state_dict(), ...)"
-                raise UnavailableError(f"{source}: a TorchScript program, not weights alone", hint)
+                raise UnavailableError(f"{source}: a TorchScript program, not plain weights", hint)
 
 
 def _unpickle(source: Path, target: Path) -> None:
@@ -114,5 +112,5 @@ def _unpickle(source: Path, target: Path) -> None:
         raise UnavailableError(f"{source}: reading it took more than {SECONDS} s") from None
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"the process ended with {done.returncode}"])[-1]
-        hint = "hfpie takes tensors alone; ask its author for safetensors"
+        hint = "hfpie accepts only tensors; ask its author for a safetensors file"
         raise UnavailableError(f"{source}: cannot be read without running its code ({reason})", hint)

@@ -112,10 +112,12 @@ def load_foreign(path: Path) -> ForeignNetwork:
     try:
         described = spandrel.ModelLoader(device="cpu").load_from_state_dict(weights)
     except Exception as error:  # its detection looks into weights that may hold anything
-        message = f"{path}: no network that hfpie or spandrel knows ({type(error).__name__})"
-        raise UnavailableError(message, "it may be of another kind, or only a part of a network") from None
+        message = f"{path}: unknown to hfpie and spandrel ({type(error).__name__})"
+        raise UnavailableError(message, "it may be another kind of network, or part of one") from None
     if not isinstance(described, spandrel.ImageModelDescriptor):
-        raise UnavailableError(f"{path}: a network that needs more than a picture ({described.architecture.name})")
+        raise UnavailableError(
+            f"{path}: the network needs other inputs besides a picture ({described.architecture.name})"
+        )
     if (described.input_channels, described.output_channels) != (3, 3):
-        raise UnavailableError(f"{path}: not a network from RGB to RGB ({described.architecture.name})")
+        raise UnavailableError(f"{path}: the network does not map RGB to RGB ({described.architecture.name})")
     return ForeignNetwork(described).eval()

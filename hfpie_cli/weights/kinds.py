@@ -23,14 +23,14 @@ def check_kind(path: Path, *, pickle: bool) -> None:
     except OSError:
         return  # whoever opens it says why
     if start.startswith(_POINTER):
-        hint = "run `git lfs pull` in its repository, or let hfpie fetch it: hf://owner/repo/file@revision"
-        raise UnavailableError(f"{path}: a pointer of Git LFS, not the file itself", hint)
+        hint = "run `git lfs pull` in its repository, or let hfpie download it: hf://owner/repo/file@revision"
+        raise UnavailableError(f"{path}: a Git LFS pointer, not the file itself", hint)
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGES):
-        hint = "what was downloaded is the page about the file, or a login: fetch hf://owner/repo/file@revision instead"
+        hint = "the download is a web or login page: use hf://owner/repo/file@revision instead"
         raise UnavailableError(f"{path}: a web page, not weights", hint)
     if not pickle and (zipfile.is_zipfile(path) or start.startswith(_PICKLES)):
         hint = f"convert it first: hfpie weights convert {path}"
-        raise UnavailableError(f"{path}: a pickle whatever its name says, and hfpie loads safetensors only", hint)
+        raise UnavailableError(f"{path}: a pickle, whatever its name; hfpie loads only safetensors", hint)
 
 
 def task_of(path: Path) -> str:

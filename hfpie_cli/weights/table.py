@@ -22,7 +22,7 @@ PACKAGE = Path(__file__).parent.parent
 SHIPPED = PACKAGE / "checkpoints"
 TEST_WEIGHTS = "unit-test"
 PICKLES = {".pth", ".pt", ".ckpt", ".bin", ".pkl"}
-_UNSEEN = "other projects state that hash and hfpie has never seen the file: ask the owner of {repo} which one is right"
+_UNSEEN = "the known hash comes from other projects and may be wrong: ask the owner of {repo}"
 _CONVERT = "download it yourself, then: hfpie weights convert FILE"
 
 
@@ -142,8 +142,8 @@ def resolve(name: str, hub: Hub | None = None, *, task: str = "", force: bool = 
 
 def _check_task(name: str, made_for: str, task: str) -> None:
     if task and made_for != task:
-        hint = f"{_names_there_are(task)}; --force runs it all the same"
-        raise UsageError(f"{name}: made for {made_for}, not for {task}", hint)
+        hint = f"{_names_there_are(task)}; use --force to run it anyway"
+        raise UsageError(f"{name}: trained for {made_for}, not for {task}", hint)
 
 
 def _find_file(name: str, hub: Hub, task: str) -> Weights:
@@ -154,14 +154,14 @@ def _find_file(name: str, hub: Hub, task: str) -> Weights:
         raise UnavailableError(f"{name}: a web address, not weights", _instead_of_address(address[1], address[2] or ""))
     if path.suffix.lower() in PICKLES:
         hint = f"convert it first: hfpie weights convert {path.name if file else name}"
-        raise UnavailableError(f"{name}: a pickle can run any code, so hfpie loads safetensors only", hint)
+        raise UnavailableError(f"{name}: a pickle can run arbitrary code; hfpie loads only safetensors", hint)
     if file is not None:
         return Weights(str(file), fetch(file, hub).path)
     if path.suffix == ".safetensors" or path.exists():
         return Weights(path.stem, path)
     if REPOSITORY.fullmatch(name):
         hint = f"name a file in it: {SCHEME}{name}/FILE.safetensors"
-        raise UnavailableError(f"{name}: a repository of the Hub perhaps, but no file", hint)
+        raise UnavailableError(f"{name}: looks like a Hub repository, not a file", hint)
     raise UnavailableError(f"no weights named {name!r}", _suggestion(name, task))
 
 
@@ -210,15 +210,15 @@ def locate(entry: Entry, hub: Hub) -> Path:
         found = sha256_of(entry.shipped)
         if found != entry.sha256:
             message = f"{entry.shipped}: SHA-256 is {found}, should be {entry.sha256}"
-            raise UnavailableError(message, "install hfpie again")
+            raise UnavailableError(message, "reinstall hfpie")
         return entry.shipped
     if entry.on_hub is None:
-        raise UnavailableError(f"{entry.name}: its file {SHIPPED / entry.file} is not there", "install hfpie again")
+        raise UnavailableError(f"{entry.name}: missing file {SHIPPED / entry.file}", "reinstall hfpie")
     way_out = "" if entry.seen else _UNSEEN.format(repo=entry.repo)
     if not entry.is_pickled:
         return fetch(entry.on_hub, hub, sha256=entry.sha256, way_out=way_out).path
     if not entry.sha256:
-        raise UnavailableError(f"{entry.name}: a pickle whose SHA-256 is not known is never opened", _CONVERT)
+        raise UnavailableError(f"{entry.name}: hfpie never opens a pickle whose SHA-256 is unknown", _CONVERT)
     if made := find_converted(entry.sha256):
         return made
     return make_converted(fetch(entry.on_hub, hub, sha256=entry.sha256, way_out=way_out).path, entry.sha256)
