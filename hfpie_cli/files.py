@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under a temporary name, then renamed. And what else all files need."""
+"""Atomic file writing (complete or not at all) and other file helpers."""
 
 from __future__ import annotations
 

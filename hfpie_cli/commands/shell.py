@@ -18,7 +18,17 @@ from ..tasks import TASKS
 
 PANELS = {  # of the help: the options by name, in the order in which they are shown
     "Output": (
-        *("more_inputs", "output", "recursive", "overwrite", "skip_existing", "in_place", "format", "quality"),
+        *(
+            "more_inputs",
+            "output",
+            "recursive",
+            "max_mb",
+            "overwrite",
+            "skip_existing",
+            "in_place",
+            "format",
+            "quality",
+        ),
         *("strip_metadata", "keep_times", "follow_symlinks", "compare", "csv", "report", "save_images"),
         *("resume", "dry_run", "repo", "private", "yes"),
     ),

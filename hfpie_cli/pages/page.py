@@ -1,4 +1,4 @@
-"""Fill in a template and write the page, whole or not at all."""
+"""Fill in a template and write the page atomically."""
 
 from __future__ import annotations
 

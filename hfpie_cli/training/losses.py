@@ -151,10 +151,10 @@ def gaussian_blur(mask: Tensor, sigma: float) -> Tensor:
 
 
 def generator_loss(judged_restored: Tensor) -> Tensor:
-    """What a network pays for restored pictures whose logits the discriminator does not take for a clean one's."""
+    """Non-saturating generator loss: mean softplus(-logit) of the restored pictures."""
     return F.softplus(-judged_restored).mean()
 
 
 def discriminator_loss(judged_restored: Tensor, judged_clean: Tensor) -> Tensor:
-    """What the discriminator pays for its logits of restored and of clean pictures."""
+    """Logistic discriminator loss of the logits of restored and clean pictures."""
     return (F.softplus(judged_restored).mean() + F.softplus(-judged_clean).mean()) / 2

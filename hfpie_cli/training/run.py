@@ -174,7 +174,7 @@ def _write_average(run: Run) -> None:
 
 
 def save_state(run: Run) -> None:
-    """Write all that changes, whole or not at all, and keep the state before."""
+    """Write the state of the run atomically and keep the previous one."""
     state = {
         "network": run.network.state_dict(),
         "average": run.average.state_dict(),

@@ -59,7 +59,7 @@ def build(config: Config) -> Network | HighpassNetwork:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write the file, whole or not at all."""
+    """Write the file atomically."""
     architecture = next(name for name, kind in ARCHITECTURES.items() if isinstance(checkpoint.config, kind))
     config = json.dumps(dataclasses.asdict(checkpoint.config))
     metadata = {"format": FORMAT, "architecture": architecture, "network": config, **checkpoint.info}
