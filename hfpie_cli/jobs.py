@@ -99,7 +99,7 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
     if naming.resume and naming.skip_existing:
         raise UsageError("--resume and --skip-existing exclude each other", "--resume also looks at what is there")
     if naming.follow_symlinks and not naming.in_place:
-        raise UsageError("--follow-symlinks says what --in-place replaces", "leave it out, or say --in-place")
+        raise UsageError("--follow-symlinks says what --in-place replaces", "leave it out, or use --in-place")
 
 
 def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
@@ -287,8 +287,8 @@ def _check_target(job: Job, place: Path, seen: dict[Path, Job], sources: set[Pat
             raise UsageError(f"{job.name}: {same}", "name it once, without links to it")
         raise UsageError(f"{job.name} and {seen[place].name} would both become {job.target}", "rename one of them")
     if place in sources and not naming.in_place:
-        hint = "name another --output, or say --in-place to replace it"
+        hint = "name another --output, or use --in-place to replace it"
         raise UsageError(f"{job.target}: would be written onto an input", hint)
     if naming.keeps_outputs and os.path.lexists(str(job.target)):
-        hint = "say --overwrite to replace it, --skip-existing to leave it, or --resume to go on with a run"
+        hint = "use --overwrite to replace it, --skip-existing to leave it, or --resume to go on with a run"
         raise UsageError(f"{job.target}: exists already", hint)

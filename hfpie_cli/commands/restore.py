@@ -69,7 +69,7 @@ def enlarge_files(options: EnlargeOptions) -> int:
     if options.gan and options.weights:
         raise UsageError("--gan and --weights both choose the weights", "leave one of them out")
     if options.in_place and not options.overwrite:
-        raise UsageError("sr --in-place replaces pictures by larger ones", "say --overwrite too if you want that")
+        raise UsageError("sr --in-place replaces pictures by larger ones", "use --overwrite too if you want that")
     return restore_files(TASKS["sr"], options, default_weights("sr", gan=options.gan), options.scale)
 
 
