@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -67,7 +68,7 @@ def seeds() -> dict[str, bytes]:
     save("fax.tif", "TIFF", image.convert("1"), compression="group4")
     files["deep.png"] = cv2.imencode(".png", deep)[1].tobytes()
     files["deep.ppm"] = cv2.imencode(".ppm", deep)[1].tobytes()
-    kinds = {
+    kinds: dict[str, dict[str, Any]] = {
         "strips": {"rowsperstrip": 16},
         "tiles": {"tile": (32, 32), "compression": "zlib"},
         "planes": {"planarconfig": "separate"},
@@ -138,7 +139,7 @@ def _other_pixels(data: bytes) -> np.ndarray | None:
     """As Pillow or tifffile read a file, where they do."""
     if data[:4] in (b"II*\0", b"MM\0*"):
         with suppress(Exception), tifffile.TiffFile(io.BytesIO(data)) as file:
-            page = file.pages[0]
+            page = file.pages.first
             if page.photometric in (1, 2) and len(page.extrasamples) == 0 and page.dtype is not None:
                 pixels = page.asarray()
                 return np.moveaxis(pixels, 0, -1) if page.planarconfig == 2 and pixels.ndim == 3 else pixels

@@ -1,6 +1,6 @@
 """Processor time and peak memory of whole commands by the size of the photograph: linear, or not.
 
-    python benchmarks/growth.py [--megapixels 0.25 1 4 16 64 100] [--tasks denoise deblur sr] [--plot growth.png]
+    python -m benchmarks.growth [--megapixels 0.25 1 4 16 64 100] [--tasks denoise deblur sr] [--plot growth.png]
 
 Each command runs in a process of its own on a seeded picture (`benchmarks/release.py` makes it). Processor time depends
 little on what else the machine does. The plot needs matplotlib.
@@ -16,7 +16,8 @@ import tempfile
 from pathlib import Path
 
 import cv2
-from release import HERE, photograph
+
+from benchmarks.release import HERE, photograph
 
 SIZES = [0.25, 1, 4, 16, 64, 100]
 LARGEST_SR = 25.0  # megapixels of input: x4 makes 16 times as many

@@ -42,17 +42,19 @@ class Rounding:
     """The convolutions of the blocks at full resolution, at int8 once their inputs' ranges were seen."""
 
     def __init__(self, network: nn.Module) -> None:
+        assert isinstance(network, Network)
         self.seen: dict[nn.Module, Tensor] = {}
+        self.kernels: dict[nn.Module, tuple[Tensor, Tensor]] = {}  # exact, rounded
         self.quantised = False
-        blocks = [*network.bodies[0], *network.tails[0]]  # type: ignore[index, misc]
-        for conv in (layer for block in blocks for layer in (block.conv1, block.conv2)):
+        blocks = [block for blocks in (network.bodies[0], network.tails[0]) for block in blocks.children()]
+        for conv in (layer for block in blocks for layer in block.children() if isinstance(layer, nn.Conv2d)):
             conv.register_forward_pre_hook(self._input)
-            conv.exact = conv.weight.detach().clone()
-            scale = conv.exact.abs().amax((1, 2, 3), keepdim=True) / LEVELS
-            conv.rounded = rounded(conv.exact, scale)
+            exact = conv.weight.detach().clone()
+            scale = exact.abs().amax((1, 2, 3), keepdim=True) / LEVELS
+            self.kernels[conv] = exact, rounded(exact, scale)
 
     def _input(self, conv: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor] | None:
-        conv.weight.data.copy_(conv.rounded if self.quantised else conv.exact)  # type: ignore[operator, arg-type, union-attr]
+        conv.get_parameter("weight").data.copy_(self.kernels[conv][self.quantised])
         if not self.quantised:
             self.seen[conv] = inputs[0].abs().max() / LEVELS
             return None
@@ -63,8 +65,8 @@ def difference(network: Network, picture: Tensor) -> Tensor:
     """|int8 - float32| of a picture (1, 3, h, w), 1/255."""
     pool = MeasuringPool()
     network(picture, pool)
-    folded = fold(network, pool.averages).network
-    rounding = Rounding(folded)
+    folded = fold(network, pool.averages)
+    rounding = Rounding(folded.network)
     plain = folded(picture).clamp(0, 1)
     rounding.quantised = True
     return 255 * (folded(picture).clamp(0, 1) - plain).abs()
@@ -83,7 +85,8 @@ def seconds(run: Callable[[], object], rounds: int = 15) -> float:
 def convolution_gain(maps: int, side: int) -> float:
     """How many times as fast one 3x3 convolution is at int8 as at bf16."""
     x = torch.rand(1, maps, side, side).contiguous(memory_format=torch.channels_last)
-    conv = nn.Conv2d(maps, maps, 3, padding=1).bfloat16().to(memory_format=torch.channels_last)
+    conv = nn.Conv2d(maps, maps, 3, padding=1, dtype=torch.bfloat16)
+    conv.weight.data = conv.weight.contiguous(memory_format=torch.channels_last)
     scales, plain = torch.full((maps,), 0.001), [1, 1]
     weight = torch.randint(-LEVELS, LEVELS, (maps, maps, 3, 3), dtype=torch.int8)
     small = (x * 255).to(torch.uint8).contiguous(memory_format=torch.channels_last)
@@ -104,7 +107,7 @@ def share_of_blocks(network: Network) -> float:
     network(tile, pool)
     folded = fold(network, pool.averages, torch.bfloat16)
     whole = seconds(lambda: folded(tile))
-    folded.network.bodies[0], folded.network.tails[0] = Blocks(1, 0), Blocks(1, 0)  # type: ignore[union-attr, operator]
+    folded.network.bodies[0], folded.network.tails[0] = Blocks(1, 0), Blocks(1, 0)
     return 1 - seconds(lambda: folded(tile)) / whole
 
 
@@ -123,9 +126,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     network = load_checkpoint(resolve(options.weights).path).network()
+    assert isinstance(network, Network)
     with torch.inference_mode():
         print(speed(network), flush=True)
-    worst = {"clean": [], options.degradation: []}
+    worst: dict[str, list[Tensor]] = {"clean": [], options.degradation: []}
     for number, path in enumerate(options.photographs):
         pixels = read_photo(path).pixels
         top, left = ((n - SIDE) // 2 for n in pixels.shape[:2])

@@ -270,7 +270,7 @@ def test_earlier_outputs_are_passed_over_with_an_output_folder_too(folder):
     hfpie("in")
     result = hfpie("in", "-o", "out/")
     assert sorted(contents(folder / "out")) == ["000.png", "001.png"]
-    assert "with names of hfpie's outputs: 2;" in result.stderr
+    assert "skipped 2 files that look like hfpie outputs" in result.stderr
 
 
 def test_enlarging_in_place_needs_overwrite_too(folder, enlarger):

@@ -71,7 +71,7 @@ def test_among_good_inputs_it_fails_alone(kind, hfpie, tmp_path):
     bad = make(tmp_path / "bad.png")
     result = hfpie("denoise", good[0], bad, good[1], "--weights", "unit-test")
     assert result.exit_code == 3, result.stderr
-    assert "2 of 3 photographs denoised" in result.stderr
+    assert "3 photographs: 2 denoised, 0 skipped, 1 failed" in result.stderr
     lines = [line for line in result.stderr.splitlines() if line.startswith("hfpie: ")]
     assert len(lines) == 1
     assert bad.name in lines[0]
@@ -88,7 +88,7 @@ def test_in_a_folder_it_fails_alone(kind, how, hfpie, tmp_path):
     before = bad.lstat()
     result = hfpie("denoise", "in", *how, "--weights", "unit-test")
     assert result.exit_code == 3, result.stderr
-    assert "1 of 2 photographs denoised" in result.stderr
+    assert "2 photographs: 1 denoised, 0 skipped, 1 failed" in result.stderr
     assert "bad.png" in result.stderr
     assert (bad.lstat().st_mode, bad.lstat().st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
 

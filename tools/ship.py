@@ -3,7 +3,8 @@
     python tools/ship.py NAME CHECKPOINT --tile 256 --overlap 32 --use TEXT --licence TEXT --trained-on TEXT
 
 What `hfpie eval` scored is added with `--score "CBSD68 sigma 25=31.02 dB"`, as often as needed; --repo and --revision
-are what `hfpie weights push` printed. An entry that exists keeps the values that are not given.
+are what `hfpie weights push` printed. An entry that exists keeps the values that are not given; a network of another
+cost loses its seconds, which benchmarks/architectures.py measures and --seconds sets.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--use")
     parser.add_argument("--licence")
     parser.add_argument("--trained-on", dest="trained_on")
+    parser.add_argument("--seconds", type=float, help="a megapixel, as benchmarks/architectures.py prints them")
     parser.add_argument("--repo")
     parser.add_argument("--revision")
     parser.add_argument("--score", action="append", default=[], metavar="PROTOCOL=RESULT")
@@ -42,8 +44,10 @@ def main() -> None:
     entries = dict(table())
     values = dataclasses.asdict(entries[name]) if name in entries else {"name": name, "scores": {}}
     if source is not None:
-        values |= install(load_checkpoint(source), name)
-        values["scores"] = {}
+        installed = install(load_checkpoint(source), name)
+        if installed["flop"] != values.get("flop"):
+            values["seconds"] = 0.0  # of another shape
+        values |= installed | {"scores": {}}
     values |= {key: value for key, value in given.items() if value is not None}
     values["scores"] = values["scores"] | scores
     entries[name] = Entry(**values)

@@ -21,6 +21,7 @@ OUT = Path(__file__).parent.parent / "docs"
 GAP, TITLE = 6, 22  # pixels between crops, and of the line above them
 
 Picture = NDArray[np.uint8]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ def main() -> None:
         clean = getattr(data, strip.picture)()
         clean = np.stack([clean] * 3, -1) if clean.ndim == 2 else clean
         clean = clean[: clean.shape[0] // 4 * 4, : clean.shape[1] // 4 * 4]
-        degraded = DEGRADATIONS[strip.degradation](np.float32(clean / 255), np.random.default_rng(0))
-        degraded = np.rint(degraded * 255).clip(0, 255).astype(np.uint8)
+        made = DEGRADATIONS[strip.degradation]((clean / 255).astype(np.float32), np.random.default_rng(0))
+        degraded = np.rint(made * 255).clip(0, 255).astype(np.uint8)
         sides = {strip.title: repeated(degraded, clean.shape[0] // degraded.shape[0])}
         sides |= {title: Restorer.from_weights(name)(degraded) for title, name in strip.weights.items()}
         sheet(sides | {"original": clean}, strip.box, font).save(OUT / f"{strip.name}.png", optimize=True)
@@ -69,7 +70,7 @@ def repeated(picture: Picture, times: int) -> Picture:
     return picture.repeat(times, 0).repeat(times, 1)
 
 
-def sheet(sides: dict[str, Picture], box: tuple[int, int, int, int], font: ImageFont.FreeTypeFont) -> Image.Image:
+def sheet(sides: dict[str, Picture], box: tuple[int, int, int, int], font: Font) -> Image.Image:
     """The crops side by side, each below its title."""
     left, top, width, height = box
     canvas = Image.new("RGB", (len(sides) * (width + GAP) - GAP, height + TITLE), "white")

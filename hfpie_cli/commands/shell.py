@@ -33,7 +33,7 @@ PANELS = {  # of the help: the options by name, in the order in which they are s
         *("resume", "dry_run", "repo", "private", "yes"),
     ),
     "Data": (
-        *("dataset", "table", "task", "data", "degraded", "clean", "degradation", "data_root", "limit"),
+        *("dataset", "table", "task", "data", "degraded", "clean", "degradation", "data_root", "limit", "peak"),
         *("train", "parts"),
     ),
     "Model": (

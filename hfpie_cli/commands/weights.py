@@ -13,8 +13,7 @@ from ..console import Console
 from ..data.datasets import DEFAULT_ROOT
 from ..errors import ExitCode, UnavailableError
 from ..hub.client import SCHEME, Hub, HubFile, fetch
-from ..suggest import did_you_mean
-from ..weights.table import Entry, find_entry, locate, public_entries, resolve, whereabouts
+from ..weights.table import Entry, get_entry, locate, public_entries, resolve, whereabouts
 from . import publish
 from .options import HubOptions, add_command
 from .shell import Group
@@ -137,7 +136,7 @@ def show_info(options: InfoOptions) -> int:
     """Print what is known, one line each, or as one JSON object; with --parts, a line for each part instead."""
     if options.parts:
         return _show_parts(options)
-    entry, hub = _entry(options.name), options.hub()
+    entry, hub = get_entry(options.name), options.hub()
     if options.json:
         options.console().result(_record(entry, hub))
     else:
@@ -149,7 +148,7 @@ def _show_parts(options: InfoOptions) -> int:
     from ..data.benchmarks import open_benchmark
     from ..evaluation.parts import examine_weights
 
-    entry, console = _entry(options.name), options.console()
+    entry, console = get_entry(options.name), options.console()
     degradation = options.degradation or HARD.get(entry.task)
     benchmark = open_benchmark(options.dataset, options.data_root or DEFAULT_ROOT, entry.task, degradation)
     parts = examine_weights(resolve(entry.name, options.hub()), benchmark.first(options.limit).pairs())
@@ -172,7 +171,7 @@ def pull(options: PullOptions) -> int:
         if name.startswith(SCHEME):
             _report(console, name, fetch(HubFile.parse(name), hub).path, "downloaded and verified")
             continue
-        entry = _entry(name)
+        entry = get_entry(name)
         path = locate(entry, hub)
         if entry.shipped is None:
             _report(console, name, path, "downloaded and verified")
@@ -184,7 +183,7 @@ def pull(options: PullOptions) -> int:
 def verify(options: VerifyOptions) -> int:
     """Verify all that are here; wrong ones are told at once and make the exit code 4."""
     hub = dataclasses.replace(options.hub(), offline=True)
-    entries = [_entry(name) for name in options.names] or [
+    entries = [get_entry(name) for name in options.names] or [
         entry for entry in public_entries() if whereabouts(entry, hub) in ("shipped", "cached")
     ]
     console, wrong = options.console(), False
@@ -203,14 +202,6 @@ def verify(options: VerifyOptions) -> int:
     if rows and not options.json and not options.quiet:
         print_table(VERIFY_HEADINGS, {"": rows})
     return ExitCode.UNAVAILABLE if wrong else ExitCode.OK
-
-
-def _entry(name: str) -> Entry:
-    entry = find_entry(name)
-    if entry is None:
-        names = (known for entry in public_entries() for known in (entry.name, *entry.aliases))
-        raise UnavailableError(f"no weights named {name!r}", did_you_mean(name, names))
-    return entry
 
 
 def _report(console: Console, name: str, path: Path, state: str) -> None:

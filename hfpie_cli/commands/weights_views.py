@@ -9,10 +9,10 @@ from typing import Literal
 from ..hub.client import Hub
 from ..weights.table import Entry, whereabouts
 
-LIST_HEADINGS = ("name", "for", "MB", "MFLOP/px", "where", "licence")
+LIST_HEADINGS = ("name", "for", "MB", "MFLOP/px", "s/MP", "where", "licence")
 PARTS_HEADINGS = ("part", "largest value", "share of join", "worth")
 VERIFY_HEADINGS = ("name", "state", "SHA-256")
-NUMBERS = {"MB", "MFLOP/px", *PARTS_HEADINGS[1:]}  # columns that stand to the right
+NUMBERS = {"MB", "MFLOP/px", "s/MP", *PARTS_HEADINGS[1:]}  # columns that stand to the right
 WRAPPED = {"for", "licence", "where", "state"}  # columns that may take several lines
 WIDTH = 140  # columns where the output is no terminal
 GROUPS = {  # by task and whether detail is invented
@@ -36,13 +36,15 @@ def print_list(entries: Iterable[Entry], hub: Hub) -> None:
     }
     print_table(LIST_HEADINGS, sections)
     print("\n* is taken when no --weights are named; with --gan, the one that invents detail")
+    print("px, MP: pixels and megapixels of the input; s: of one EPYC core at fp32, to compare rows, not machines")
 
 
 def _cells(entry: Entry, hub: Hub) -> tuple[str, ...]:
     name = f"{entry.name} *" if entry.is_default else entry.name
     size = f"{entry.size / 1e6:.1f}" if entry.size else ""
     cost = f"{entry.flop / 1e6:.2f}" if entry.flop else ""
-    return name, entry.use, size, cost, whereabouts(entry, hub), entry.licence
+    seconds = f"{entry.seconds:.1f}" if entry.seconds else ""
+    return name, entry.use, size, cost, seconds, whereabouts(entry, hub), entry.licence
 
 
 def print_info(entry: Entry, where: str) -> None:
@@ -63,6 +65,7 @@ def print_info(entry: Entry, where: str) -> None:
         "size": f"{entry.size:,} bytes" if entry.size else "",
         "parameters": f"{entry.parameters:,}" if entry.parameters else "",
         "cost": f"{entry.flop:,} FLOP a pixel of the input" if entry.flop else "",
+        "time": f"{entry.seconds:g} s a megapixel of the input, one EPYC core at fp32" if entry.seconds else "",
         "tiles": f"{entry.tile} pixels, overlapping by {entry.overlap}",
         "SHA-256": f"{entry.sha256}{seen}" if entry.sha256 else "unknown: the hash published by the Hub is checked",
     }

@@ -23,7 +23,7 @@ from .network import LEVELS, Network
 from .pooling import Pool, pool_each
 
 
-def fold(network: Network, averages: list[Tensor], dtype: torch.dtype = torch.float32) -> nn.Module:
+def fold(network: Network, averages: list[Tensor], dtype: torch.dtype = torch.float32) -> FoldedNetwork:
     """The network for the photograph whose averages a MeasuringPool remembers, with weights of type `dtype`.
 
     (n, 3, h, w) RGB around [0, 1] -> (n, 3, scale h, scale w), both float32 whatever `dtype`: what the network adds to

@@ -31,7 +31,8 @@ class Entry:
     """One checkpoint of weights.toml.
 
     use: what it is for, in a few words. gan: whether it invents detail. stride, tile, overlap: input pixels.
-    size: bytes, 0 if it is not known before the download. flop: per input pixel, a multiply-add counts as two.
+    size: bytes, 0 if it is not known before the download. flop: per input pixel, a multiply-add counts as two. seconds:
+    of one CPU thread at float32 for a megapixel of input, of all entries in the same run.
     file: its name in the package, or its path in `repo`, a repository of the Hub; a pickle is converted after its hash
     was compared. revision: there. sha256: of the file, empty if it is not known; then what the Hub publishes holds.
     seen: whether a download has confirmed it. aliases: other names of the same. source: the page that tells more of
@@ -52,6 +53,7 @@ class Entry:
     licence: str
     trained_on: str = ""
     flop: int = 0
+    seconds: float = 0.0
     parameters: int = 0
     repo: str = ""
     revision: str = ""
@@ -115,6 +117,13 @@ def find_entry(name: str) -> Entry | None:
     return entries.get(name) or next((entry for entry in entries.values() if name in entry.aliases), None)
 
 
+def get_entry(name: str) -> Entry:
+    """As `find_entry`. Raises UnavailableError, with the names that come near, if there is none."""
+    if (entry := find_entry(name)) is None:
+        raise UnavailableError(f"no weights named {name!r}", _suggestion(name))
+    return entry
+
+
 def default_weights(task: str, *, gan: bool = False) -> str:
     """The name of the checkpoint that a task uses when none is named."""
     return TASKS[task].gan_weights if gan else TASKS[task].weights
@@ -162,7 +171,7 @@ def _find_file(name: str, hub: Hub, task: str) -> Weights:
     if REPOSITORY.fullmatch(name):
         hint = f"name a file in it: {SCHEME}{name}/FILE.safetensors"
         raise UnavailableError(f"{name}: looks like a Hub repository, not a file", hint)
-    raise UnavailableError(f"no weights named {name!r}", _suggestion(name, task))
+    raise UnavailableError(f"no weights named {name!r}", _suggestion(name, task, ", or give a .safetensors file"))
 
 
 def public_entries(task: str = "") -> list[Entry]:
@@ -174,12 +183,12 @@ def _names_there_are(task: str) -> str:
     return f"{f'for {task} ' if task else ''}there are {', '.join(entry.name for entry in public_entries(task))}"
 
 
-def _suggestion(name: str, task: str) -> str:
-    """The names that come near, or all."""
+def _suggestion(name: str, task: str = "", otherwise: str = "") -> str:
+    """The names that come near, or all and what else may be given."""
     names = {known: e.name for e in public_entries(task) for known in (e.name, *e.aliases)}
     if found := near(name, names):
         return f"did you mean {' or '.join(dict.fromkeys(names[known] for known in found))}?"
-    return f"{_names_there_are(task)}, or give a .safetensors file"
+    return f"{_names_there_are(task)}{otherwise}"
 
 
 def _instead_of_address(host: str, path: str) -> str:
