@@ -236,7 +236,10 @@ def _leads_out(path: Path, folder: Path, naming: Naming) -> bool:
     """Whether --in-place would replace a file outside the folder, by a link that is not to be followed."""
     if not naming.in_place or naming.follow_symlinks:
         return False
-    return not path.resolve().is_relative_to(folder.resolve())
+    try:
+        return not path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # links in a circle, which fail when their turn comes
+        return False
 
 
 def _is_earlier_output(path: Path, naming: Naming) -> bool:

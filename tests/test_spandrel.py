@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import save
 from typer.testing import CliRunner
 
+from benchmarks import architectures
 from hfpie_cli import Restorer
 from hfpie_cli.cli import app
 from hfpie_cli.invariants.span import find_span
@@ -272,3 +273,12 @@ def test_nafnet_that_blows_up_is_told_by_name(folder):
     result = hfpie("denoise", "a.png", "--weights", "nafnet.safetensors", code=1)
     assert "nafnet: gives no picture, but values from -" in result.stderr
     assert not (folder / "a_denoised.png").exists()
+
+
+@pytest.mark.parametrize("name", ["drunet", "nomos-webphoto", "realesrgan-x4plus", "scunet-psnr"])
+def test_the_table_says_what_the_published_shapes_cost(name):
+    entry = weights.table()[name]
+    network = architectures.network_of(entry)
+    assert sum(p.numel() for p in network.parameters()) == entry.parameters
+    assert architectures.flop_a_pixel(network) == entry.flop
+    assert entry.size == 0 or entry.parameters * 4 == pytest.approx(entry.size, rel=0.01)

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
 from hfpie_cli.errors import UnavailableError
+from hfpie_cli.tasks import TASKS
 from hfpie_cli.weights import table as weights
 from hfpie_cli.weights.checkpoint import load_checkpoint, save_checkpoint
 from hfpie_cli.weights.kinds import task_of
@@ -295,7 +296,13 @@ def test_list_and_info_tell_where_files_are(server, monkeypatch):
     told = hfpie("weights", "info", "Sharper").stdout
     assert "not confirmed by a download yet" in told
     assert "hf://they/pickled/deep/net.pth@main, a pickle" in told
-    assert "no weights named" in hfpie("weights", "info", "nothing", code=4).stderr
+
+
+def test_a_misspelt_name_is_told_with_those_that_come_near():
+    told = hfpie("weights", "info", "realesrgan-x4pluss", code=4).stderr
+    assert "no weights named 'realesrgan-x4pluss'" in told
+    assert "did you mean realesrgan-x4plus?" in told
+    assert "there are compact.deblur, " in hfpie("weights", "info", "qqq", code=4).stderr
 
 
 def test_the_list_is_by_task_with_what_each_is_for():
@@ -304,6 +311,9 @@ def test_the_list_is_by_task_with_what_each_is_for():
     for entry in weights.public_entries():
         assert entry.use in lines[at[entry.name]]
         assert (f"{entry.name} * " in lines[at[entry.name]]) == entry.is_default
+        assert f" {entry.flop / 1e6:.2f} " in lines[at[entry.name]]
+        assert (entry.seconds > 0) == (entry.task in TASKS)
+        assert entry.seconds == 0 or f" {entry.seconds:.1f} " in lines[at[entry.name]]
     assert at["denoise"] < at["compact.denoise"] < at["nafnet-sidd-w32"] < at["deblur"] < at["compact.deblur"]
     assert max(map(len, lines)) <= 140
 

@@ -40,13 +40,14 @@ def _kernel(channels: int, scale: int) -> Tensor:
     """(channels scale^2, channels, 5, 5): each channel from itself alone."""
     rows = torch.stack([_taps((phase + 0.5) / scale - 0.5) for phase in range(scale)])
     one = torch.einsum("it,ju->ijtu", rows, rows).reshape(scale**2, *(2 * REACH + 1,) * 2)
-    each = torch.einsum("cd,ptu->cpdtu", torch.eye(channels, dtype=one.dtype), one)
+    each = torch.einsum("cd,ptu->cpdtu", torch.eye(channels, dtype=one.dtype, device="cpu"), one)
     return each.reshape(channels * scale**2, channels, *one.shape[1:]).float()
 
 
 def _taps(place: float) -> Tensor:
     """The weights of the pixels at -2 to 2 for a value between them, by Keys' cubic convolution."""
-    distance = (torch.arange(-REACH, REACH + 1, dtype=torch.float64) - place).abs()
+    # on the CPU also where a model is built on the meta device, for the kernel is kept
+    distance = (torch.arange(-REACH, REACH + 1, dtype=torch.float64, device="cpu") - place).abs()
     near = (CUBIC + 2) * distance**3 - (CUBIC + 3) * distance**2 + 1
     far = CUBIC * (distance**3 - 5 * distance**2 + 8 * distance - 4)
     return torch.where(distance <= 1, near, torch.where(distance < 2, far, 0.0))
