@@ -25,7 +25,7 @@ FULL_SCALE_ALONE = {"compact.sr-x4-bicubic", "compact.sr-x4"}  # at x4 the small
 NEW = [name for name, network in NETWORKS.items() if not isinstance(network, LegacyNetwork)]
 ALIVE = [name for name in NEW if name not in FULL_SCALE_ALONE]
 HARD = {  # what each network needs its smaller scales for; dB that it loses at least without any one of them
-    "denoise": ("night-16",),  # with white noise of 50 the 1/4 scale is worth 0.02 dB so far
+    "denoise": ("night-16", "awgn-50"),
     "deblur": ("defocus-4", "motion-jpeg"),
     "sr": ("jpeg-50-x4", "noise-10-x4"),
 }
