@@ -83,6 +83,7 @@ def train(
         if ranks.leads:
             ends.enter_context(locked(folder))
         run = setup(config, folder, chosen, init=weights, ranks=ranks, say=console.say)
+        ends.callback(run.part)
         if ranks.leads:
             keep_folders(folder, folders, pictures, console.say)
         if run.is_done:

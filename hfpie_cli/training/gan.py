@@ -36,6 +36,10 @@ class Adversary:
         fused = device.torch_device.type == "cuda"
         self.optimizer = torch.optim.Adam(network.parameters(), lr=rate, betas=DISCRIMINATOR_BETAS, fused=fused)
 
+    def part(self) -> None:
+        """Let go of what shares gradients, as Run.part does."""
+        self._trained = self.network
+
     def state(self) -> dict[str, Any]:
         """What a resumed run needs."""
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import pickle
 from collections.abc import Callable, Iterator
@@ -55,6 +56,16 @@ class Run:
         if self.config.minutes:
             return self.minutes_done == self.config.minutes
         return self.step == self.config.steps
+
+    def part(self) -> None:
+        """Let go of what shares gradients, before the processes part.
+
+        It holds the process group: destroyed after that, it can wait for a thread that waits for this one.
+        """
+        self.trained = self.network
+        for adversary in self.adversaries.values():
+            adversary.part()
+        gc.collect()
 
 
 def setup(
