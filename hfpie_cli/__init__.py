@@ -18,11 +18,12 @@ from .errors import ExitCode, HfpieError, UnavailableError, UsageError
 if TYPE_CHECKING:
     from .evaluation.call import evaluate
     from .one_file import restore_file
+    from .outcome import Outcome
     from .photos.formats import OutputStyle
     from .photos.photo import Photo
     from .photos.reader import read_photo
     from .photos.writer import write_photo
-    from .restore import Outcome, Restorer
+    from .restore import Restorer
     from .training.call import train
     from .weights.listing import list_weights
 

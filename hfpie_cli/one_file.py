@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from .errors import HfpieError, UsageError
+from .outcome import Outcome
 from .photos.formats import FORMATS, OutputStyle, format_named
 from .photos.reader import read_photo
 from .photos.writer import check_writable, write_photo
-from .restore import Outcome, Restorer
+from .restore import Restorer
 
 
 def restore_file(

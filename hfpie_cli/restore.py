@@ -5,8 +5,8 @@ photo -> tiles -> tensors -> network -> blend -> rows of the new photo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import overload
@@ -26,12 +26,13 @@ from .invariants.span import FULL_SPAN, Span, bounded, find_span, joint_span
 from .models.contract import Restoring, UnsteadyError
 from .models.enlarging import enlarge
 from .noise import estimate_noise
+from .outcome import Outcome, Progress, Shared
 from .photos.hidden import fill_hidden
-from .photos.photo import FULL_SCALE, Photo, Pixels, check_pixels
+from .photos.photo import Photo, Pixels, check_array
 from .photos.pillow import from_pillow, to_pillow
 from .photos.reader import read_photo
 from .photos.resize import resize
-from .running import Forward, Runner
+from .running import Forward, Runner, sample_parts
 from .settings import check_tiles
 from .tensors import ALL_TURNS, AS_IT_IS, as_hwc, fill_rows, to_tensor
 from .tiling import Plan, Process, plan_tiles, process_tiles
@@ -41,43 +42,6 @@ from .weights.table import Weights, resolve
 
 SMALLEST_TILE = 64  # pixels; below it a device that runs out of memory is given up
 DOUBLINGS = 2  # of the tiles, for a network that gives no picture of smaller ones
-
-SAMPLE_GRID, SAMPLE_SIDE = 4, 64  # squares a side and pixels a square of the sample that averages are measured on
-
-Progress = Callable[[int, int], None]  # (tiles done, tiles in all)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A restored photo and how it was made.
-
-    halved: whether the device's memory forced smaller tiles. doubled: whether the network gave no picture of smaller
-    ones. changed: False where the network found so little to do that the photo was left as it was. noise: what the
-    network was told, as `Restorer` takes it; None for networks that take none. input_megapixels: of the photo that
-    went in.
-    """
-
-    photo: Photo
-    tile: int
-    overlap: int
-    tiles: int
-    halved: bool
-    doubled: bool
-    changed: bool
-    noise: float | None
-    input_megapixels: float
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What the tiles of a photo share, or the frames of a shot, so that they do not flicker.
-
-    span: of their values. noise: as Outcome has it. forward: the network with their averages.
-    """
-
-    span: Span
-    noise: float | None
-    forward: Forward
 
 
 class Restorer:
@@ -177,7 +141,7 @@ class Restorer:
             return to_pillow(self.restore(from_pillow(source)).photo, source)
         if isinstance(source, str | Path):
             return self.restore(read_photo(Path(source))).photo.pixels
-        _check_array(source)
+        check_array(source)
         restored = self.restore(Photo(as_hwc(source))).photo.pixels
         return restored[..., 0] if source.ndim == 2 else restored
 
@@ -327,26 +291,3 @@ class Restorer:
             alpha = resize(alpha[..., None], height, width)[..., 0]
             alpha = alpha.clip(0, 1) if alpha.dtype == np.float32 else alpha
         return replace(photo, pixels=pixels, alpha=alpha)
-
-
-def _check_array(pixels: Pixels) -> None:
-    if not isinstance(pixels, np.ndarray):
-        hint = "pass a file path, a NumPy array or a Pillow image"
-        raise HfpieError(f"a {type(pixels).__name__} is not an array of pixels", hint)
-    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (1, 3))
-    if not shaped or not pixels.size or pixels.dtype.name not in FULL_SCALE:
-        message = f"an array of shape {pixels.shape} and type {pixels.dtype} is not a photograph"
-        raise HfpieError(message, "give (h, w), (h, w, 1) or (h, w, 3) of uint8, uint16 or float32")
-    check_pixels(pixels, "the array")
-
-
-def sample_parts(pixels: Pixels) -> list[Pixels]:
-    """Parts of at most SAMPLE_SIDE pixels a side on an even grid over (h, w, c) pixels, or all where they are few.
-
-    They depend on the picture alone, never on tiles.
-    """
-    if pixels.shape[0] * pixels.shape[1] <= (SAMPLE_GRID * SAMPLE_SIDE) ** 2:
-        return [pixels]
-    last = (max(n - SAMPLE_SIDE, 0) for n in pixels.shape[:2])
-    tops, lefts = (np.unique(np.linspace(0, end, SAMPLE_GRID).astype(int)) for end in last)
-    return [pixels[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE] for top in tops for left in lefts]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +17,10 @@ from .models.contract import Restoring, UnsteadyError
 from .models.fold import fold
 from .models.network import Network
 from .models.pooling import MeasuringPool, RecalledPool
+from .photos.photo import Pixels
 from .tensors import Turn
+
+SAMPLE_GRID, SAMPLE_SIDE = 4, 64  # squares a side and pixels a square of the sample that averages are measured on
 
 Forward = Callable[[Tensor], Tensor]  # (n, 3, h, w) on the device -> (n, 3, scale h, scale w)
 
@@ -108,3 +112,15 @@ def _average(tiles: Tensor, ways: list[tuple[Turn, Forward]]) -> Tensor:
     """The mean over the turns, each turned back."""
     results = [turn.undo(forward(turn.apply(tiles)).float()) for turn, forward in ways]
     return torch.stack(results).mean(0) if len(results) > 1 else results[0]
+
+
+def sample_parts(pixels: Pixels) -> list[Pixels]:
+    """Parts of at most SAMPLE_SIDE pixels a side on an even grid over (h, w, c) pixels, or all where they are few.
+
+    They depend on the picture alone, never on tiles.
+    """
+    if pixels.shape[0] * pixels.shape[1] <= (SAMPLE_GRID * SAMPLE_SIDE) ** 2:
+        return [pixels]
+    last = (max(n - SAMPLE_SIDE, 0) for n in pixels.shape[:2])
+    tops, lefts = (np.unique(np.linspace(0, end, SAMPLE_GRID).astype(int)) for end in last)
+    return [pixels[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE] for top in tops for left in lefts]

@@ -100,5 +100,5 @@ def test_evaluate_gives_boards(set5, identity, tmp_path, monkeypatch):
     )
     assert boards == shown
     assert str(identity) in (tmp_path / "scores.csv").read_text()
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         hfpie_cli.evaluate("Set5", task="denoise", csv=tmp_path / "scores.csv")

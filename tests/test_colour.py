@@ -42,7 +42,7 @@ def as_srgb(file: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(file)) as image:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
         shown = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"))
-        return np.array(shown.getpixel((5, 5)), int)
+        return np.array(shown.getpixel((5, 5)), int)  # type: ignore[union-attr]
 
 
 def srgb_of_p3(colour) -> np.ndarray:

@@ -59,7 +59,7 @@ def ultra_hdr(*, video=b"", turn=1) -> bytes:
 def second_picture(file: bytes) -> bytes:
     """What the index of a JPEG (MPF) says is its second picture."""
     with Image.open(io.BytesIO(file)) as image:
-        entry = image._getmp()[0xB002][1]
+        entry = image._getmp()[0xB002][1]  # type: ignore[attr-defined]
     start = file.index(b"MPF\0") + 4 + entry["DataOffset"]
     return file[start : start + entry["Size"]]
 

@@ -46,7 +46,7 @@ def test_people_are_told_in_lines(monkeypatch):
     shown = CliRunner().invoke(app, ["doctor"]).stdout
     assert "compact.deblur on cpu (bf16): works, +4.0 dB, 0.5 MP/s, 12 megapixels in 24 s" in shown
     assert "not installed: pip install 'hfpie[lpips]'" in shown
-    assert "as it should be" in shown
+    assert "verified" in shown
 
 
 def test_what_does_not_work_is_told(tmp_path, monkeypatch):

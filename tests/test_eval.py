@@ -154,7 +154,7 @@ def test_what_does_not_go_together_is_said_at_once(arguments, message):
 def test_weights_of_another_scale_are_refused(set5, enlarger):
     result = run("eval", "--dataset", set5, "--task", "denoise", "--weights", enlarger)
     assert result.exit_code == 2
-    assert "a network of scale 4, which does not denoise" in result.stderr
+    assert "a network of scale 4, not usable for denoise" in result.stderr
 
 
 def test_folders_that_are_not_scored_are_counted(arguments, set5):

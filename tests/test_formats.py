@@ -40,13 +40,13 @@ def row(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
 
 def again(file: bytes, form: str | None = None, **style: int) -> Photo:
     """What is read after reading and writing."""
-    return read_photo(encode_photo(read_photo(file), OutputStyle(form, **style), name="x"))
+    return read_photo(encode_photo(read_photo(file), OutputStyle(form, **style), name="x"))  # type: ignore[arg-type]
 
 
 def written(form: str, dtype: type = np.uint8, *, alpha: bool = False, **metadata: object) -> bytes:
     levels = RAMP if dtype == np.uint16 else (RAMP >> 8).astype(np.uint8)
     pixels = np.stack([levels] * 3, -1)
-    return encode_photo(Photo(pixels, levels if alpha else None, Metadata(**metadata), form), OutputStyle(), name="x")
+    return encode_photo(Photo(pixels, levels if alpha else None, Metadata(**metadata), form), OutputStyle(), name="x")  # type: ignore[arg-type]
 
 
 def refused(file: bytes, *forms: str) -> None:
@@ -56,8 +56,8 @@ def refused(file: bytes, *forms: str) -> None:
 
 
 def played(file: bytes, form: str | None = None) -> tuple[int, tuple[float, ...], int]:
-    shown = read_animation(encode_animation(read_animation(file), OutputStyle(form), name="x"))
-    return len(shown.frames), shown.durations, shown.plays
+    shown = read_animation(encode_animation(read_animation(file), OutputStyle(form), name="x"))  # type: ignore[arg-type]
+    return len(shown.frames), shown.durations, shown.plays  # type: ignore[union-attr]
 
 
 MOVED = (3, (100.0, 200.0, 350.0), 3)

@@ -87,7 +87,7 @@ def test_a_file_into_a_file(tmp_path, identity):
     source = save_picture(tmp_path / "a.png", smooth_picture(0))
     restore_file(source, tmp_path / "b.tif", identity)
     assert np.array_equal(read_photo(tmp_path / "b.tif").pixels, smooth_picture(0))
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         restore_file(source, tmp_path / "b.tif", identity)
     restorer = Restorer.from_weights(identity)
     outcome = restore_file(str(source), str(tmp_path / "b.tif"), restorer, overwrite=True)

@@ -97,5 +97,5 @@ def test_lpips_without_its_weights_is_said_plainly(monkeypatch):
         raise OSError("no connection")
 
     monkeypatch.setitem(sys.modules, "lpips", types.SimpleNamespace(LPIPS=unreachable))
-    with pytest.raises(UnavailableError, match=r"cannot be fetched \(no connection\)"):
+    with pytest.raises(UnavailableError, match=r"cannot download its backbone's weights \(no connection\)"):
         load_lpips()

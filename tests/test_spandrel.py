@@ -271,7 +271,7 @@ def test_nafnet_that_blows_up_is_told_by_name(folder):
     state["ending.weight"] *= 100
     load(state, folder / "nafnet.safetensors")
     result = hfpie("denoise", "a.png", "--weights", "nafnet.safetensors", code=1)
-    assert "nafnet: gives no picture, but values from -" in result.stderr
+    assert "nafnet: its output is not a picture: values from -" in result.stderr
     assert not (folder / "a_denoised.png").exists()
 
 

@@ -17,6 +17,7 @@ LAYERS = [  # rooms: folders, and modules at the top; each imports only from tho
     {"pages"},
     {"one_file"},
     {"restore", "jobs"},
+    {"outcome"},
     {"data", "weights", "invariants", "running", "noise"},
     {"photos", "models", "tiling", "tensors", "device", "hub", "console", "vision"},
     {"tasks", "files", "interruption", "ranks", "settings", "shown", "suggest"},

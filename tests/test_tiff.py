@@ -35,7 +35,7 @@ def tiff(pixels=RAMP, **options) -> bytes:
 
 def tags_of(file: bytes) -> dict[int, object]:
     with tifffile.TiffFile(io.BytesIO(file)) as opened:
-        return {tag.code: tag.value for tag in opened.pages[0].tags.values()}
+        return {tag.code: tag.value for tag in opened.pages[0].tags.values()}  # type: ignore[union-attr]
 
 
 def enlarged(photo: Photo, scale: int) -> Photo:
@@ -184,7 +184,7 @@ def with_photometric(file: bytes, value: int) -> bytes:
     """The same TIFF with another photometric interpretation."""
     buffer = io.BytesIO(file)
     with tifffile.TiffFile(buffer, mode="r+") as opened:
-        opened.pages[0].tags[262].overwrite(value)
+        opened.pages[0].tags[262].overwrite(value)  # type: ignore[union-attr]
     return buffer.getvalue()
 
 

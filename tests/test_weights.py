@@ -292,7 +292,7 @@ def test_list_and_info_tell_where_files_are(server, monkeypatch):
     assert {record["name"]: record["where"] for record in records} == where
     record = json.loads(hfpie("weights", "info", "theirs", "--json").stdout)
     assert (record["where"], record["source"]) == ("cached", "https://example.org")
-    assert "what the Hub publishes holds" in hfpie("weights", "info", "theirs").stdout
+    assert "the hash published by the Hub is checked" in hfpie("weights", "info", "theirs").stdout
     told = hfpie("weights", "info", "Sharper").stdout
     assert "not confirmed by a download yet" in told
     assert "hf://they/pickled/deep/net.pth@main, a pickle" in told
@@ -327,7 +327,7 @@ def test_a_shipped_file_that_was_changed_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(weights, "SHIPPED", tmp_path)
     with pytest.raises(UnavailableError, match="should be"):
         weights.resolve("unit-test")
-    with pytest.raises(UnavailableError, match="is not there"):
+    with pytest.raises(UnavailableError, match="missing file"):
         weights.resolve("compact.denoise")
 
 
@@ -336,21 +336,21 @@ def test_a_shipped_file_that_was_changed_is_refused(monkeypatch, tmp_path):
     [
         ("nafnet", "no weights named 'nafnet'", "did you mean nafnet-sidd-w32 or nafnet-sidd-w64"),
         ("realesrgan", "no weights named", "for denoise there are compact.denoise, "),
-        ("they/theirs", "a repository of the Hub", "hf://they/theirs/FILE.safetensors"),
+        ("they/theirs", "a Hub repository", "hf://they/theirs/FILE.safetensors"),
         (
             "https://huggingface.co/o/r/resolve/main/a/b.safetensors?download=true",
             "a web address",
             "write hf://o/r/a/b.safetensors@main",
         ),
         ("https://example.org/net.pth", "a web address", "hf://owner/repo/file@revision"),
-        ("deblur", "compact.deblur: made for deblur, not for denoise", "--force"),
-        ("RealESRGAN_x4plus", "realesrgan-x4plus: made for sr, not for denoise", "scunet-psnr"),
+        ("deblur", "compact.deblur: trained for deblur, not for denoise", "--force"),
+        ("RealESRGAN_x4plus", "realesrgan-x4plus: trained for sr, not for denoise", "scunet-psnr"),
     ],
 )
 def test_what_is_no_name_for_this_command_is_told_with_the_way_out(tmp_path, monkeypatch, name, told, way_out):
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (20, 30)).save("a.png")
-    result = denoise("--weights", name, "--offline", code=2 if "made for" in told else 4)
+    result = denoise("--weights", name, "--offline", code=2 if "trained for" in told else 4)
     assert told in result.stderr
     assert way_out in result.stderr
     assert len(result.stderr.splitlines()) == 2
@@ -407,7 +407,7 @@ def test_files_that_say_their_task_are_refused_for_another(tmp_path, monkeypatch
     checkpoint = load_checkpoint(identity)
     save_checkpoint(Path("mine.safetensors"), dataclasses.replace(checkpoint, info={"task": "deblur"}))
     told = denoise("--weights", "mine.safetensors", code=2).stderr
-    assert "mine.safetensors: made for deblur, not for denoise" in told
+    assert "mine.safetensors: trained for deblur, not for denoise" in told
     denoise("--weights", "mine.safetensors", "--force")
     hfpie("deblur", "a.png", "--weights", "mine.safetensors")
     for odd in ("[1]", '{"task": 5}', "null"):

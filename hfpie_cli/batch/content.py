@@ -7,11 +7,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ..outcome import Outcome, Shared
 from ..photos.animation import Animation, check_held, encode_animation, losses
 from ..photos.formats import OutputStyle
 from ..photos.photo import Photo
 from ..photos.writer import check_writable, encode_photo, told
-from ..restore import Outcome, Restorer, Shared
+from ..restore import Restorer
 
 Content = Photo | Animation
 Tell = Callable[[int, int], None]  # tiles that are done, of how many

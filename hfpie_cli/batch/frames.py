@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from ..errors import HfpieError
 from ..jobs import Job
+from ..outcome import Shared
 from ..photos.photo import Photo, to_8bit
 from ..photos.reader import read_photo
 from ..photos.sizes import read_size
-from ..restore import Restorer, Shared
+from ..restore import Restorer
 
 LEAST = 3  # files of consecutive numbers that are taken for frames unasked
 LARGEST = 9_000_000  # pixels of those: 4K; numbered files of cameras are larger

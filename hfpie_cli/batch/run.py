@@ -18,10 +18,11 @@ from ..console import Console
 from ..errors import HfpieError
 from ..files import atomic_path
 from ..jobs import Job
+from ..outcome import Outcome
 from ..photos.animation import read_content
 from ..photos.formats import OutputStyle
 from ..photos.gate import read_stream
-from ..restore import Outcome, Restorer
+from ..restore import Restorer
 from .amount import Amount, measure_amounts
 from .content import Content, checked, encoded, frames_of, restored
 from .door import Door

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from ..batch.door import Door
     from ..batch.run import Told
     from ..batch.tally import Tally
-    from ..restore import Outcome, Restorer
+    from ..outcome import Outcome
+    from ..restore import Restorer
     from .restore_options import RestoreOptions
 
 

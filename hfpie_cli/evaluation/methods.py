@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from ..errors import UsageError
 from ..files import sha256_of
 from ..hub.client import Hub
+from ..outcome import Progress
 from ..photos.photo import Photo
-from ..restore import Progress, Restorer
+from ..restore import Restorer
 from ..tasks import TASKS
 from ..weights.table import default_weights, resolve
 from .baselines import BASELINES

@@ -111,3 +111,15 @@ class Photo:
     def samples(self) -> Pixels:
         """What a file holds: (h, w, 1 to 4), the alpha, if there is one, as the last channel."""
         return self.pixels if self.alpha is None else np.concatenate([self.pixels, self.alpha[..., None]], -1)
+
+
+def check_array(pixels: Pixels) -> None:
+    """Raises HfpieError for an array that holds no photograph: (h, w) or (h, w, 1 or 3) of uint8, uint16 or float32."""
+    if not isinstance(pixels, np.ndarray):
+        hint = "pass a file path, a NumPy array or a Pillow image"
+        raise HfpieError(f"a {type(pixels).__name__} is not an array of pixels", hint)
+    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (1, 3))
+    if not shaped or not pixels.size or pixels.dtype.name not in FULL_SCALE:
+        message = f"an array of shape {pixels.shape} and type {pixels.dtype} is not a photograph"
+        raise HfpieError(message, "give (h, w), (h, w, 1) or (h, w, 3) of uint8, uint16 or float32")
+    check_pixels(pixels, "the array")
