@@ -28,6 +28,8 @@ class HfpieError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(hint)  # tracebacks show it
 
 
 class UsageError(HfpieError):

@@ -17,7 +17,7 @@ from ..weights.table import Entry, get_entry, locate, public_entries, resolve, w
 from . import publish
 from .options import HubOptions, add_command
 from .shell import Group
-from .weights_views import PARTS_HEADINGS, VERIFY_HEADINGS, print_info, print_list, print_table
+from .weights_views import HASH_SHOWN, PARTS_HEADINGS, VERIFY_HEADINGS, print_info, print_list, print_table
 
 HARD = {"denoise": "awgn-50", "deblur": "motion-jpeg", "sr": "bicubic-x4"}  # by task: what needs every scale
 
@@ -195,10 +195,10 @@ def verify(options: VerifyOptions) -> int:
             wrong = True
             console.error(error)
             console.result({"name": entry.name, "error": error.message, "hint": error.hint})
-            rows.append((entry.name, "wrong or not here", entry.sha256))
+            rows.append((entry.name, "wrong or missing", entry.sha256[:HASH_SHOWN]))
         else:
-            console.result({"name": entry.name, "path": str(path), "state": "as it should be"})
-            rows.append((entry.name, "as it should be", entry.sha256 or "as the Hub published it"))
+            console.result({"name": entry.name, "path": str(path), "state": "verified"})
+            rows.append((entry.name, "verified", entry.sha256[:HASH_SHOWN] or "as published by the Hub"))
     if rows and not options.json and not options.quiet:
         print_table(VERIFY_HEADINGS, {"": rows})
     return ExitCode.UNAVAILABLE if wrong else ExitCode.OK

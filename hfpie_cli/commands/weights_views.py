@@ -12,6 +12,7 @@ from ..weights.table import Entry, whereabouts
 LIST_HEADINGS = ("name", "for", "MB", "MFLOP/px", "s/MP", "where", "licence")
 PARTS_HEADINGS = ("part", "largest value", "share of join", "worth")
 VERIFY_HEADINGS = ("name", "state", "SHA-256")
+HASH_SHOWN = 16  # digits, so that the table fits a terminal; `weights info` shows all
 NUMBERS = {"MB", "MFLOP/px", "s/MP", *PARTS_HEADINGS[1:]}  # columns that stand to the right
 WRAPPED = {"for", "licence", "where", "state"}  # columns that may take several lines
 WIDTH = 140  # columns where the output is no terminal

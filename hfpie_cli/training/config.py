@@ -252,7 +252,10 @@ def recipe_path(name: str, purpose: str) -> Path:
         if (folder / f"{stem}.toml").exists():
             return folder / f"{stem}.toml"
     known = sorted(path.stem for path in folder.glob("*.toml"))
-    raise UsageError(f"no recipe {name!r} for {purpose}", f"{did_you_mean(name, known)} (or name a .toml file)")
+    raise UsageError(
+        f"no recipe {name!r}" + (f" for {purpose}" if purpose else ""),
+        f"{did_you_mean(name, known)} (or name a .toml file)",
+    )
 
 
 def write_config(config: TrainConfig, path: Path) -> None:
