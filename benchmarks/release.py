@@ -1,6 +1,6 @@
 """Two releases side by side: whole commands on photographs of several sizes, and networks against their peers.
 
-    python benchmarks/release.py --before CHECKOUT [--rounds 3] [--megapixels 0.25 1 4 12] [--threads 2]
+    python -m benchmarks.release --before CHECKOUT [--rounds 3] [--megapixels 0.25 1 4 12] [--threads 2]
 
 CHECKOUT is another working copy of this repository (`git worktree add CHECKOUT COMMIT`); this one is compared with it.
 The two take turns; the median of the rounds' ratios counts. Each command runs in a process of its own, from start to
