@@ -39,8 +39,6 @@ def read_file(path: Path) -> bytes:
         raise HfpieError(f"{path}: no such file") from None
     except OSError as error:
         raise HfpieError(f"{path}: cannot be read ({error.strerror})") from None
-    if not data:
-        raise HfpieError(f"{path}: the file is empty")
     return data
 
 

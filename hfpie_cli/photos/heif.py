@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from . import boxes, exif
 from .deep import to_full_scale
-from .photo import Metadata, NotReadError, Photo
+from .photo import Metadata, NotReadError, Photo, split_alpha
 
 
 def open_heif(data: bytes) -> Any:
@@ -26,11 +26,7 @@ def decode(data: bytes, file: Any) -> Photo:
     """The primary picture, upright as the decoder turns it, for a JPEG to be written."""
     image = file[file.primary_index]
     bits = int(image.info.get("bit_depth", 8))
-    pixels = _full_scale(np.asarray(image), bits)
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    alpha = None
-    if pixels.shape[2] in (2, 4):
-        pixels, alpha = np.ascontiguousarray(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1])
+    pixels, alpha = split_alpha(_full_scale(np.asarray(image), bits))
     block = exif.strip_prefix(image.info.get("exif") or b"")
     turn = exif.orientation(block)
     metadata = Metadata(

@@ -113,6 +113,14 @@ class Photo:
         return self.pixels if self.alpha is None else np.concatenate([self.pixels, self.alpha[..., None]], -1)
 
 
+def split_alpha(samples: Pixels) -> tuple[Pixels, Pixels | None]:
+    """(colours (h, w, 1 or 3), alpha (h, w) or None) of (h, w) or (h, w, 1 to 4), as `Photo.samples` gives them."""
+    samples = samples[..., None] if samples.ndim == 2 else samples
+    if samples.shape[2] in (2, 4):
+        return np.ascontiguousarray(samples[..., :-1]), np.ascontiguousarray(samples[..., -1])
+    return samples, None
+
+
 def check_array(pixels: Pixels) -> None:
     """Raises HfpieError for an array that holds no photograph: (h, w) or (h, w, 1 or 3) of uint8, uint16 or float32."""
     if not isinstance(pixels, np.ndarray):

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import HfpieError
-from .photo import Photo, check_pixels
+from .photo import Photo, check_pixels, split_alpha
 
 PLAIN_MODES = {  # what Pillow's modes become; the others have no pixels of ours
     **{"1": "L", "L": "L", "LA": "LA", "La": "LA", "P": "RGB", "PA": "RGBA"},
@@ -31,10 +31,7 @@ def from_pillow(image: Image.Image) -> Photo:
     if not pixels.size:
         raise HfpieError("the image has no pixels")
     check_pixels(pixels, "the image")
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    if pixels.shape[2] in (2, 4):
-        return Photo(np.ascontiguousarray(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1]))
-    return Photo(pixels)
+    return Photo(*split_alpha(pixels))
 
 
 def to_pillow(photo: Photo, like: Image.Image) -> Image.Image:

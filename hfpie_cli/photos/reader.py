@@ -21,7 +21,7 @@ from . import boxes, colour, companions, deep, exif, gate, headers, heif, png, r
 from .caught import caught, summed_up
 from .formats import FORMATS, RESOURCES_PREFIX
 from .limits import check_size
-from .photo import Metadata, NotReadError, Photo, Pixels, SeveralPicturesError, check_pixels
+from .photo import Metadata, NotReadError, Photo, Pixels, SeveralPicturesError, check_pixels, split_alpha
 from .tiff_tags import without_place
 
 READ_AS = {"MPO": "JPEG", "GIF": "PNG"}  # MPO: a JPEG with a preview or a depth map
@@ -242,10 +242,7 @@ def _with_transparent_grey(pixels: Pixels, image: Image.Image) -> Pixels:
 
 def _split(pixels: Pixels, metadata: Metadata, form: str) -> Photo:
     """Tell the colours from the alpha."""
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    if pixels.shape[2] in (2, 4):
-        return Photo(np.ascontiguousarray(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1]), metadata, form)
-    return Photo(pixels, None, metadata, form)
+    return Photo(*split_alpha(pixels), metadata, form)
 
 
 def upright(photo: Photo, turn: int) -> Photo:
