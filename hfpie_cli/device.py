@@ -80,6 +80,7 @@ def choose_device(
 def choose_training_device(name: str = "auto", precision: str = "auto") -> Device:
     """The same for training, where precision `auto` is bf16 on CUDA too if it multiplies it, else fp32."""
     device = choose_device(name, precision, residual=True)
+    torch.backends.cudnn.benchmark = True  # crops are of one size: the fastest convolution is looked for once
     if precision == "auto" and device.torch_device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
         return Device(device.torch_device, "bf16" if fast else "fp32")

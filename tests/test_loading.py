@@ -10,7 +10,7 @@ from hfpie_cli.data.degradations import DEGRADATIONS
 from hfpie_cli.data.pairs import CropSampler
 from hfpie_cli.training.budget import Steps
 from hfpie_cli.training.config import Finish
-from hfpie_cli.training.loading import Batches, Request, Requests, batches, loaders, packed, unpacked
+from hfpie_cli.training.loading import Batches, Echoes, Request, Requests, batches, loaders, packed, unpacked
 from hfpie_cli.training.loop import Pace
 from hfpie_cli.training.run import setup
 
@@ -57,6 +57,43 @@ def test_processes_ask_for_their_shares_and_for_large_crops_at_the_end(data, tmp
     assert [next(asked) for _ in range(6)][4:] == [Request(4, 32, (0, 1, 2, 3)), Request(5, 64, (0, 1))]
     degraded, clean = next(iter(batches(run, data, Steps(run.config))))
     assert degraded.shape == clean.shape == (4, 3, 32, 32)
+
+
+def numbered(count, side=8):
+    """Batches of two pairs; every pixel of a pair tells which it is."""
+    for number in range(count):
+        values = torch.tensor([2.0 * number, 2.0 * number + 1])[:, None, None, None]
+        yield values.expand(2, 3, side, side).clone(), values.expand(2, 3, 2 * side, 2 * side).clone()
+
+
+def test_echoes_are_pairs_of_the_last_batches():
+    steps = list(Echoes(3, 0)(numbered(60)))
+    assert len(steps) == 180
+    for step, (degraded, clean) in enumerate(steps):
+        pairs = degraded[:, 0, 0, 0]
+        assert torch.equal(pairs, clean[:, 2, 5, 5])
+        newest = step // 3
+        oldest = newest if step % 3 == 0 else max(newest - 31, 0)
+        assert all(2 * oldest <= pair <= 2 * newest + 1 for pair in pairs.tolist())
+    assert len({float(pair) for degraded, _ in steps for pair in degraded[:, 0, 0, 0]}) == 120
+
+
+def test_echoes_turn_both_sides_alike_and_keep_to_one_size():
+    side = torch.rand(1, 3, 8, 8)
+    steps = list(Echoes(9, 0)([(side, side * 2), (side[..., :4, :4], side[..., :4, :4] * 2)]))
+    assert all(torch.equal(clean, degraded * 2) for degraded, clean in steps)
+    assert all(degraded.is_contiguous(memory_format=torch.channels_last) for degraded, _ in steps[1:9])
+    assert len({degraded.sum(1).numpy().tobytes() for degraded, _ in steps[:9]}) > 3
+    assert [degraded.shape[2] for degraded, _ in steps] == [8] * 9 + [4] * 9
+
+
+def test_a_run_with_echoes_asks_for_fewer_batches(data, tmp_path):
+    run = setup(changed(steps=10, echo=4), tmp_path / "run", CPU)
+    asked = iter(Requests(run, Steps(run.config)))
+    assert [next(asked).step for _ in range(3)] == [0, 4, 8]
+    made = batches(run, data, Steps(run.config))
+    assert torch.equal(next(made)[1], next(batches(run, data, Steps(run.config)))[1])
+    assert next(made)[0].shape == (4, 3, 32, 32)
 
 
 def test_waiting_is_told(data, tmp_path):

@@ -40,6 +40,7 @@ RANGES = {  # of the plain numbers
     "dark": (0, 1),
     "drawn": (0, 1),
     "seed": (0, MANY),
+    "echo": (1, 1000),
     "validate_every": (1, MANY),
     "save_seconds": (0, MANY),
 }
@@ -72,7 +73,9 @@ class TrainConfig:
     decay of the weight average, 0 for none. precision: fp32, bf16, or auto for what the device does fast. compile: by
     torch.compile. validate_every: steps; by the clock, validations take a twentieth of the time at most. save_seconds:
     the longest time between two saved states. dark: share of the clean crops that first lose up to 3 stops of light.
-    drawn: share of them that are drawn (text, lines, flat shapes, skies) instead of cut from photographs.
+    drawn: share of them that are drawn (text, lines, flat shapes, skies) instead of cut from photographs. echo: steps
+    for each batch that is degraded, for a GPU that trains faster than the CPU degrades (loading.Echoes); above 1 a
+    resumed run is not the same bit for bit.
     """
 
     task: str
@@ -99,6 +102,7 @@ class TrainConfig:
     save_seconds: int = 240
     dark: float = 0.0
     drawn: float = 0.0
+    echo: int = 1
     losses: LossConfig = field(default_factory=LossConfig)
     finish: Finish = field(default_factory=Finish)
 

@@ -63,8 +63,8 @@ class Muon(torch.optim.Optimizer):
         updates = orthogonalise(matrices.mT).mT if tall else orthogonalise(matrices)
         scale = max(1.0, matrices.shape[1] / matrices.shape[2]) ** 0.5
         torch._foreach_mul_(list[Tensor](parameters), 1 - lr * decay)
-        for parameter, update in zip(parameters, updates, strict=True):
-            parameter.add_(update.reshape(parameter.shape), alpha=-lr * scale)
+        shaped = [update.reshape(parameters[0].shape) for update in updates]
+        torch._foreach_add_(list[Tensor](parameters), shaped, alpha=-lr * scale)
 
 
 def make_optimizers(
