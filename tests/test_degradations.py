@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hfpie_cli.data.blurs import Lens, draw_kernel
-from hfpie_cli.data.degradations import DEGRADATIONS, Impulses, Jpeg, margin_of
+from hfpie_cli.data.degradations import DEGRADATIONS, Impulses, Jpeg
 from hfpie_cli.data.degrade import (
     blur,
     disc_kernel,
@@ -247,7 +247,7 @@ def test_every_kernel_fits_into_the_margin():
     assert all(kernel.sum() == pytest.approx(1, abs=1e-4) for kernel in kernels)
     sides = np.array([kernel.shape[0] for kernel in kernels])
     assert set(sides % 2) == {1}
-    assert 35 < sides.max() <= 2 * margin_of("blur-any")
+    assert 35 < sides.max() <= 2 * DEGRADATIONS["blur-any"].margin
     centres = [kernel.sum(0) @ np.arange(len(kernel)) - len(kernel) // 2 for kernel in kernels]
     assert np.abs(centres).max() < 0.05
 
@@ -290,8 +290,8 @@ def test_blur_of_any_kind_spans_little_and_much():
 
 
 def test_a_crop_and_its_surroundings_are_as_large_as_the_degradation_needs(data):
-    assert margin_of("awgn-25") == 16
-    assert margin_of("blur-any") == 32
+    assert DEGRADATIONS["awgn-25"].margin == 16
+    assert DEGRADATIONS["blur-any"].margin == 32
     degraded, clean = CropSampler(data, {"blur-any": 1}, 1, 0).batch(0, range(3), 48)
     assert degraded.shape == clean.shape == (3, 3, 48, 48)
 

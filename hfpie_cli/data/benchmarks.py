@@ -16,7 +16,7 @@ from ..photos.reader import read_photo
 from ..suggest import did_you_mean
 from ..tasks import TASKS
 from .datasets import DataSet, Track, find, find_pairs, find_photos, go_together, pair_folders, table
-from .degradations import DEGRADATIONS, scale_of
+from .degradations import DEGRADATIONS
 from .degrade import SR_SCALE
 from .drawn import BENCHMARK_COUNT, DRAWN_SETS
 
@@ -186,7 +186,7 @@ def _check_degradation(degradation: str, task: str, tracks: list[str]) -> None:
     """Raises UsageError for what is not made here, or not for this task; `tracks` are what else is on offer."""
     if degradation not in DEGRADATIONS:
         raise UsageError(f"no degradation {degradation!r}", did_you_mean(degradation, [*tracks, *DEGRADATIONS]))
-    if scale_of(degradation) != TASKS[task].scale:
+    if DEGRADATIONS[degradation].scale != TASKS[task].scale:
         raise UsageError(f"{degradation} is not a degradation for {task}", "use another --degradation or --task")
 
 

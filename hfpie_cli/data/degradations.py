@@ -126,7 +126,23 @@ def unchanged(picture: Picture, rng: np.random.Generator) -> Picture:
     return picture
 
 
-DEGRADATIONS: dict[str, Degradation] = {
+@dataclass(frozen=True)
+class Named:
+    """A degradation, and what training and scoring must know of it.
+
+    scale: how many times smaller it makes the picture. margin: pixels of the degraded picture around a crop that it
+    needs to see, eight of them for JPEG grids.
+    """
+
+    apply: Degradation
+    scale: int = 1
+    margin: int = MARGIN
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        return self.apply(picture, rng)
+
+
+SAME_SIZE: dict[str, Degradation] = {
     "clean": unchanged,
     "awgn": GaussianNoise(0, 55),
     "awgn-8bit": GaussianNoise(0, 55, rounded=True),
@@ -148,6 +164,8 @@ DEGRADATIONS: dict[str, Degradation] = {
     **{f"defocus-{radius}": Defocus(radius) for radius in (2, 4)},
     "motion-jpeg": MotionBlur(quality=(25, 25)),
     "motion-any": MotionBlur(noise=(0, 4), quality=(20, 100)),
+}
+REDUCING: dict[str, Degradation] = {
     "bicubic-x4": bicubic,
     "motion-bicubic-x4": Chain((MotionBlur(), bicubic)),
     "small-photo-x4": SmallPhoto(),
@@ -155,12 +173,7 @@ DEGRADATIONS: dict[str, Degradation] = {
     "noise-10-x4": Chain((bicubic, GaussianNoise(10, 10, rounded=True))),
 }
 
-
-def scale_of(name: str) -> int:
-    """How many times smaller a degradation makes the picture."""
-    return SR_SCALE if name.endswith(f"-x{SR_SCALE}") else 1
-
-
-def margin_of(name: str) -> int:
-    """Pixels of the degraded picture around a crop that a degradation needs to see, eight of them for JPEG grids."""
-    return int(getattr(DEGRADATIONS[name], "margin", MARGIN))
+DEGRADATIONS = {
+    **{name: Named(apply, margin=getattr(apply, "margin", MARGIN)) for name, apply in SAME_SIZE.items()},
+    **{name: Named(apply, SR_SCALE) for name, apply in REDUCING.items()},
+}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..photos.photo import FULL_SCALE
-from .degradations import DEGRADATIONS, margin_of
+from .degradations import DEGRADATIONS
 from .degrade import SR_SCALE, Picture
 from .drawn import draw_any
 from .store import PhotoStore
@@ -68,7 +68,7 @@ class CropSampler:
         return self._synthetic(name, rng, crop)
 
     def _synthetic(self, name: str, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
-        margin = margin_of(name)  # degraded around the crop and cut off: blur and JPEG see real surroundings
+        margin = DEGRADATIONS[name].margin  # degraded around the crop and cut off: blur and JPEG see real surroundings
         side = crop + 2 * margin * self.scale
         clean = draw_any(rng, side, side) if rng.random() < self.drawn else self._photographed(rng, side)
         if rng.random() < self.dark:

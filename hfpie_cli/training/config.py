@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..data.degradations import DEGRADATIONS, scale_of
+from ..data.degradations import DEGRADATIONS
 from ..data.pairs import PAIRS
 from ..errors import UsageError
 from ..files import atomic_path
@@ -126,8 +126,8 @@ class TrainConfig:
         for name in (*self.degradation, *self.validation):
             if name not in (*DEGRADATIONS, PAIRS):
                 raise ValueError(f"no degradation {name!r}; there are {', '.join((*DEGRADATIONS, PAIRS))}")
-            if name != PAIRS and scale_of(name) != self.scale:
-                raise ValueError(f"{name} is for networks of scale {scale_of(name)}, not {self.scale}")
+            if name != PAIRS and DEGRADATIONS[name].scale != self.scale:
+                raise ValueError(f"{name} is for networks of scale {DEGRADATIONS[name].scale}, not {self.scale}")
         for name, share in self.degradation.items():
             if type(share) not in (int, float) or not 0 < share < math.inf:
                 raise ValueError(f"the share of {name} must be a positive number, not {share!r}")
