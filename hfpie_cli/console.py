@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import HfpieError
-from .shown import shown
+from .shown import columns_of, shown, wrapped
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
 
 Item = TypeVar("Item")
+MARK = "hfpie: "  # that errors begin with; their hints stand below the text
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,15 @@ class Console:
     def say(self, text: str) -> None:
         """A line for a person, on standard error; what would not be seen in it is escaped."""
         if not self.quiet:
-            print(shown(text), file=sys.stderr, flush=True)
+            _print(shown(text), indent=2)
 
     def error(self, error: HfpieError) -> None:
         """An error and its way out, never quiet."""
-        print(f"hfpie: {shown(error.message)}", file=sys.stderr, flush=True)
+        _print(shown(error.message), first=MARK, indent=len(MARK))
         for line in error.hint.splitlines():
-            print(f"       {shown(line)}", file=sys.stderr, flush=True)
+            text = shown(line).lstrip()
+            place = len(MARK) + len(line) - len(text)
+            _print(text, first=" " * place, indent=place)
 
     def result(self, record: dict[str, Any]) -> None:
         """A record for a program, on standard output, if --json asks for it."""
@@ -74,6 +77,11 @@ class Console:
         with self.bar(*columns) as bar:
             total = bar.add_task("files", total=files, unit="files", visible=files > 1)
             yield FileProgress(bar, total, bar.add_task("", total=None, unit="tiles"))
+
+
+def _print(text: str, *, first: str = "", indent: int = 0) -> None:
+    """A line on standard error, wrapped at words on a terminal."""
+    print(wrapped(text, columns_of(sys.stderr), first=first, indent=indent), file=sys.stderr, flush=True)
 
 
 def in_words(seconds: float) -> str:

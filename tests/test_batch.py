@@ -66,11 +66,18 @@ def test_resume_does_what_is_missing_changed_empty_or_unreadable(folder):
     save_picture(folder / "in/003.png", smooth_picture(9, (16, 24)))
     result = hfpie("in", "-o", "out/", "--resume", "--json")
     assert result.exit_code == 0, result.stderr
-    assert summary_of(result) == {"planned": 6, "done": 4, "skipped": 2, "failed": 0, "failed_inputs": []}
+    assert summary_of(result) == {
+        "planned": 6,
+        "done": 4,
+        "unchanged": 0,
+        "skipped": 2,
+        "failed": 0,
+        "failed_inputs": [],
+    }
     again, after = contents(folder / "out"), times_of(folder / "out")
     assert {name for name in whole if again[name] != whole[name]} == {"003.png"}
     assert {name for name in whole if after[name] == before[name]} == {"004.png", "005.png"}
-    assert "2 of 6 left as they are: done before" in result.stderr
+    assert "skipped 2 of 6: done before" in result.stderr
 
 
 def test_resume_makes_anew_what_other_settings_or_weights_made(folder):
@@ -94,7 +101,7 @@ def test_resume_neither_replaces_strangers_nor_what_was_edited(folder):
     save_picture(folder / "out/002.png", smooth_picture(6))
     edited = contents(folder / "out")
     kept = hfpie("in", "-o", "out/", "--resume")
-    assert "1 of 3 left as they are: output was changed after" in kept.stderr
+    assert "skipped 1 of 3: output was changed after" in kept.stderr
     assert contents(folder / "out") == edited
     assert summary_of(hfpie("in", "-o", "out/", "--resume", "--overwrite", "--json"))["done"] == 1
 
@@ -119,7 +126,7 @@ def test_nothing_is_restored_in_place_twice(folder, ending):
     assert all(once[name] != before[name] for name in before)
     assert summary_of(hfpie("in", "--in-place", "--keep-times", "--resume", "--json"))["skipped"] == 3
     other = hfpie("in", "--in-place", "--resume", "--strength", "0.5")
-    assert "3 of 3 left as they are: already restored in place with other settings" in other.stderr
+    assert "skipped 3 of 3: already restored in place with other settings" in other.stderr
     assert contents(folder / "in") == once
     save_picture(folder / f"in/001{ending}", smooth_picture(8, (16, 24)))
     assert summary_of(hfpie("in", "--in-place", "--resume", "--json"))["done"] == 1
@@ -259,7 +266,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(folder):
     assert result.exit_code == 0, result.stderr
     assert "in/001.png -> out/001.png  0.00 MP" in result.stdout
     assert "in/000.png: skipped, done before" in result.stdout
-    assert "1 photographs to restore, 0.0 MP, about 0 s on cpu" in result.stdout
+    assert "1 photograph to restore, 0.0 MP, about 0 s on cpu" in result.stdout
     *_, last = map(json.loads, hfpie("in", "-o", "new/", "--dry-run", "--json").stdout.splitlines())
     assert (last["summary"]["planned"], last["summary"]["megapixels"]) == (3, 0.001)
     assert sorted(path for path in folder.rglob("*")) == before
@@ -447,3 +454,16 @@ def test_all_frames_of_an_animation_count_for_the_limit(folder):
     assert result.exit_code == 1
     assert "moving.gif: 0.0 megapixels, more than the 0.001 that hfpie opens" in result.stderr
     assert hfpie("moving.gif", "--max-pixels", "3000").exit_code == 0
+
+
+def test_files_that_need_nothing_are_counted_apart(tmp_path, monkeypatch, identity):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (30, 20), "gray").save(tmp_path / name)
+    (tmp_path / "c.png").write_text("text")
+    command = ["denoise", "a.png", "b.png", "c.png", "-o", "out/", "--weights", str(identity), "--json"]
+    result = CliRunner().invoke(app, command)
+    assert "3 photographs: 0 denoised, 2 unchanged, 0 skipped, 1 failed\n" in result.stderr
+    *records, last = map(json.loads, result.stdout.splitlines())
+    assert [record.get("changed") for record in records] == [False, False, None]
+    assert (last["summary"]["done"], last["summary"]["unchanged"]) == (2, 2)

@@ -334,7 +334,7 @@ def test_a_shipped_file_that_was_changed_is_refused(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("name", "told", "way_out"),
     [
-        ("nafnet", "no weights named 'nafnet'", "did you mean nafnet-sidd-w32 or nafnet-sidd-w64"),
+        ("nafnet", "no weights named 'nafnet'", "did you mean nafnet-sidd-w32 or nafnet-sidd-w64?"),
         ("realesrgan", "no weights named", "for denoise there are compact.denoise, "),
         ("they/theirs", "a Hub repository", "hf://they/theirs/FILE.safetensors"),
         (

@@ -11,6 +11,7 @@ from ..console import Console, in_words
 from ..jobs import Job
 from ..pace import measure_pace
 from ..restore import Restorer
+from ..shown import counted
 from .amount import Amount, measure_amounts
 
 
@@ -63,7 +64,7 @@ def _print_sum(planned: int, skipped: int, forecast: Forecast, console: Console)
         rounded = None if seconds is None else round(seconds, 1)
         console.result({"summary": {**record, "seconds": rounded, "device": forecast.device}})
         return
-    text = f"{planned} photographs to restore, {forecast.megapixels:.1f} MP"
+    text = f"{counted(planned, 'photograph')} to restore, {forecast.megapixels:.1f} MP"
     if seconds is not None:
         text += f", about {in_words(seconds)} on {forecast.device}"
     elif planned:

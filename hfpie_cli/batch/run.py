@@ -39,10 +39,14 @@ ROOM = 1 << 30  # bytes of pixels that may be on their way
 
 @dataclass(frozen=True)
 class Told:
-    """What is said of a file that is done: lines for people, a record for programs."""
+    """What is said of a file that is done: lines for people, a record for programs.
+
+    changed: False where there was nothing to restore.
+    """
 
     lines: tuple[str, ...]
     record: dict[str, Any]
+    changed: bool = True
 
 
 @dataclass(frozen=True)
@@ -234,6 +238,7 @@ def _settle(job: Job, result: Any, stages: Stages, tally: Tally, console: Consol
     """Count and tell one result."""
     if isinstance(result, Told):
         tally.done += 1
+        tally.unchanged += not result.changed
         for line in result.lines:
             console.say(line)
         console.result(result.record)

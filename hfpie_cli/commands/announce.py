@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..hub.client import SCHEME
 from ..jobs import Job
 from ..settings import Setting, check_tiles, foresee
+from ..shown import counted
 from ..weights.table import find_entry
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def announce_large(jobs: Sequence[Job], restorer: Restorer, *, yes: bool, consol
     seconds = pace * share * sum(covered_pixels(restorer, size.height, size.width) for size in sizes)
     memory = max(size.pixels * 3 * size.sample_bytes * (1 + restorer.scale**2) for size in sizes)
     enlarged = f" -> {pixels * restorer.out_scale**2 / 1e6:,.0f} MP" if restorer.out_scale > 1 else ""
-    count = f"{len(jobs)} photographs, " if len(jobs) > 1 else ""
+    count = f"{counted(len(jobs), 'photograph')}, " if len(jobs) > 1 else ""
     text = f"{count}{pixels / 1e6:,.0f} MP{enlarged}, about {in_words(seconds)}, {memory / 1e6:,.0f} MB of memory"
     free = _free_memory()
     is_huge = seconds >= SECONDS_ASKED or (free is not None and memory > free)

@@ -17,6 +17,7 @@ from ..errors import UsageError
 from ..files import cache_folder
 from ..hub.client import Hub
 from ..ranks import PATIENCE, Ranks, joined_ranks
+from ..shown import counted
 from ..tasks import TASKS
 from ..weights.table import resolve
 from .config import TrainConfig, load_config, recipe_path
@@ -128,7 +129,7 @@ def _configuration(recipe: TrainConfig | Name | None, settings: Sequence[str], f
 def _shared(config: TrainConfig, ranks: Ranks) -> TrainConfig:
     """The configuration for as many processes. Raises UsageError for a batch that they cannot share."""
     if config.batch % ranks.count:
-        message = f"a batch of {config.batch} crops cannot be shared by {ranks.count} processes"
+        message = f"a batch of {counted(config.batch, 'crop')} cannot be shared by {counted(ranks.count, 'process')}"
         raise UsageError(message, f"choose a multiple of {ranks.count}: --batch")
     finish = replace(config.finish, batch=-(-config.finish.batch // ranks.count) * ranks.count)
     return replace(config, finish=finish)

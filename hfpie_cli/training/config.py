@@ -18,6 +18,7 @@ from ..errors import UsageError
 from ..files import atomic_path
 from ..models.highpass import HighpassConfig
 from ..models.network import NetworkConfig
+from ..shown import counted
 from ..suggest import did_you_mean
 from ..weights.checkpoint import Config
 from .losses import GmsMask, LossConfig
@@ -153,7 +154,7 @@ class TrainConfig:
     @property
     def length(self) -> str:
         """Of the run, in words."""
-        return f"{self.minutes:g} minutes" if self.minutes else f"{self.steps:,} steps"
+        return counted(self.minutes, "minute") if self.minutes else counted(self.steps, "step")
 
     def rate_at(self, progress: float, step: int) -> float:
         """The learning rate at a part of the run (0 to 1), in a step counted from 0."""
