@@ -1,16 +1,15 @@
 """Texts for a terminal: counts, lists of names, lines that are wrapped at words."""
 
 import os
-import struct
 import subprocess
 import sys
-import termios
-from fcntl import ioctl
 from pathlib import Path
 
 import pytest
 
 from hfpie_cli.shown import columns_of, counted, either, wrapped
+
+from .conftest import run_on_a_terminal
 
 
 @pytest.mark.parametrize(
@@ -40,27 +39,6 @@ def test_lines_are_wrapped_at_words_and_names_stay_whole():
     assert lines == [f"hfpie: {path}:", "       is not there, look for it"]
     assert wrapped("a.png -> b.png  30 x 20", 80) == "a.png -> b.png  30 x 20"
     assert wrapped("word " * 30, None) == "word " * 30
-
-
-def run_on_a_terminal(*arguments, columns, **options):
-    """What hfpie writes to a terminal as its standard error, and its exit code."""
-    controller, terminal = os.openpty()
-    ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    command = [sys.executable, "-m", "hfpie_cli", *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, check=False, **options)
-    os.close(terminal)
-    told = b""
-    while piece := _read(controller):
-        told += piece
-    os.close(controller)
-    return told.decode().replace("\r\n", "\n"), done.returncode
-
-
-def _read(controller):
-    try:
-        return os.read(controller, 10000)
-    except OSError:  # how Linux says that the other side is closed
-        return b""
 
 
 def test_errors_and_hints_are_wrapped_on_a_terminal_alone(tmp_path):

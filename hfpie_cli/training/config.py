@@ -114,7 +114,7 @@ class TrainConfig:
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be {low:g} to {high:g}, not {getattr(self, name)}")
         if (self.steps > 0) == (self.minutes > 0):
-            raise ValueError("set exactly one of steps and minutes")
+            raise ValueError("set exactly one of steps and minutes, to more than 0")
         betas = self.betas if isinstance(self.betas, tuple) else ()
         if len(betas) != 2 or not all(type(beta) in (int, float) and 0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas must be two numbers from 0 to below 1, not {self.betas}")
