@@ -16,12 +16,15 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hfpie_cli import Restorer
-from hfpie_cli.batch import run
+from hfpie_cli.batch import amount, forecast, run
 from hfpie_cli.batch.journal import NAME, Journals
 from hfpie_cli.batch.pipeline import Crew, Pipeline, Settled
 from hfpie_cli.cli import app
 from hfpie_cli.errors import HfpieError
 from hfpie_cli.files import TEMPORARY, atomic_path, sweep
+from hfpie_cli.jobs import Job
+from hfpie_cli.pace import covered_pixels
+from hfpie_cli.photos.sizes import read_size
 from tests.conftest import run_twice, save_picture, smooth_picture
 
 COMMAND = (sys.executable, "-m", "hfpie_cli", "denoise")
@@ -467,3 +470,43 @@ def test_files_that_need_nothing_are_counted_apart(tmp_path, monkeypatch, identi
     *records, last = map(json.loads, result.stdout.splitlines())
     assert [record.get("changed") for record in records] == [False, False, None]
     assert (last["summary"]["done"], last["summary"]["unchanged"]) == (2, 2)
+
+
+def test_heads_are_read_once_and_tell_what_tiles_cover(folder, identity, monkeypatch):
+    make_inputs(folder, 5)
+    read = []
+    monkeypatch.setattr(amount, "read_size", lambda path: read.append(path.name) or read_size(path))
+    assert hfpie("in", "-o", "out/", "--no-frames").exit_code == 0
+    assert sorted(read) == [f"{index:03}.png" for index in range(5)]
+    jobs = [Job(path, None, None) for path in sorted((folder / "in").iterdir())]
+    restorer = Restorer.from_weights(identity, tile=16, overlap=8)
+    each = covered_pixels(restorer, 16, 24)
+    assert each == 2 * 16 * 16
+    for heads in (5, 2):  # two heads alone tell the rest
+        amounts = amount.measure_amounts(jobs, heads=heads)
+        assert sum(one.size is not None for one in amounts) == heads
+        assert amount.covered_by(restorer, amounts) == pytest.approx(5 * each, rel=0.2)
+
+
+def test_a_dry_run_counts_overlaps_and_names_what_cannot_be_read(folder, monkeypatch):
+    make_inputs(folder, 2)
+    (folder / "in/text.png").write_text("text")
+    (folder / "in/empty.png").write_bytes(b"")
+    os.mkfifo(folder / "in/pipe.png")
+    paces = []
+    monkeypatch.setattr(forecast, "measure_pace", lambda restorer, rng, **_: paces.append(restorer) or 1e-3)
+    before = sorted(folder.rglob("*"))
+    result = hfpie("in", "-o", "out/", "--dry-run", "--tile", "16", "--overlap", "8")
+    assert result.exit_code == 0, result.stderr
+    covered = 2 * covered_pixels(paces[0], 16, 24)
+    assert covered > 2 * 16 * 24
+    *_, last = result.stdout.splitlines()
+    assert last.startswith(f"2 photographs to restore, 0.0 MP, about {covered / 1000:.0f} s on cpu ")
+    assert last.endswith(", 3 cannot be read")
+    for told in ("in/text.png: not a picture", "in/empty.png: the file is empty", "in/pipe.png: is a pipe"):
+        assert told in result.stdout
+        assert f"{told.partition(':')[0]} ->" not in result.stdout
+    *records, last = map(json.loads, hfpie("in", "-o", "out/", "--dry-run", "--json").stdout.splitlines())
+    assert [record["status"] for record in records] == ["planned", "planned", "failed", "failed", "failed"]
+    assert (last["summary"]["planned"], last["summary"]["failed"]) == (5, 3)
+    assert sorted(folder.rglob("*")) == before

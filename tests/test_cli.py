@@ -155,8 +155,15 @@ def test_in_place_does_not_lose_the_other_pictures_of_a_jpeg(hfpie, tmp_path):
 
 def test_in_place_replaces_the_input(hfpie, tmp_path):
     save(tmp_path / "a.png")
-    assert hfpie("denoise", "a.png", "--in-place").exit_code == 0
+    result = hfpie("denoise", "a.png", "--in-place", "--json")
+    assert result.exit_code == 0
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+    assert "a.png -> a.png  30 x 20" in result.stderr, "as the user named it"
+    assert json.loads(result.stdout)["output"] == "a.png"
+    assert hfpie("denoise", "a.png", "--in-place", "--dry-run").stdout.startswith("a.png -> a.png  ")
+    (tmp_path / "link.png").symlink_to("a.png")
+    linked = hfpie("denoise", "link.png", "--in-place", "--follow-symlinks")
+    assert f"link.png -> {tmp_path / 'a.png'}" in linked.stderr
 
 
 def test_two_inputs_of_one_name_are_refused(hfpie, tmp_path):
@@ -180,7 +187,7 @@ def test_an_ending_and_a_format_that_differ_are_refused(hfpie, tmp_path):
     save(tmp_path / "a.png")
     result = hfpie("denoise", "a.png", "-o", "b.jpg", "--format", "webp")
     assert result.exit_code == 2
-    assert "b.jpg: its ending names JPEG, and --format WEBP" in result.stderr
+    assert "b.jpg: the ending says JPEG, but --format says WEBP" in result.stderr
     assert "b.webp" in result.stderr
     assert hfpie("denoise", "a.png", "-o", "b.jpeg", "--format", "jpg").exit_code == 0
     assert hfpie("denoise", "a.png", "-o", "b.out", "--format", "webp").exit_code == 0
@@ -371,7 +378,7 @@ def test_a_file_s_name_for_several_photographs_is_refused(hfpie, tmp_path):
     save(tmp_path / "other.png")
     result = hfpie("denoise", "photo.png", "other.png", "-o", "one.png")
     assert result.exit_code == 2
-    assert "one.png: a file's name, for several photographs" in result.stderr
+    assert "one.png: a file name for several photographs" in result.stderr
     assert not (tmp_path / "one.png").exists()
 
 

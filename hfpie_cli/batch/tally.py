@@ -101,4 +101,4 @@ def tell_failed(name: str, error: HfpieError, tally: Tally, console: Console) ->
 def tell_skipped(job: Job, reason: str, tally: Tally, console: Console) -> None:
     """Count a file that is left as it is."""
     tally.skipped[reason] += 1
-    console.result({"input": job.name, "output": str(job.target), "status": "skipped", "reason": reason})
+    console.result({"input": job.name, "output": job.output_name, "status": "skipped", "reason": reason})

@@ -88,9 +88,11 @@ class FolderRun:
         if self.ranks.leads:
             self.console.say(self.heading)
         restorer = self._load(weights)
+        from ..batch.amount import measure_amounts
         from ..batch.run import Manner, restore_all
 
-        announce_large(wanted, restorer, yes=options.yes, console=self.console)
+        amounts = measure_amounts(wanted)
+        announce_large(amounts, restorer, yes=options.yes, console=self.console)
         folders = [job.target.parent for job in wanted if job.target]
         make_folders(folders)
         sweep(set(folders))
@@ -100,7 +102,7 @@ class FolderRun:
             style, describe, as_hfpie_error, options.keep_times, options.debug, shots, options.frames is not False
         )
         with self._door(plan, wanted, settings) as door:
-            restore_all(wanted, restorer, door, manner, tally=tally, console=self.console)
+            restore_all(wanted, amounts, restorer, door, manner, tally=tally, console=self.console)
 
     def _shots(self, plan: Plan) -> list[list[Job]]:
         """Frames that share their averages; none in place, where they would be measured on what is restored already."""
@@ -121,7 +123,7 @@ class FolderRun:
 
         wanted, skipped = self._sort_out(plan, plan.jobs, self._settings(self.here) if self.here else "")
         restorer = self._load(self.here) if self.here and wanted else None
-        print_plan(wanted, skipped, foresee(wanted, restorer), self.console)
+        print_plan(foresee(wanted, restorer), skipped, plan.faults, self.console)
         return ExitCode.OK
 
     def _keeps_journal(self, plan: Plan) -> bool:
@@ -225,13 +227,12 @@ class FolderRun:
         halved = f", device memory short: tiles of {outcome.tile}" if outcome.halved else ""
         doubled = f", the network failed on smaller tiles: tiles of {outcome.tile}" if outcome.doubled else ""
         noise = "" if outcome.noise is None else f", noise {outcome.noise:.1f}"
-        target = job.target or "standard output"
         size = f"{restored.width} x {restored.height}"
         flaw = self.task.flaw if self.options.strength else ""
         found = f"; little {flaw} found: nothing changed" if flaw and not outcome.changed else ""
         record = {
             "input": job.name,
-            "output": str(target),
+            "output": job.output_name,
             "status": "done",
             "width": restored.width,
             "height": restored.height,
@@ -250,5 +251,7 @@ class FolderRun:
         pace = f"{seconds:.1f} s, {seconds / outcome.input_megapixels:.1f} s/MP"
         notes = (f"{job.name}: {note}" for note in restored.notes)
         return Told(
-            (f"{job.name} -> {target}  {size}, {pace}{noise}{halved}{doubled}{found}", *notes), record, outcome.changed
+            (f"{job.name} -> {job.output_name}  {size}, {pace}{noise}{halved}{doubled}{found}", *notes),
+            record,
+            outcome.changed,
         )
