@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import HfpieError
-from .shown import shown
+from .shown import columns_of, shown, wrapped
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
 
 Item = TypeVar("Item")
+LOGGER = logging.getLogger(__package__)
+MARK = "hfpie: "  # that errors begin with; their hints stand below the text
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,17 @@ class Console:
         if not self.quiet:
             print(shown(text), file=sys.stderr, flush=True)
 
+    def warn(self, text: str) -> None:
+        """The same for what may be wrong."""
+        self.say(f"warning: {text}")
+
     def error(self, error: HfpieError) -> None:
         """An error and its way out, never quiet."""
-        print(f"hfpie: {shown(error.message)}", file=sys.stderr, flush=True)
+        _print(shown(error.message), first=MARK, indent=len(MARK))
         for line in error.hint.splitlines():
-            print(f"       {shown(line)}", file=sys.stderr, flush=True)
+            text = shown(line).lstrip()
+            place = len(MARK) + len(line) - len(text)
+            _print(text, first=" " * place, indent=place)
 
     def result(self, record: dict[str, Any]) -> None:
         """A record for a program, on standard output, if --json asks for it."""
@@ -49,6 +58,15 @@ class Console:
         rich = RichConsole(stderr=True)
         hidden = self.quiet or not rich.is_terminal
         return Progress(*columns, console=rich, transient=True, disable=hidden, redirect_stdout=False)
+
+    @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """Show on a terminal, unless quiet, what goes on in the block and since when."""
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        with self.bar(SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()) as bar:
+            bar.add_task(shown(what), total=None)
+            yield
 
     def track(self, things: Iterable[Item], total: int, what: str) -> Iterator[Item]:
         """The same things, and a bar that shows how many of `total` have been taken."""
@@ -74,6 +92,26 @@ class Console:
         with self.bar(*columns) as bar:
             total = bar.add_task("files", total=files, unit="files", visible=files > 1)
             yield FileProgress(bar, total, bar.add_task("", total=None, unit="tiles"))
+
+
+@dataclass(frozen=True)
+class LoggedConsole(Console):
+    """For callers from Python who passed no console: lines go to the logger `hfpie_cli`, bars are not shown."""
+
+    quiet: bool = True
+
+    def say(self, text: str) -> None:
+        """At the level INFO, which Python shows to nobody who has not asked for it."""
+        LOGGER.info(shown(text))
+
+    def warn(self, text: str) -> None:
+        """At the level WARNING."""
+        LOGGER.warning(shown(text))
+
+
+def _print(text: str, *, first: str = "", indent: int = 0) -> None:
+    """A line on standard error, wrapped at words on a terminal."""
+    print(wrapped(text, columns_of(sys.stderr), first=first, indent=indent), file=sys.stderr, flush=True)
 
 
 def in_words(seconds: float) -> str:

@@ -1,7 +1,4 @@
-"""From what the user names to a list of jobs, and through the list: one file in, one file out, none lost.
-
-Everything that can go wrong with names is found before the first pixel is computed.
-"""
+"""From what the user names to a list of jobs: whatever is wrong with names is found before a pixel is computed."""
 
 from __future__ import annotations
 
@@ -34,6 +31,12 @@ class Job:
     @property
     def name(self) -> str:
         return str(self.source) if self.source else "standard input"
+
+    @property
+    def output_name(self) -> str:
+        """The output in messages: in place as the input is named, unless that is a link to it."""
+        own = self.source is not None and not self.source.is_symlink() and self.source.resolve() == self.target
+        return str(self.source if own else self.target or "standard output")
 
 
 @dataclass(frozen=True)
@@ -89,17 +92,16 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
     if not inputs:
         raise UsageError("nothing to restore", "name a file or a folder, such as photo.png")
     if "" in inputs or naming.output == "":
-        raise UsageError("an empty name", "is a shell variable not set? the current folder is .")
+        raise UsageError("an empty name", "check your shell variables; use . for the current folder")
     if naming.in_place and (naming.output is not None or STREAM in inputs):
-        raise UsageError("--in-place writes onto the input", "leave --output and - out")
+        raise UsageError("--in-place replaces the inputs, without --output or -", "remove one of them")
     if naming.in_place and (naming.format or naming.skip_existing):
-        raise UsageError("--in-place keeps the name and the format", "leave --format and --skip-existing out")
-    if naming.overwrite and naming.skip_existing:
-        raise UsageError("--overwrite and --skip-existing exclude each other", "leave one of them out")
-    if naming.resume and naming.skip_existing:
-        raise UsageError("--resume and --skip-existing exclude each other", "--resume also looks at what is there")
+        raise UsageError("--in-place keeps the name and the format", "remove --format and --skip-existing")
+    for other in ("overwrite", "resume"):
+        if naming.skip_existing and getattr(naming, other):
+            raise UsageError(f"--{other} and --skip-existing exclude each other", "remove one of them")
     if naming.follow_symlinks and not naming.in_place:
-        raise UsageError("--follow-symlinks says what --in-place replaces", "leave it out, or use --in-place")
+        raise UsageError("--follow-symlinks works only with --in-place", "remove it, or add --in-place")
 
 
 def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
@@ -108,16 +110,16 @@ def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
     folder = Path(str(naming.output)) if to_folder and naming.output not in (None, STREAM) else None
     plan = Plan([], defaultdict(list), folder=folder)
     if len(inputs) == 1 and inputs[0] != STREAM and not os.path.lexists(inputs[0]):
-        raise HfpieError(f"{inputs[0]}: no such file or folder", "check its name, and the folder that you are in")
+        raise HfpieError(f"{inputs[0]}: no such file or folder", "check the name and the current folder")
     if to_folder and naming.output and not _is_folder(naming.output) and format_named(Path(naming.output).suffix):
-        raise UsageError(f"{naming.output}: a file's name, for several photographs", "a folder's name ends with /")
+        raise UsageError(f"{naming.output}: a file name for several photographs", "end a folder's name with /")
     for name in inputs:
         if name == STREAM:
             plan.jobs.append(_stream_job(naming, to_folder=to_folder))
             continue
         root = Path(name)
         if not root.is_dir() and _leads_out(root, root.parent, naming):
-            raise UsageError(f"{name}: a link to {root.resolve()}", "--follow-symlinks replaces that file")
+            raise UsageError(f"{name}: a link to {root.resolve()}", "use --follow-symlinks to replace that file")
         with _alone(name, plan):
             sources = _photos_in(root, naming, plan.left_out) if root.is_dir() else [root]
             base = root if root.is_dir() else root.parent
@@ -125,7 +127,7 @@ def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
                 with _alone(str(source), plan):
                     plan.jobs.append(_file_job(source, source.relative_to(base), naming, to_folder=to_folder))
     if sum(job.target is None for job in plan.jobs) and len(plan.jobs) > 1:
-        raise UsageError("standard output takes one photograph", "name a folder with --output")
+        raise UsageError("standard output takes only one photograph", "name a folder with --output")
     return plan
 
 
@@ -139,9 +141,9 @@ def _alone(name: str, plan: Plan) -> Iterator[None]:
     except HfpieError as error:
         plan.faults.append(error)
     except OSError as error:
-        plan.faults.append(HfpieError(f"{name}: {error.strerror}", "rename it, or leave it out"))
+        plan.faults.append(HfpieError(f"{name}: {error.strerror}", "rename or remove it"))
     except RuntimeError:  # how Python 3.11 and 3.12 say it
-        plan.faults.append(HfpieError(f"{name}: links that lead in a circle", "leave it out"))
+        plan.faults.append(HfpieError(f"{name}: a circular link", "remove it"))
 
 
 def _is_folder(output: str | None) -> bool:
@@ -157,7 +159,7 @@ def _stream_job(naming: Naming, *, to_folder: bool) -> Job:
     if naming.output in (None, STREAM):
         return Job(None, None, naming.format)
     if to_folder:
-        raise UsageError("standard input has no name to write under in a folder", "name a file with --output")
+        raise UsageError("standard input has no file name to use in a folder", "name a file with --output")
     target = Path(str(naming.output))
     return Job(None, target, _format_of(target, naming))
 
@@ -165,7 +167,7 @@ def _stream_job(naming: Naming, *, to_folder: bool) -> Job:
 def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) -> Job:
     written = WRITTEN_AS.get(source.suffix.lower())
     if naming.in_place and written:
-        raise UsageError(f"{source}: --in-place keeps the format, which hfpie does not write", "leave --in-place out")
+        raise UsageError(f"{source}: hfpie cannot write this format in place", "remove --in-place")
     if naming.in_place:
         return Job(source, source.resolve(), naming.format)
     if naming.output == STREAM:
@@ -191,8 +193,8 @@ def _format_of(target: Path, naming: Naming) -> str:
     """The format that is asked for or that the target's ending names; both must not name different ones."""
     named = format_named(target.suffix)
     if named and naming.format not in (None, named):
-        message = f"{target}: its ending names {named}, and --format {naming.format}"
-        raise UsageError(message, f"name it {target.with_suffix(FORMATS[naming.format][0])}, or leave --format out")
+        message = f"{target}: the ending says {named}, but --format says {naming.format}"
+        raise UsageError(message, f"name it {target.with_suffix(FORMATS[naming.format][0])}, or remove --format")
     form = naming.format or named
     if form is None:
         known = " ".join(SUFFIXES)
@@ -254,7 +256,7 @@ def _is_earlier_output(path: Path, naming: Naming) -> bool:
 def _check_targets(plan: Plan, naming: Naming) -> None:
     """Leave in the plan the jobs whose targets can be written. Raises UsageError for those that must not be."""
     if any(job.target is None for job in plan.jobs) and sys.stdout.isatty():
-        raise UsageError("a picture is not written to a terminal", "redirect standard output, or name --output")
+        raise UsageError("cannot write a picture to the terminal", "redirect standard output, or use --output FILE")
     places: list[tuple[Job, Path]] = []
     sources: set[Path] = set()
     for job in plan.jobs:
@@ -280,7 +282,7 @@ def _check_file(target: Path, naming: Naming) -> None:
     try:
         check_ordinary(target)
     except HfpieError as error:
-        raise error if naming.in_place else UsageError(error.message, "name another --output") from None
+        raise error if naming.in_place else UsageError(error.message, "use another --output") from None
 
 
 def _check_target(job: Job, place: Path, seen: dict[Path, Job], sources: set[Path], naming: Naming) -> None:
@@ -290,8 +292,8 @@ def _check_target(job: Job, place: Path, seen: dict[Path, Job], sources: set[Pat
             raise UsageError(f"{job.name}: {same}", "name it once, without links to it")
         raise UsageError(f"{job.name} and {seen[place].name} would both become {job.target}", "rename one of them")
     if place in sources and not naming.in_place:
-        hint = "name another --output, or use --in-place to replace it"
-        raise UsageError(f"{job.target}: would be written onto an input", hint)
+        hint = "use another --output, or --in-place to replace it"
+        raise UsageError(f"{job.target}: would overwrite an input", hint)
     if naming.keeps_outputs and os.path.lexists(str(job.target)):
-        hint = "use --overwrite to replace it, --skip-existing to leave it, or --resume to go on with a run"
-        raise UsageError(f"{job.target}: exists already", hint)
+        hint = "use --overwrite to replace it, --skip-existing to keep it, or --resume to continue a run"
+        raise UsageError(f"{job.target}: already exists", hint)

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .errors import UsageError
+from .shown import counted
 
 DEVICES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -33,7 +34,7 @@ class Setting:
     threads: int
 
     def __str__(self) -> str:
-        threads = f", {self.threads} thread{'s' if self.threads > 1 else ''}" if self.device == "cpu" else ""
+        threads = f", {counted(self.threads, 'thread')}" if self.device == "cpu" else ""
         return f"{self.device} ({self.precision}{threads})"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from .shown import either
+
 
 def near(name: str, known: Iterable[str]) -> list[str]:
     """At most three known names that resemble this one, or else those that contain it."""
@@ -17,4 +19,4 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint for a name that is not known: those that come near, or all there are."""
     known = list(known)
     found = near(name, known)
-    return f"did you mean {' or '.join(found)}?" if found else f"choose one of {', '.join(known)}"
+    return f"did you mean {either(found)}?" if found else f"choose one of {', '.join(known)}"

@@ -1,8 +1,11 @@
 """Fixtures: tiny checkpoints, and pictures made from a seed."""
 
 import os
+import struct
 import subprocess
 import sys
+import termios
+from fcntl import ioctl
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +59,27 @@ def run_twice(*program: str | Path, **environment: str) -> subprocess.CompletedP
     return subprocess.run(
         [sys.executable, *launcher, *program], capture_output=True, text=True, env=environment, check=False
     )
+
+
+def run_on_a_terminal(*arguments, columns, **options):
+    """What hfpie writes to a terminal as its standard error, and its exit code."""
+    controller, terminal = os.openpty()
+    ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = [sys.executable, "-m", "hfpie_cli", *map(str, arguments)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, check=False, **options)
+    os.close(terminal)
+    told = b""
+    while piece := _read(controller):
+        told += piece
+    os.close(controller)
+    return told.decode().replace("\r\n", "\n"), done.returncode
+
+
+def _read(controller):
+    try:
+        return os.read(controller, 10000)
+    except OSError:  # how Linux says that the other side is closed
+        return b""
 
 
 @pytest.fixture

@@ -9,24 +9,18 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hfpie_cli import Restorer
+from hfpie_cli.batch.amount import Amount
 from hfpie_cli.cli import app
 from hfpie_cli.commands import announce
 from hfpie_cli.commands.announce import Request, announce_large, foresee_network
 from hfpie_cli.console import Console, in_words
 from hfpie_cli.errors import UsageError
 from hfpie_cli.files import sha256_of
-from hfpie_cli.jobs import Job
 from hfpie_cli.pace import covered_pixels, measure_pace
 from hfpie_cli.photos.sizes import Size, read_size
 from hfpie_cli.settings import default_threads, foresee
 
-
-@pytest.fixture
-def large(tmp_path):
-    """A file of four megapixels that decodes to grey."""
-    path = tmp_path / "large.png"
-    Image.new("L", (2500, 2000), 9).save(path)
-    return Job(path, tmp_path / "out.png", None)
+LARGE = Amount(5e6, Size(2000, 2500, 1))
 
 
 def test_the_first_line_comes_before_torch(tmp_path):
@@ -88,28 +82,28 @@ def test_the_pace_predicts_the_time(identity, rng):
     assert covered_pixels(restorer, 112, 112) == 4 * 64 * 64
 
 
-def test_a_large_job_is_announced_and_needs_yes_on_a_terminal(large, enlarger, monkeypatch, capsys):
+def test_a_large_job_is_announced_and_needs_yes_on_a_terminal(enlarger, monkeypatch, capsys):
     monkeypatch.setattr("hfpie_cli.pace.measure_pace", lambda restorer, rng: 30e-6)
     restorer = Restorer.from_weights(str(enlarger))
     monkeypatch.setattr("sys.stderr.isatty", lambda: False)
-    announce_large([large], restorer, yes=False, console=Console())
+    announce_large([LARGE], restorer, yes=False, console=Console())
     told = capsys.readouterr().err
     assert told.startswith("5 MP -> 80 MP, about 3 min, 255 MB of memory")
     monkeypatch.setattr("hfpie_cli.pace.measure_pace", lambda restorer, rng: 300e-6)
-    announce_large([large] * 3, restorer, yes=False, console=Console())
+    announce_large([LARGE] * 3, restorer, yes=False, console=Console())
     assert capsys.readouterr().err.startswith("3 photographs, 15 MP -> 240 MP, about 1 h ")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    announce_large([large], restorer, yes=True, console=Console())
+    announce_large([LARGE], restorer, yes=True, console=Console())
     with pytest.raises(UsageError, match="5 MP -> 80 MP") as caught:
-        announce_large([large], restorer, yes=False, console=Console())
+        announce_large([LARGE], restorer, yes=False, console=Console())
     assert caught.value.hint == "use --yes to continue"
     monkeypatch.setattr("hfpie_cli.pace.measure_pace", lambda restorer, rng: 1e-9)
     capsys.readouterr()
-    announce_large([large], restorer, yes=False, console=Console())
+    announce_large([LARGE], restorer, yes=False, console=Console())
     assert capsys.readouterr().err == "", "what takes no time is not announced"
     monkeypatch.setattr(announce, "_free_memory", lambda: 10**6)
     with pytest.raises(UsageError):
-        announce_large([large], restorer, yes=False, console=Console())
+        announce_large([LARGE], restorer, yes=False, console=Console())
 
 
 def test_durations_are_told_in_words():

@@ -16,12 +16,15 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hfpie_cli import Restorer
-from hfpie_cli.batch import run
+from hfpie_cli.batch import amount, forecast, run
 from hfpie_cli.batch.journal import NAME, Journals
 from hfpie_cli.batch.pipeline import Crew, Pipeline, Settled
 from hfpie_cli.cli import app
 from hfpie_cli.errors import HfpieError
 from hfpie_cli.files import TEMPORARY, atomic_path, sweep
+from hfpie_cli.jobs import Job
+from hfpie_cli.pace import covered_pixels
+from hfpie_cli.photos.sizes import read_size
 from tests.conftest import run_twice, save_picture, smooth_picture
 
 COMMAND = (sys.executable, "-m", "hfpie_cli", "denoise")
@@ -66,11 +69,18 @@ def test_resume_does_what_is_missing_changed_empty_or_unreadable(folder):
     save_picture(folder / "in/003.png", smooth_picture(9, (16, 24)))
     result = hfpie("in", "-o", "out/", "--resume", "--json")
     assert result.exit_code == 0, result.stderr
-    assert summary_of(result) == {"planned": 6, "done": 4, "skipped": 2, "failed": 0, "failed_inputs": []}
+    assert summary_of(result) == {
+        "planned": 6,
+        "done": 4,
+        "unchanged": 0,
+        "skipped": 2,
+        "failed": 0,
+        "failed_inputs": [],
+    }
     again, after = contents(folder / "out"), times_of(folder / "out")
     assert {name for name in whole if again[name] != whole[name]} == {"003.png"}
     assert {name for name in whole if after[name] == before[name]} == {"004.png", "005.png"}
-    assert "2 of 6 left as they are: done before" in result.stderr
+    assert "skipped 2 of 6: done before" in result.stderr
 
 
 def test_resume_makes_anew_what_other_settings_or_weights_made(folder):
@@ -94,7 +104,7 @@ def test_resume_neither_replaces_strangers_nor_what_was_edited(folder):
     save_picture(folder / "out/002.png", smooth_picture(6))
     edited = contents(folder / "out")
     kept = hfpie("in", "-o", "out/", "--resume")
-    assert "1 of 3 left as they are: output was changed after" in kept.stderr
+    assert "skipped 1 of 3: output was changed after" in kept.stderr
     assert contents(folder / "out") == edited
     assert summary_of(hfpie("in", "-o", "out/", "--resume", "--overwrite", "--json"))["done"] == 1
 
@@ -119,7 +129,7 @@ def test_nothing_is_restored_in_place_twice(folder, ending):
     assert all(once[name] != before[name] for name in before)
     assert summary_of(hfpie("in", "--in-place", "--keep-times", "--resume", "--json"))["skipped"] == 3
     other = hfpie("in", "--in-place", "--resume", "--strength", "0.5")
-    assert "3 of 3 left as they are: already restored in place with other settings" in other.stderr
+    assert "skipped 3 of 3: already restored in place with other settings" in other.stderr
     assert contents(folder / "in") == once
     save_picture(folder / f"in/001{ending}", smooth_picture(8, (16, 24)))
     assert summary_of(hfpie("in", "--in-place", "--resume", "--json"))["done"] == 1
@@ -259,7 +269,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(folder):
     assert result.exit_code == 0, result.stderr
     assert "in/001.png -> out/001.png  0.00 MP" in result.stdout
     assert "in/000.png: skipped, done before" in result.stdout
-    assert "1 photographs to restore, 0.0 MP, about 0 s on cpu" in result.stdout
+    assert "1 photograph to restore, 0.0 MP, about 0 s on cpu" in result.stdout
     *_, last = map(json.loads, hfpie("in", "-o", "new/", "--dry-run", "--json").stdout.splitlines())
     assert (last["summary"]["planned"], last["summary"]["megapixels"]) == (3, 0.001)
     assert sorted(path for path in folder.rglob("*")) == before
@@ -447,3 +457,56 @@ def test_all_frames_of_an_animation_count_for_the_limit(folder):
     assert result.exit_code == 1
     assert "moving.gif: 0.0 megapixels, more than the 0.001 that hfpie opens" in result.stderr
     assert hfpie("moving.gif", "--max-pixels", "3000").exit_code == 0
+
+
+def test_files_that_need_nothing_are_counted_apart(tmp_path, monkeypatch, identity):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (30, 20), "gray").save(tmp_path / name)
+    (tmp_path / "c.png").write_text("text")
+    command = ["denoise", "a.png", "b.png", "c.png", "-o", "out/", "--weights", str(identity), "--json"]
+    result = CliRunner().invoke(app, command)
+    assert "3 photographs: 0 denoised, 2 unchanged, 0 skipped, 1 failed\n" in result.stderr
+    *records, last = map(json.loads, result.stdout.splitlines())
+    assert [record.get("changed") for record in records] == [False, False, None]
+    assert (last["summary"]["done"], last["summary"]["unchanged"]) == (2, 2)
+
+
+def test_heads_are_read_once_and_tell_what_tiles_cover(folder, identity, monkeypatch):
+    make_inputs(folder, 5)
+    read = []
+    monkeypatch.setattr(amount, "read_size", lambda path: read.append(path.name) or read_size(path))
+    assert hfpie("in", "-o", "out/", "--no-frames").exit_code == 0
+    assert sorted(read) == [f"{index:03}.png" for index in range(5)]
+    jobs = [Job(path, None, None) for path in sorted((folder / "in").iterdir())]
+    restorer = Restorer.from_weights(identity, tile=16, overlap=8)
+    each = covered_pixels(restorer, 16, 24)
+    assert each == 2 * 16 * 16
+    for heads in (5, 2):  # two heads alone tell the rest
+        amounts = amount.measure_amounts(jobs, heads=heads)
+        assert sum(one.size is not None for one in amounts) == heads
+        assert amount.covered_by(restorer, amounts) == pytest.approx(5 * each, rel=0.2)
+
+
+def test_a_dry_run_counts_overlaps_and_names_what_cannot_be_read(folder, monkeypatch):
+    make_inputs(folder, 2)
+    (folder / "in/text.png").write_text("text")
+    (folder / "in/empty.png").write_bytes(b"")
+    os.mkfifo(folder / "in/pipe.png")
+    paces = []
+    monkeypatch.setattr(forecast, "measure_pace", lambda restorer, rng, **_: paces.append(restorer) or 1e-3)
+    before = sorted(folder.rglob("*"))
+    result = hfpie("in", "-o", "out/", "--dry-run", "--tile", "16", "--overlap", "8")
+    assert result.exit_code == 0, result.stderr
+    covered = 2 * covered_pixels(paces[0], 16, 24)
+    assert covered > 2 * 16 * 24
+    *_, last = result.stdout.splitlines()
+    assert last.startswith(f"2 photographs to restore, 0.0 MP, about {covered / 1000:.0f} s on cpu ")
+    assert last.endswith(", 3 cannot be read")
+    for told in ("in/text.png: not a picture", "in/empty.png: the file is empty", "in/pipe.png: is a pipe"):
+        assert told in result.stdout
+        assert f"{told.partition(':')[0]} ->" not in result.stdout
+    *records, last = map(json.loads, hfpie("in", "-o", "out/", "--dry-run", "--json").stdout.splitlines())
+    assert [record["status"] for record in records] == ["planned", "planned", "failed", "failed", "failed"]
+    assert (last["summary"]["planned"], last["summary"]["failed"]) == (5, 3)
+    assert sorted(folder.rglob("*")) == before

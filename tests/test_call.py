@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import hfpie_cli
-from hfpie_cli.console import Console
+from hfpie_cli.console import Console, LoggedConsole
 from hfpie_cli.errors import UnavailableError, UsageError
 from hfpie_cli.training.config import write_config
 
@@ -102,3 +102,15 @@ def test_evaluate_gives_boards(set5, identity, tmp_path, monkeypatch):
     assert str(identity) in (tmp_path / "scores.csv").read_text()
     with pytest.raises(UsageError, match="already exists"):
         hfpie_cli.evaluate("Set5", task="denoise", csv=tmp_path / "scores.csv")
+
+
+def test_python_is_told_by_a_logger(photos, tmp_path, monkeypatch, capfd, caplog):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with caplog.at_level("INFO", "hfpie_cli"):
+        hfpie_cli.train(changed(steps=1), photos, tmp_path / "run", device="cpu")
+    lines = [record.message for record in caplog.records if record.name == "hfpie_cli"]
+    assert f"6 photographs, 1 step, cpu fp32, run folder {tmp_path / 'run'}" in lines
+    assert lines[-2] == f"done: {tmp_path / 'run/best.safetensors'}"
+    assert capfd.readouterr() == ("", ""), "nobody asked to be told"
+    LoggedConsole().warn("a part does nothing")
+    assert (caplog.records[-1].levelname, caplog.records[-1].message) == ("WARNING", "a part does nothing")

@@ -113,9 +113,9 @@ def test_one_bad_file_does_not_stop_the_rest(hfpie, tmp_path):
     *records, last = [json.loads(line) for line in result.stdout.splitlines()]
     assert [Path(r["input"]).name for r in records] == ["a.png", "b.png", "c.png"]
     assert [r["status"] for r in records] == ["done", "failed", "done"]
-    counts = {"planned": 3, "done": 2, "skipped": 0, "failed": 1}
+    counts = {"planned": 3, "done": 2, "unchanged": 2, "skipped": 0, "failed": 1}
     assert last["summary"] == {**counts, "failed_inputs": ["in/b.png"]}
-    assert "3 photographs: 2 denoised, 0 skipped, 1 failed\nfailed: in/b.png\n" in result.stderr
+    assert "3 photographs: 0 denoised, 2 unchanged, 0 skipped, 1 failed\nfailed: in/b.png\n" in result.stderr
     assert "error" in records[1]
     assert (records[0]["width"], records[0]["height"], records[0]["tile_halved"]) == (30, 20, False)
 
@@ -135,7 +135,7 @@ def test_nothing_is_overwritten_unasked(hfpie, tmp_path):
         assert np.array_equal(load(tmp_path / "b.png"), PICTURE[::-1])
     skipped = hfpie("denoise", "a.png", "-o", "b.png", "--skip-existing")
     assert skipped.exit_code == 0
-    assert "1 of 1 left as they are" in skipped.stderr
+    assert "skipped 1 of 1: output already exists" in skipped.stderr
     assert hfpie("denoise", "a.png", "-o", "b.png", "--skip-existing", "--overwrite").exit_code == 2
     assert np.array_equal(load(tmp_path / "b.png"), PICTURE[::-1])
     assert hfpie("denoise", "a.png", "-o", "b.png", "--overwrite").exit_code == 0
@@ -155,8 +155,15 @@ def test_in_place_does_not_lose_the_other_pictures_of_a_jpeg(hfpie, tmp_path):
 
 def test_in_place_replaces_the_input(hfpie, tmp_path):
     save(tmp_path / "a.png")
-    assert hfpie("denoise", "a.png", "--in-place").exit_code == 0
+    result = hfpie("denoise", "a.png", "--in-place", "--json")
+    assert result.exit_code == 0
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+    assert "a.png -> a.png  30 x 20" in result.stderr, "as the user named it"
+    assert json.loads(result.stdout)["output"] == "a.png"
+    assert hfpie("denoise", "a.png", "--in-place", "--dry-run").stdout.startswith("a.png -> a.png  ")
+    (tmp_path / "link.png").symlink_to("a.png")
+    linked = hfpie("denoise", "link.png", "--in-place", "--follow-symlinks")
+    assert f"link.png -> {tmp_path / 'a.png'}" in linked.stderr
 
 
 def test_two_inputs_of_one_name_are_refused(hfpie, tmp_path):
@@ -180,7 +187,7 @@ def test_an_ending_and_a_format_that_differ_are_refused(hfpie, tmp_path):
     save(tmp_path / "a.png")
     result = hfpie("denoise", "a.png", "-o", "b.jpg", "--format", "webp")
     assert result.exit_code == 2
-    assert "b.jpg: its ending names JPEG, and --format WEBP" in result.stderr
+    assert "b.jpg: the ending says JPEG, but --format says WEBP" in result.stderr
     assert "b.webp" in result.stderr
     assert hfpie("denoise", "a.png", "-o", "b.jpeg", "--format", "jpg").exit_code == 0
     assert hfpie("denoise", "a.png", "-o", "b.out", "--format", "webp").exit_code == 0
@@ -371,7 +378,7 @@ def test_a_file_s_name_for_several_photographs_is_refused(hfpie, tmp_path):
     save(tmp_path / "other.png")
     result = hfpie("denoise", "photo.png", "other.png", "-o", "one.png")
     assert result.exit_code == 2
-    assert "one.png: a file's name, for several photographs" in result.stderr
+    assert "one.png: a file name for several photographs" in result.stderr
     assert not (tmp_path / "one.png").exists()
 
 
@@ -485,3 +492,35 @@ def test_waiting_threads_do_not_spin_unless_the_user_says_so(monkeypatch, before
     monkeypatch.setattr(cli, "app", lambda: seen.append(os.environ["OMP_WAIT_POLICY"]))
     cli.main()
     assert seen == [after]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--weights", "no.safetensors"], 4, "no.safetensors: no such file"),
+        (["--weights", "compct.denoise"], 4, "no weights named 'compct.denoise'"),
+        (["--weights", "in"], 4, "in: is a folder, not a file of weights"),
+        (["--weights", "net.pth"], 4, "net.pth: a pickle"),
+        (["--weights", "hf://owner/repo/net.safetensors", "--offline"], 4, "hfpie is offline"),
+        (["--weights", "compact.deblur"], 2, "trained for deblur, not for denoise"),
+        (["--format", "gif"], 2, "no format 'gif'"),
+        (["--tile", "4"], 2, "at most half of --tile"),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_options_and_weights_are_checked_before_outputs(hfpie, tmp_path, arguments, code, told, more):
+    save(tmp_path / "in/a.png")
+    save(tmp_path / "out/a.png")
+    result = hfpie("denoise", "in", "-o", "out/", *arguments, *more, weights=None)
+    assert result.exit_code == code, result.stderr
+    assert told in result.stderr.splitlines()[0], "nothing is announced before"
+    assert len(result.stderr.splitlines()) == 2
+
+
+def test_a_page_s_inputs_are_checked_before_its_output(tmp_path):
+    save(tmp_path / "a.png")
+    (tmp_path / "page.html").write_text("kept")
+    versions = [str(tmp_path / "a.png"), str(tmp_path / "b.png")]
+    result = CliRunner().invoke(app, ["compare", *versions, "-o", str(tmp_path / "page.html")])
+    assert "b.png" in result.stderr
+    assert "already exists" not in result.stderr

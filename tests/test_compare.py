@@ -101,7 +101,7 @@ def test_a_run_writes_its_page(hfpie, tmp_path, identity):
     command = ["denoise", "in", "-o", "out/", "--weights", identity, "--compare", "page.html", "--overwrite"]
     result = hfpie(*command)
     assert result.exit_code == 3
-    assert "page.html: 2 compared" in result.stderr
+    assert "page.html: 2 pictures compared" in result.stderr
     page = Page(tmp_path / "page.html")
     page.check_it_stands_alone()
     assert [scene.facts["data-name"] for scene in page.scenes] == ["a.png", "b.jpg"]

@@ -70,7 +70,7 @@ def test_the_list_tells_licence_and_place(tmp_path):
 
 def test_a_set_is_pulled_once_and_ready_to_score(server, tmp_path):
     result = run("pull", "REDS", "--data-root", tmp_path)
-    assert "1 pictures, expected 3000" in result.stderr  # it is checked; here it is small
+    assert "1 picture, expected 3000" in result.stderr  # it is checked; here it is small
     assert result.exit_code == 4
     unpacked = sorted(p.relative_to(tmp_path).as_posix() for p in (tmp_path / "REDS").rglob("*.*"))
     assert "REDS/val/val_blur_bicubic/X4/000/00000000.png" in unpacked

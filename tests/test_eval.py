@@ -333,3 +333,12 @@ def test_a_peak_below_full_scale_is_scored_at_that_peak(tmp_path, identity):
     refused = run(*folders, "--weights", identity, "--peak", "1023")
     assert refused.exit_code == 1
     assert "b.png: --peak is for pictures of 16 bits" in refused.stderr
+
+
+def test_missing_weights_are_told_before_anything_is_announced(tmp_path):
+    (tmp_path / "scores.csv").write_text("kept")
+    command = ["eval", "--dataset", "screenshot", "--task", "denoise", "--weights", str(tmp_path / "no.safetensors")]
+    result = CliRunner().invoke(app, [*command, "--csv", str(tmp_path / "scores.csv")])
+    assert result.exit_code == 4
+    assert result.stderr.splitlines()[0] == f"hfpie: {tmp_path}/no.safetensors: no such file"
+    assert "weights.toml" not in result.stderr

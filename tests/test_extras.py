@@ -123,7 +123,7 @@ def test_a_heic_and_its_jpeg_do_not_become_one_file(monkeypatch, tmp_path):
 
 def test_they_are_not_written_in_place(tmp_path):
     (tmp_path / "a.heic").touch()
-    with pytest.raises(UsageError, match="--in-place keeps the format"):
+    with pytest.raises(UsageError, match="cannot write this format in place"):
         plan_jobs([str(tmp_path / "a.heic")], Naming("_denoised", in_place=True))
 
 

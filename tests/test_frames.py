@@ -110,7 +110,7 @@ def contents(folder):
 
 def test_the_command_shares_averages_by_itself_and_resumes_with_the_same(tmp_path, strong):
     result = run(strong, "in", "-o", "out/")
-    assert "frames: 6 in 1 shots" in result.stderr
+    assert "6 frames in 1 shot, " in result.stderr
     assert "frames" not in run(strong, "in", "-o", "alone/", "--no-frames").stderr
     whole, alone = contents(tmp_path / "out"), contents(tmp_path / "alone")
     assert all(whole[name] != alone[name] for name in whole)

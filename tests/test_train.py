@@ -28,7 +28,7 @@ from hfpie_cli.training.run import setup
 from hfpie_cli.weights.checkpoint import load_checkpoint
 from hfpie_cli.weights.table import SHIPPED
 
-from .conftest import run_twice
+from .conftest import run_on_a_terminal, run_twice
 
 CPU = Device(torch.device("cpu"), "fp32")
 CONFIG = TrainConfig(
@@ -357,3 +357,67 @@ def test_a_run_does_not_start_from_a_network_of_the_arrangement_before(tmp_path)
     with pytest.raises(UsageError, match="an old architecture"):
         setup(CONFIG, tmp_path / "run", CPU, init=old)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_progress_line_says_what_goes_on_and_begins_at_the_step_reached(photos, tmp_path):
+    write_config(changed(steps=4, validate_every=2), tmp_path / "tiny.toml")
+    options = {"columns": 120, "env": environment(tmp_path)}
+    told, code = run_on_a_terminal(*command(photos, tmp_path / "tiny.toml", "-o", tmp_path / "run")[2:], **options)
+    assert code == 0, told
+    for stage in ("decoding", "sorting the pictures by scene", "building the network", "step 0 "):
+        assert stage in told, stage
+    assert told.count("training denoise") == 1
+    assert "6 photographs, 4 steps, cpu fp32" in told
+    more, code = run_on_a_terminal("train", "--resume", tmp_path / "run", "--steps", 6, **options)
+    assert code == 0, more
+    assert f"going on with {tmp_path}/run on cpu" in more
+    assert "step 4 " in more
+    assert "step 0 " not in more
+
+
+def test_the_progress_line_names_the_stages_of_a_run(data, tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(RunLog, "doing", lambda log, what: done.append(what.partition(" ")[0]))
+    monkeypatch.setattr(RunLog, "moved", lambda log, step, progress: done.append((step, progress)))
+    train(changed(steps=2, validate_every=1), tmp_path / "run", data)
+    step = [["scoring", "loss"], ["scoring", "loss"]]
+    assert done == ["", (0, 0.0), "first", (1, 0.5), *step[0], (2, 1.0), *step[1]]
+    done.clear()
+    train(changed(steps=0, minutes=0.01), tmp_path / "short", data)
+    assert done[0] == "making"
+    assert done[1][0] == 0
+    assert done[-3][1] == pytest.approx(1, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--minutes", "0"], "--minutes must be more than 0, not 0"),
+        (["--minutes", "-3"], "--minutes must be more than 0, not -3"),
+        (["--set", "minutes=0"], "set exactly one of steps and minutes, to more than 0"),
+        (["--set", "steps=none"], "steps must be of type int"),
+        (["--init", "no.safetensors"], "no.safetensors: no such file"),
+        (["--init", "compct.denoise"], "did you mean compact.denoise"),
+        (["--recipe", "compct"], "no recipe 'compct'"),
+    ],
+)
+def test_options_are_checked_before_the_run_s_folder(photos, tmp_path, arguments, told):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/log.csv").write_text("kept")
+    result = invoke("--data", photos, "--out", tmp_path / "run", *arguments)
+    assert result.exit_code in (2, 4)
+    assert told in result.stderr
+    assert "already holds a run" not in result.stderr
+
+
+def test_without_data_the_steps_are_numbered(tmp_path):
+    first = CliRunner().invoke(app, ["train"]).stderr.splitlines()
+    assert first[0] == "hfpie: --task is missing"
+    assert [line.strip()[:2] for line in first[1:4]] == ["1.", "2.", "3."]
+    assert "hfpie train --task denoise --data FOLDER" in first[2]
+    for task, commands in (("denoise", 3), ("deblur", 2)):
+        lines = CliRunner().invoke(app, ["train", "--task", task, "--data-root", str(tmp_path)]).stderr.splitlines()
+        assert lines[1].strip() == "train on your own photographs:"
+        assert [line.strip()[:2] for line in lines[2:4]] == ["1.", "2."]
+        assert lines[3].endswith(f"hfpie train --task {task} --data FOLDER")
+        assert lines[-1].strip() == f"{commands}. hfpie train --task {task}"

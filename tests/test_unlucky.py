@@ -54,7 +54,7 @@ def make_dangling(path: Path) -> Path:
 UNLUCKY = {
     "pipe": (make_pipe, "is a pipe, not a file"),
     "device": (lambda path: Path("/dev/zero"), "not a file"),
-    "loop": (make_loop, "circle|Too many levels"),
+    "loop": (make_loop, "circular|Too many levels"),
     "link to nothing": (make_dangling, "no such file"),
     "empty folder": (make_folder, "no photographs in this folder"),
     "empty file": (make_file, "the file is empty"),

@@ -334,7 +334,7 @@ def test_a_shipped_file_that_was_changed_is_refused(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("name", "told", "way_out"),
     [
-        ("nafnet", "no weights named 'nafnet'", "did you mean nafnet-sidd-w32 or nafnet-sidd-w64"),
+        ("nafnet", "no weights named 'nafnet'", "did you mean nafnet-sidd-w32 or nafnet-sidd-w64?"),
         ("realesrgan", "no weights named", "for denoise there are compact.denoise, "),
         ("they/theirs", "a Hub repository", "hf://they/theirs/FILE.safetensors"),
         (
@@ -437,3 +437,15 @@ else:
 assert not any(weight.is_meta for weight in Network(config).parameters())
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_list_is_whole_on_a_terminal_of_80_columns(monkeypatch):
+    monkeypatch.setattr("hfpie_cli.commands.weights_views.columns_of", lambda stream: 80)
+    told = hfpie("weights", "list").stdout
+    assert max(map(len, told.splitlines())) <= 80
+    assert "…" not in told
+    for entry in weights.public_entries():
+        assert {entry.name, *entry.use.split(), *entry.licence.split()} <= set(told.split()), entry.name
+    assert "MFLOP" not in told
+    monkeypatch.setattr("hfpie_cli.commands.weights_views.columns_of", lambda stream: 120)
+    assert "MFLOP" in hfpie("weights", "list").stdout

@@ -8,34 +8,48 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..jobs import Job
-from ..photos.sizes import read_size
+from ..pace import covered_pixels
+from ..photos.sizes import Size, read_size
+from ..restore import Restorer
 
-SAMPLED = 500  # files whose heads are read; the pixels of the others follow from their bytes
+SAMPLED = 500  # files whose heads are read before a run; the pixels of the others follow from their bytes
 
 
 @dataclass(frozen=True)
 class Amount:
-    """Of one file. pixels: of the input, 0 where nothing tells before it is decoded. is_exact: read from its head."""
+    """Of one file. pixels: of the input, 0 where nothing tells before it is decoded. size: as its head says, if it was
+    read and says so.
+    """
 
     pixels: float = 0.0
-    is_exact: bool = False
+    size: Size | None = None
 
 
-def measure_amounts(jobs: Sequence[Job]) -> list[Amount]:
-    """For each job, in order, at once even for many."""
+def measure_amounts(jobs: Sequence[Job], *, heads: int = SAMPLED) -> list[Amount]:
+    """For each job, in order, at once even for many. heads: files at most whose heads are read."""
     amounts = [Amount()] * len(jobs)
     ratios: dict[str, list[float]] = defaultdict(list)
     bytes_of = [_bytes_of(job.source) for job in jobs]
-    for number in range(0, len(jobs), -(-len(jobs) // SAMPLED) or 1):
+    for number in range(0, len(jobs), -(-len(jobs) // heads) or 1):
         source = jobs[number].source
         if source is not None and bytes_of[number] and (size := read_size(source)):
-            amounts[number] = Amount(size.pixels, True)
+            amounts[number] = Amount(size.pixels, size)
             ratios[source.suffix.lower()].append(size.pixels / bytes_of[number])
     for number, job in enumerate(jobs):
         known = ratios.get(job.source.suffix.lower()) if job.source else None
-        if not amounts[number].is_exact and known:
+        if amounts[number].size is None and known:
             amounts[number] = Amount(bytes_of[number] * sum(known) / len(known))
     return amounts
+
+
+def covered_by(restorer: Restorer, amounts: Sequence[Amount]) -> float:
+    """The pixels of all tiles over the files; those whose sides are not known count in the proportion of the others."""
+    covered = known = 0.0
+    for size in filter(None, (amount.size for amount in amounts)):
+        tiles = covered_pixels(restorer, size.height, size.width)
+        covered += tiles * size.pixels / (size.height * size.width)
+        known += size.pixels
+    return covered / known * sum(amount.pixels for amount in amounts) if known else 0.0
 
 
 def _bytes_of(path: Path | None) -> int:

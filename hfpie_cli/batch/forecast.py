@@ -8,17 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..console import Console, in_words
+from ..errors import HfpieError
 from ..jobs import Job
 from ..pace import measure_pace
+from ..photos.animation import read_content
+from ..photos.formats import SUFFIXES
 from ..restore import Restorer
-from .amount import Amount, measure_amounts
+from ..shown import counted
+from .amount import Amount, covered_by, measure_amounts
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """amounts: of each file. seconds: for all, None where the weights are not here to be timed. device: its name."""
+    """jobs: those that can be done, as far as the heads of their files tell. amounts: of each.
 
+    faults: of the other files. seconds: for all jobs, None where the weights are not here. device: its name.
+    """
+
+    jobs: list[Job]
     amounts: list[Amount]
+    faults: list[HfpieError]
     seconds: float | None
     device: str
 
@@ -29,43 +38,71 @@ class Forecast:
 
 
 def foresee(jobs: Sequence[Job], restorer: Restorer | None) -> Forecast:
-    """Time a few tiles."""
-    amounts = measure_amounts(jobs)
+    """Read the head of each file, and time a few tiles."""
+    good: list[Job] = []
+    amounts: list[Amount] = []
+    faults: list[HfpieError] = []
+    for job, amount in zip(jobs, measure_amounts(jobs, heads=max(len(jobs), 1)), strict=True):
+        if fault := None if amount.size else _fault_of(job):
+            faults.append(fault)
+        else:
+            good.append(job)
+            amounts.append(amount)
     if restorer is None:
-        return Forecast(amounts, None, "")
+        return Forecast(good, amounts, faults, None, "")
     pace = measure_pace(restorer, np.random.default_rng(0), at_least=0.5)
-    return Forecast(amounts, pace * sum(amount.pixels for amount in amounts), restorer.device.name)
+    return Forecast(good, amounts, faults, pace * covered_by(restorer, amounts), restorer.device.name)
 
 
-def print_plan(jobs: Sequence[Job], skipped: Sequence[tuple[Job, str]], forecast: Forecast, console: Console) -> None:
-    """On standard output: a line for each file, then the sum."""
-    for job, amount in zip(jobs, forecast.amounts, strict=True):
+def _fault_of(job: Job) -> HfpieError | None:
+    """Why a file whose head tells no size cannot be restored; None for formats whose heads never tell."""
+    if job.source is None or job.source.suffix.lower() not in SUFFIXES:
+        return None
+    try:
+        read_content(job.source, job.name)
+    except HfpieError as error:
+        return error
+    return None
+
+
+def print_plan(
+    forecast: Forecast, skipped: Sequence[tuple[Job, str]], faults: Sequence[HfpieError], console: Console
+) -> None:
+    """On standard output: a line for each file, then the sum. faults: of inputs that are no jobs."""
+    faults = [*faults, *forecast.faults]
+    for job, amount in zip(forecast.jobs, forecast.amounts, strict=True):
         megapixels = amount.pixels / 1e6
         if console.json:
-            target = str(job.target or "standard output")
-            console.result(
-                {"input": job.name, "output": target, "status": "planned", "megapixels": round(megapixels, 3)}
-            )
+            record = {"input": job.name, "output": job.output_name, "status": "planned"}
+            console.result({**record, "megapixels": round(megapixels, 3)})
         else:
-            print(f"{job.name} -> {job.target or 'standard output'}  {megapixels:.2f} MP")
+            print(f"{job.name} -> {job.output_name}  {megapixels:.2f} MP")
     for job, reason in skipped:
         if console.json:
-            console.result({"input": job.name, "output": str(job.target), "status": "skipped", "reason": reason})
+            console.result({"input": job.name, "output": job.output_name, "status": "skipped", "reason": reason})
         else:
             print(f"{job.name}: skipped, {reason}")
-    _print_sum(len(jobs), len(skipped), forecast, console)
+    for fault in faults:
+        if console.json:
+            name = fault.message.split(":")[0]
+            console.result({"input": name, "status": "failed", "error": fault.message, "hint": fault.hint})
+        else:
+            print(fault.message)
+    _print_sum(forecast, len(skipped), len(faults), console)
 
 
-def _print_sum(planned: int, skipped: int, forecast: Forecast, console: Console) -> None:
+def _print_sum(forecast: Forecast, skipped: int, failed: int, console: Console) -> None:
+    planned = len(forecast.jobs)
     seconds = forecast.seconds
     if console.json:
-        record = {"planned": planned + skipped, "skipped": skipped, "megapixels": round(forecast.megapixels, 3)}
+        counts = {"planned": planned + skipped + failed, "skipped": skipped, "failed": failed}
+        record = {**counts, "megapixels": round(forecast.megapixels, 3)}
         rounded = None if seconds is None else round(seconds, 1)
         console.result({"summary": {**record, "seconds": rounded, "device": forecast.device}})
         return
-    text = f"{planned} photographs to restore, {forecast.megapixels:.1f} MP"
+    text = f"{counted(planned, 'photograph')} to restore, {forecast.megapixels:.1f} MP"
     if seconds is not None:
         text += f", about {in_words(seconds)} on {forecast.device}"
     elif planned:
         text += ", time unknown: the weights are not downloaded yet"
-    print(text + (f", {skipped} skipped" if skipped else ""))
+    print(text + (f", {skipped} skipped" if skipped else "") + (f", {failed} cannot be read" if failed else ""))

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from ..console import Console
 from ..jobs import Job
+from ..shown import counted
 from .amount import Amount
 
 
@@ -52,7 +53,7 @@ class RunProgress:
             self._show("")
 
     def _show(self, name: str) -> None:
-        files = f"{self._finished} of {self._planned} files, " if self._planned > 1 else ""
+        files = f"{self._finished} of {counted(self._planned, 'file')}, " if self._planned > 1 else ""
         elapsed = self._bar.tasks[0].elapsed or 0.0
         pace = f", {elapsed / self._done:.1f} s/MP" if self._done and elapsed else ""
         text = f"{files}{self._done:.1f} of {self._total:.1f} MP{pace}"

@@ -23,7 +23,7 @@ from ..photos.animation import read_content
 from ..photos.formats import OutputStyle
 from ..photos.gate import read_stream
 from ..restore import Restorer
-from .amount import Amount, measure_amounts
+from .amount import Amount
 from .content import Content, checked, encoded, frames_of, restored
 from .door import Door
 from .frames import Averages
@@ -39,10 +39,14 @@ ROOM = 1 << 30  # bytes of pixels that may be on their way
 
 @dataclass(frozen=True)
 class Told:
-    """What is said of a file that is done: lines for people, a record for programs."""
+    """What is said of a file that is done: lines for people, a record for programs.
+
+    changed: False where there was nothing to restore.
+    """
 
     lines: tuple[str, ...]
     record: dict[str, Any]
+    changed: bool = True
 
 
 @dataclass(frozen=True)
@@ -159,7 +163,7 @@ class Stages:
                 self.check()
                 journal.add(self._entry(job, loaded.stamp, Stamp.of(temporary), digest))
         except OSError as error:
-            raise HfpieError(f"{job.target}: cannot write it ({error.strerror})") from None
+            raise HfpieError(f"{job.output_name}: cannot write it ({error.strerror})") from None
 
     def note_failure(self, job: Job, error: HfpieError) -> None:
         """Its line in the journal."""
@@ -184,13 +188,19 @@ class Stages:
 
 
 def restore_all(
-    jobs: Sequence[Job], restorer: Restorer, door: Door, manner: Manner, *, tally: Tally, console: Console
+    jobs: Sequence[Job],
+    amounts: Sequence[Amount],
+    restorer: Restorer,
+    door: Door,
+    manner: Manner,
+    *,
+    tally: Tally,
+    console: Console,
 ) -> None:
-    """Restore the jobs and count what becomes of them; one bad file never stops the rest.
+    """Restore the jobs, which are of these amounts, and count what becomes of them; one bad file never stops the rest.
 
     On Ctrl-C and its like: what is under way is dropped, with its temporary files.
     """
-    amounts = measure_amounts(jobs)
     crew = choose_crew(restorer, amounts)
     with run_progress(console, jobs, amounts) as progress, _threads_each(crew.workers):
         stages = Stages(restorer, door, manner, progress, Averages(restorer, manner.shots, manner.shared_frames))
@@ -234,6 +244,7 @@ def _settle(job: Job, result: Any, stages: Stages, tally: Tally, console: Consol
     """Count and tell one result."""
     if isinstance(result, Told):
         tally.done += 1
+        tally.unchanged += not result.changed
         for line in result.lines:
             console.say(line)
         console.result(result.record)

@@ -1,4 +1,4 @@
-"""What became of every file of a run: planned = done + skipped + failed."""
+"""What became of every file of a run: planned = done + skipped + failed; of those done, some are unchanged."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from ..console import Console
 from ..errors import ExitCode, HfpieError
 from ..jobs import Job
+from ..shown import counted
 
 
 @dataclass
@@ -18,6 +19,7 @@ class Tally:
     planned: int
     verb: str
     done: int = 0
+    unchanged: int = 0  # of those that are done: there was nothing to restore
     skipped: Counter[str] = field(default_factory=Counter)  # by the reason
     failed: list[str] = field(default_factory=list)  # inputs
     first_code: ExitCode = ExitCode.FAILED  # of the first that failed
@@ -46,6 +48,7 @@ class Tally:
             self.planned + other.planned,
             self.verb,
             self.done + other.done,
+            self.unchanged + other.unchanged,
             self.skipped + other.skipped,
             self.failed + other.failed,
             self.first_code if self.failed else other.first_code,
@@ -54,10 +57,10 @@ class Tally:
     def tell(self, console: Console) -> None:
         """The end of a run, unless it is of a single file that was done or whose error has been told."""
         for reason, count in sorted(self.skipped.items()):
-            console.say(f"{count} of {self.planned} left as they are: {reason}")
+            console.say(f"skipped {count} of {self.planned}: {reason}")
         if self.planned == 1:
             return
-        console.say(f"{self.planned} photographs: {self.counts()}")
+        console.say(f"{counted(self.planned, 'photograph')}: {self.counts()}")
         for name in self.failed:
             console.say(f"failed: {name}")
         console.result({"summary": self.record()})
@@ -66,19 +69,22 @@ class Tally:
         """The same for a run that was stopped, and how to go on."""
         if self.planned == 1:
             return
-        console.say(f"{self.planned} photographs: {self.counts()}, {self.missing} to do")
+        console.say(f"{counted(self.planned, 'photograph')}: {self.counts()}, {self.missing} to do")
         console.say("the same command with --resume goes on")
         console.result({"summary": {**self.record(), "interrupted": True}})
 
     def counts(self) -> str:
         """In words."""
-        return f"{self.done} {self.verb}, {self.skipped.total()} skipped, {len(self.failed)} failed"
+        unchanged = f"{self.unchanged} unchanged, " if self.unchanged else ""
+        restored = self.done - self.unchanged
+        return f"{restored} {self.verb}, {unchanged}{self.skipped.total()} skipped, {len(self.failed)} failed"
 
     def record(self) -> dict[str, Any]:
         """The same for programs."""
         return {
             "planned": self.planned,
             "done": self.done,
+            "unchanged": self.unchanged,
             "skipped": self.skipped.total(),
             "failed": len(self.failed),
             "failed_inputs": self.failed,
@@ -95,4 +101,4 @@ def tell_failed(name: str, error: HfpieError, tally: Tally, console: Console) ->
 def tell_skipped(job: Job, reason: str, tally: Tally, console: Console) -> None:
     """Count a file that is left as it is."""
     tally.skipped[reason] += 1
-    console.result({"input": job.name, "output": str(job.target), "status": "skipped", "reason": reason})
+    console.result({"input": job.name, "output": job.output_name, "status": "skipped", "reason": reason})

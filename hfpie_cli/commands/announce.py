@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from ..console import Console, in_words
 from ..errors import UsageError
 from ..hub.client import SCHEME
-from ..jobs import Job
 from ..settings import Setting, check_tiles, foresee
+from ..shown import counted
 from ..weights.table import find_entry
 
 if TYPE_CHECKING:
+    from ..batch.amount import Amount
     from ..restore import Restorer
 
 WORTH_MEASURING = 4e6  # pixels of all photographs: of fewer there is nothing to announce
-SAMPLED = 500  # photographs whose sizes are read; those of more are estimated
 SECONDS_TOLD, SECONDS_ASKED = 30, 600  # from here on a job is announced, and needs --yes on a terminal
 ASSUMED_TILE, ASSUMED_OVERLAP = 256, 32  # pixels, of files that are not in the table
 MEMINFO = Path("/proc/meminfo")
@@ -61,26 +61,21 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def announce_large(jobs: Sequence[Job], restorer: Restorer, *, yes: bool, console: Console) -> None:
+def announce_large(amounts: Sequence[Amount], restorer: Restorer, *, yes: bool, console: Console) -> None:
     """Say what a large job will take. Raises UsageError for a very large one on a terminal, unless `yes`."""
     import numpy as np
 
-    from ..pace import covered_pixels, measure_pace
-    from ..photos.sizes import read_size
+    from ..batch.amount import covered_by
+    from ..pace import measure_pace
 
-    sampled = jobs[:: -(-len(jobs) // SAMPLED) or 1]
-    sizes = [size for job in sampled if job.source and (size := read_size(job.source))]
-    if not sizes:
-        return
-    share = len(jobs) / len(sampled)
-    pixels = sum(size.pixels for size in sizes) * share
+    pixels = sum(amount.pixels for amount in amounts)
     if pixels < WORTH_MEASURING:
         return
-    pace = measure_pace(restorer, np.random.default_rng(0))
-    seconds = pace * share * sum(covered_pixels(restorer, size.height, size.width) for size in sizes)
-    memory = max(size.pixels * 3 * size.sample_bytes * (1 + restorer.scale**2) for size in sizes)
+    seconds = measure_pace(restorer, np.random.default_rng(0)) * covered_by(restorer, amounts)
+    sizes = filter(None, (amount.size for amount in amounts))
+    memory = max(size.height * size.width * 3 * size.sample_bytes * (1 + restorer.scale**2) for size in sizes)
     enlarged = f" -> {pixels * restorer.out_scale**2 / 1e6:,.0f} MP" if restorer.out_scale > 1 else ""
-    count = f"{len(jobs)} photographs, " if len(jobs) > 1 else ""
+    count = f"{counted(len(amounts), 'photograph')}, " if len(amounts) > 1 else ""
     text = f"{count}{pixels / 1e6:,.0f} MP{enlarged}, about {in_words(seconds)}, {memory / 1e6:,.0f} MB of memory"
     free = _free_memory()
     is_huge = seconds >= SECONDS_ASKED or (free is not None and memory > free)

@@ -14,6 +14,7 @@ import typer
 from ..console import Console
 from ..errors import ExitCode, UsageError
 from ..jobs import Job
+from ..shown import counted
 from .options import TalkOptions, add_command
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def compare_versions(options: CompareOptions) -> int:
     from ..pages.matching import match_versions
 
     console = options.console()
-    check_page(options.output, overwrite=options.overwrite)
     matches = match_versions([Path(name) for name in options.versions], recursive=options.recursive)
+    check_page(options.output, overwrite=options.overwrite)
     if matches.alone:
         console.say(f"pictures that are not in every folder, left out: {matches.alone}")
     room = options.max_mb * 1_000_000
@@ -95,5 +96,5 @@ def compare_jobs(page: Path, jobs: Sequence[Job], weights: str, console: Console
 
 def _tell(page: Compared, console: Console) -> None:
     left_out = f", {page.left_out} left out: the page would be too large" if page.left_out else ""
-    console.say(f"{page.path}: {page.pictures} compared{left_out}, {page.size / 1e6:.1f} MB")
+    console.say(f"{page.path}: {counted(page.pictures, 'picture')} compared{left_out}, {page.size / 1e6:.1f} MB")
     console.result({"page": str(page.path), "pictures": page.pictures, "left_out": page.left_out, "bytes": page.size})

@@ -12,6 +12,7 @@ from ..console import Console
 from ..data.datasets import DEFAULT_ROOT, DataSet, find, table
 from ..errors import ExitCode, UnavailableError, UsageError
 from ..hub.client import fetch
+from ..shown import counted
 from ..suggest import did_you_mean
 from .options import HubOptions, TalkOptions, add_command
 from .shell import Group
@@ -135,7 +136,7 @@ def _verify(entry: DataSet, root: Path, console: Console) -> int:
         raise UnavailableError(message, entry.advice(folder, entry.patterns[0]))
     parts = list(parts_of(entry, root, console.track))
     for part in parts:
-        console.say(f"{entry.name}, {part.what}: {part.problem or f'{part.count} pictures, as published'}")
+        console.say(f"{entry.name}, {part.what}: {part.problem or counted(part.count, 'picture') + ', as published'}")
         console.result({"name": entry.name, "part": part.what, "pictures": part.count, "problem": part.problem})
     if broken := [part for part in parts if part.problem and part.count]:
         raise UnavailableError(f"{entry.name}, {broken[0].what}: {broken[0].problem}", "download it again")

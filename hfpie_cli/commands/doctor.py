@@ -12,6 +12,7 @@ import typer
 from ..console import Console, in_words
 from ..errors import ExitCode
 from ..settings import foresee
+from ..shown import counted
 from .options import HubOptions, add_command
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _device_in_short(device: dict[str, Any]) -> str:
     if "problem" in device:
         return f"not available: {device['problem']}"
     count = device.get("threads", 0)
-    threads = f", {count} thread{'s' if count > 1 else ''}" if count else ""
+    threads = f", {counted(count, 'thread')}" if count else ""
     abilities = [f"{name} {'yes' if has else 'no'}" for name, has in device.items() if isinstance(has, bool)]
     return ", ".join([f"{device['name']}{threads}", *abilities])
 

@@ -14,7 +14,7 @@ from ..errors import ExitCode
 from ..evaluation.paper import columns
 from ..ranks import is_first
 from ..tasks import TASKS
-from ..weights.table import default_weights
+from ..weights.table import default_weights, find_here
 from .announce import Request, foresee_network
 from .options import PictureOptions, add_command
 
@@ -120,11 +120,16 @@ def evaluate(options: EvalOptions) -> int:
 
 
 def _say_what_runs(options: EvalOptions, console: Console) -> None:
-    """The weights that will be scored and where, before torch is loaded. Raises UsageError for what cannot run."""
+    """The weights that will be scored and where, before torch is loaded.
+
+    Raises HfpieError for what cannot run and for weights that are not there.
+    """
     request = Request(options.device, options.precision, options.tile, options.overlap)
     task = _task_of(options)
     names = options.weights or ([default_weights(task)] if task in TASKS else [])
     foreseen = [foresee_network(name, request) for name in names]
+    for name in names:
+        find_here(name, options.hub(), task=task, force=True)
     if foreseen:
         console.say(f"{', '.join(name for name, _ in foreseen)} on {foreseen[0][1]}")
 

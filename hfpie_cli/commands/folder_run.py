@@ -6,16 +6,17 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 from ..console import Console
-from ..errors import ExitCode, HfpieError, UnavailableError, UsageError
+from ..errors import ExitCode, HfpieError, UsageError
 from ..files import make_folders, sha256_of, sweep
 from ..hub.client import Hub
 from ..jobs import Job, Naming, Plan
 from ..ranks import Ranks
+from ..shown import counted
 from ..tasks import Task
 from ..weights.table import Weights, resolve
 from .announce import announce_large
@@ -35,13 +36,15 @@ if TYPE_CHECKING:
 class FolderRun:
     """A run over planned jobs, of which this process does its rank's share.
 
-    default: weights when none are named. heading: the network and where it runs, in words.
+    default: weights when none are named. here: those to use, None if they have to be downloaded. heading: the network
+    and where it runs, in words.
     """
 
     task: Task
     options: RestoreOptions
     naming: Naming
     default: str
+    here: Weights | None
     scale: int
     heading: str
     console: Console
@@ -75,7 +78,7 @@ class FolderRun:
         for fault in plan.faults if self.ranks.leads else []:
             tell_failed(fault.message.split(":")[0], fault, tally, self.console)
         options = self.options
-        weights = self._resolve(options.hub())
+        weights = self.here or self._download(options.hub())
         settings = self._settings(weights) if self._keeps_journal(plan) else ""
         wanted, skipped = self._sort_out(plan, self.ranks.share(plan.jobs), settings)
         for job, reason in skipped:
@@ -85,9 +88,11 @@ class FolderRun:
         if self.ranks.leads:
             self.console.say(self.heading)
         restorer = self._load(weights)
+        from ..batch.amount import measure_amounts
         from ..batch.run import Manner, restore_all
 
-        announce_large(wanted, restorer, yes=options.yes, console=self.console)
+        amounts = measure_amounts(wanted)
+        announce_large(amounts, restorer, yes=options.yes, console=self.console)
         folders = [job.target.parent for job in wanted if job.target]
         make_folders(folders)
         sweep(set(folders))
@@ -97,7 +102,7 @@ class FolderRun:
             style, describe, as_hfpie_error, options.keep_times, options.debug, shots, options.frames is not False
         )
         with self._door(plan, wanted, settings) as door:
-            restore_all(wanted, restorer, door, manner, tally=tally, console=self.console)
+            restore_all(wanted, amounts, restorer, door, manner, tally=tally, console=self.console)
 
     def _shots(self, plan: Plan) -> list[list[Job]]:
         """Frames that share their averages; none in place, where they would be measured on what is restored already."""
@@ -108,21 +113,17 @@ class FolderRun:
         sequences = folder_sequences(plan.jobs) if self.options.frames else numbered_sequences(plan.jobs)
         shots = find_shots(sequences)
         if shots and self.ranks.leads:
-            frames = sum(map(len, shots))
-            self.console.say(f"frames: {frames} in {len(shots)} shots, each with its averages; --no-frames: each alone")
+            found = f"{counted(sum(map(len, shots)), 'frame')} in {counted(len(shots), 'shot')}"
+            self.console.say(f"{found}, each shot with its own averages; --no-frames turns this off")
         return shots
 
     def show(self, plan: Plan) -> int:
         """Print what would be done, and how long it would take; nothing is written."""
         from ..batch.forecast import foresee, print_plan
 
-        try:
-            weights = self._resolve(replace(self.options.hub(), offline=True))
-        except UnavailableError:
-            weights = None
-        wanted, skipped = self._sort_out(plan, plan.jobs, self._settings(weights) if weights else "")
-        restorer = self._load(weights) if weights and wanted else None
-        print_plan(wanted, skipped, foresee(wanted, restorer), self.console)
+        wanted, skipped = self._sort_out(plan, plan.jobs, self._settings(self.here) if self.here else "")
+        restorer = self._load(self.here) if self.here and wanted else None
+        print_plan(foresee(wanted, restorer), skipped, plan.faults, self.console)
         return ExitCode.OK
 
     def _keeps_journal(self, plan: Plan) -> bool:
@@ -156,7 +157,7 @@ class FolderRun:
         with closing(journals):
             yield Door(self.naming, journals, settings)
 
-    def _resolve(self, hub: Hub) -> Weights:
+    def _download(self, hub: Hub) -> Weights:
         options = self.options
         return resolve(options.weights or self.default, hub, task=self.task.name, force=options.force)
 
@@ -226,13 +227,12 @@ class FolderRun:
         halved = f", device memory short: tiles of {outcome.tile}" if outcome.halved else ""
         doubled = f", the network failed on smaller tiles: tiles of {outcome.tile}" if outcome.doubled else ""
         noise = "" if outcome.noise is None else f", noise {outcome.noise:.1f}"
-        target = job.target or "standard output"
         size = f"{restored.width} x {restored.height}"
         flaw = self.task.flaw if self.options.strength else ""
         found = f"; little {flaw} found: nothing changed" if flaw and not outcome.changed else ""
         record = {
             "input": job.name,
-            "output": str(target),
+            "output": job.output_name,
             "status": "done",
             "width": restored.width,
             "height": restored.height,
@@ -250,4 +250,8 @@ class FolderRun:
         }
         pace = f"{seconds:.1f} s, {seconds / outcome.input_megapixels:.1f} s/MP"
         notes = (f"{job.name}: {note}" for note in restored.notes)
-        return Told((f"{job.name} -> {target}  {size}, {pace}{noise}{halved}{doubled}{found}", *notes), record)
+        return Told(
+            (f"{job.name} -> {job.output_name}  {size}, {pace}{noise}{halved}{doubled}{found}", *notes),
+            record,
+            outcome.changed,
+        )

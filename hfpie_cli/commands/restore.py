@@ -13,8 +13,9 @@ from ..interruption import stoppable
 from ..jobs import Plan, plan_jobs
 from ..photos.formats import EXTRAS
 from ..ranks import PATIENCE, joined_ranks
+from ..shown import counted
 from ..tasks import TASKS, Task
-from ..weights.table import default_weights
+from ..weights.table import default_weights, find_here
 from .announce import Request, foresee_network
 from .compare import check_request
 from .folder_run import FolderRun
@@ -74,10 +75,11 @@ def enlarge_files(options: EnlargeOptions) -> int:
 
 
 def restore_files(task: Task, options: RestoreOptions, default: str, scale: int = 1) -> int:
-    """Plan the jobs, then do them, or print them with --dry-run."""
+    """Check options and weights, plan the jobs, then do them, or print them with --dry-run."""
     console = options.console()
     request = Request(options.device, options.precision, options.tile, options.overlap, options.threads)
     name, setting = foresee_network(options.weights or default, request)
+    weights = find_here(options.weights or default, options.hub(), task=task.name, force=options.force)
     if options.frames and options.in_place:
         raise UsageError("--frames measures frames that --in-place replaces", "name a folder with --output")
     with stoppable(), joined_ranks(patience=PATIENCE) as ranks:
@@ -88,7 +90,7 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
         check_request(options.compare, plan.jobs, overwrite=options.overwrite)
         if ranks.leads:
             _tell_left_out(plan, options, console)
-        run = FolderRun(task, options, naming, default, scale, f"{name} on {setting}", console, ranks)
+        run = FolderRun(task, options, naming, default, weights, scale, f"{name} on {setting}", console, ranks)
         return run.show(plan) if options.dry_run else run.restore(plan)
 
 
@@ -106,7 +108,7 @@ def _tell_left_out(plan: Plan, options: RestoreOptions, console: Console) -> Non
         console.say(f"pictures of formats that are not read: {len(left)}; {hint} ({_few(left)})")
     if left := plan.left_out.get("outputs"):
         hint = "name such a file to restore it"
-        console.say(f"skipped {len(left)} files that look like hfpie outputs; {hint} ({_few(left)})")
+        console.say(f"skipped {counted(len(left), 'file')} that look like hfpie outputs; {hint} ({_few(left)})")
     if left := plan.left_out.get("links"):
         hint = "--follow-symlinks replaces what they lead to"
         console.say(f"links that lead elsewhere, not followed: {len(left)}; {hint} ({_few(left)})")

@@ -57,6 +57,7 @@ PANELS = {  # of the help: the options by name, in the order in which they are s
 PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}
 ORDER = list(PANEL_OF)
 METAVARS: dict[Any, str] = {str: "TEXT", int: "N", float: "X", Path: "PATH"}  # of options, by the type of their values
+FEW = 3  # commands that are named at most
 WrongUse: Any = typer.BadParameter.__base__  # of the parser, which Typer does not export
 
 
@@ -140,9 +141,7 @@ def _as_ours(error: Any) -> UsageError:
     command = error.ctx.command_path if error.ctx else "hfpie"
     help_line = f"{command} --help lists the options"
     if hasattr(error, "possibilities"):
-        known = [option for parameter in error.ctx.command.params for option in parameter.opts] if error.ctx else []
-        found = near(error.option_name, [option for option in known if option.startswith("--")])
-        return UsageError(f"no option {error.option_name}", f"did you mean {found[0]}?" if found else help_line)
+        return UsageError(f"no option {error.option_name}", _instead_of(error.option_name, error.ctx) or help_line)
     if parameter := getattr(error, "param", None):
         name = max(parameter.opts, key=len) if parameter.opts[0].startswith("-") else parameter.name.upper()
         if type(error).__name__ == "MissingParameter":
@@ -152,6 +151,33 @@ def _as_ours(error: Any) -> UsageError:
             return UsageError(f"{name} {text.replace('Input should', 'must').rstrip('.')}", help_line)
         return UsageError(f"{name}: {_lower(text)}", help_line)
     return UsageError(_lower(error.message), help_line)
+
+
+def _instead_of(option: str, ctx: Any) -> str:
+    """What to use for an option that a command does not have: the commands that do, or one that it has."""
+    if ctx is None:
+        return ""
+    owners = [path for path, command in _commands_of(ctx.find_root()) if option in _options_of(command)]
+    if owners:
+        last = f"{len(owners) - FEW} more" if len(owners) > FEW else owners.pop()
+        first = ", ".join(owners[:FEW])
+        return f"{option} belongs to {first} and {last}" if first else f"{option} belongs to {last}"
+    found = near(option, _options_of(ctx.command))
+    return f"did you mean {found[0]}?" if found else ""
+
+
+def _commands_of(root: Any) -> Iterator[tuple[str, Any]]:
+    """(how it is called, command) of every command of the program."""
+    for name, command in root.command.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from ((f"{root.command_path} {name} {below}", other) for below, other in command.commands.items())
+        else:
+            yield f"{root.command_path} {name}", command
+
+
+def _options_of(command: Any) -> list[str]:
+    names = (name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts))
+    return [name for name in names if name.startswith("--")]
 
 
 def _lower(text: str) -> str:

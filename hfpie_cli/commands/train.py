@@ -14,11 +14,17 @@ from ..errors import ExitCode, UsageError
 from ..ranks import is_first
 from ..settings import foresee
 from ..suggest import did_you_mean
+from ..weights.table import find_here
 from .options import PictureOptions, add_command
 
 if TYPE_CHECKING:
     from ..training.config import TrainConfig
 
+TASK_HINT = f"choose one of {', '.join(TRAINING_SETS)}"
+FIRST_STEPS = """1. put photographs into a folder, a few hundred or more
+2. hfpie train --task denoise --data FOLDER  (or deblur, sr, highpass)
+3. hfpie denoise photo.png --weights runs/denoise/best.safetensors
+To train on a published data set instead: hfpie train --task denoise"""
 SHORT = ("steps", "minutes", "batch", "crop", "rate", "seed", "precision")  # options that are keys of the recipe
 
 
@@ -93,12 +99,16 @@ def train(options: TrainOptions) -> int:
     started = time.monotonic()
     _check(options)
     setting = foresee(options.device, options.precision or "auto", residual=True)
+    if options.init:
+        find_here(options.init, options.hub())
     folder = _data(options)
     if is_first():
-        options.console().say(f"training {options.task or options.resume} on {setting}")
+        what = f"going on with {options.resume}" if options.resume else f"training {options.task}"
+        options.console().say(f"{what} on {setting.device}")
     from ..training import call
 
-    call.check_folder(options.folder, resume=options.resume is not None)
+    if options.resume:
+        call.check_begun(options.resume)
     call.train(
         _config(options),
         folder,
@@ -118,13 +128,15 @@ def train(options: TrainOptions) -> int:
 def _check(options: TrainOptions) -> None:
     """Find what does not go together before anything is read."""
     if options.task is None and options.resume is None:
-        raise UsageError("--task is missing", f"choose one of {', '.join(TRAINING_SETS)}")
+        raise UsageError("--task is missing", TASK_HINT if options.data or options.degraded else FIRST_STEPS)
     if options.task is not None and options.task not in TRAINING_SETS:
         raise UsageError(f"no task {options.task!r}", did_you_mean(options.task, TRAINING_SETS))
     if options.task == "highpass" and options.degraded:
         raise UsageError("the high-pass network trains on clean photographs", "name their folder with --data")
     if options.gan and options.init is None and options.resume is None:
         raise UsageError("adversarial training starts from a trained network", "name its weights with --init")
+    if options.minutes is not None and not options.minutes > 0:
+        raise UsageError(f"--minutes must be more than 0, not {options.minutes:g}", "a first try: --minutes 10")
     for name in ("output", "recipe", "init"):
         if options.resume and getattr(options, name) is not None:
             raise UsageError(f"a resumed run keeps its {name}: --{name} is only for new runs", "remove it")

@@ -160,7 +160,7 @@ def _show_parts(options: InfoOptions) -> int:
     rows = [(p.name, f"{p.peak:.3g}", "" if p.share is None else f"{p.share:.3f}", f"{p.worth:.3f} dB") for p in parts]
     print_table(PARTS_HEADINGS, {"": rows})
     for fault in (fault for part in parts for fault in part.faults()):
-        console.say(f"warning: {fault}")
+        console.warn(fault)
     return ExitCode.OK
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from ..hub.client import Hub
+from ..shown import columns_of
 from ..weights.table import Entry, whereabouts
 
 LIST_HEADINGS = ("name", "for", "MB", "MFLOP/px", "s/MP", "where", "licence")
@@ -16,36 +17,44 @@ HASH_SHOWN = 16  # digits, so that the table fits a terminal; `weights info` sho
 NUMBERS = {"MB", "MFLOP/px", "s/MP", *PARTS_HEADINGS[1:]}  # columns that stand to the right
 WRAPPED = {"for", "licence", "where", "state"}  # columns that may take several lines
 WIDTH = 140  # columns where the output is no terminal
+WIDE = 110  # columns that a terminal must have for all of the list
+COSTS = {"MFLOP/px", "s/MP"}  # what narrower ones leave out
 GROUPS = {  # by task and whether detail is invented
     ("denoise", False): "denoise",
     ("deblur", False): "deblur",
     ("sr", False): "sr, faithful",
     ("sr", True): "sr, invents detail",
 }
-OTHERS = "training alone"
+OTHERS = "training only"
 
 
 def print_list(entries: Iterable[Entry], hub: Hub) -> None:
-    """A table for each task, the default first and marked."""
+    """A table for each task, the default first and marked; narrow terminals get fewer columns, and nothing cut off."""
+    headings = [heading for heading in LIST_HEADINGS if _width() >= WIDE or heading not in COSTS]
     groups: dict[str, list[Entry]] = {title: [] for title in (*GROUPS.values(), OTHERS)}
     for entry in entries:
         groups[GROUPS.get((entry.task, entry.gan), OTHERS)].append(entry)
-    sections = {
-        title: [_cells(e, hub) for e in sorted(group, key=lambda e: (not e.is_default, bool(e.source), e.name))]
-        for title, group in groups.items()
-        if group
-    }
-    print_table(LIST_HEADINGS, sections)
-    print("\n* is taken when no --weights are named; with --gan, the one that invents detail")
-    print("px, MP: pixels and megapixels of the input; s: of one EPYC core at fp32, to compare rows, not machines")
+    sections: dict[str, list[list[str]]] = {}
+    for title, group in groups.items():
+        ranked = sorted(group, key=lambda entry: (not entry.is_default, bool(entry.source), entry.name))
+        rows = [_cells(entry, hub) for entry in ranked]
+        sections |= {title: [[row[heading] for heading in headings] for row in rows]} if rows else {}
+    print_table(headings, sections)
+    print("\n* default without --weights; with --gan, the one that invents detail")
+    if COSTS.isdisjoint(headings):
+        print("hfpie weights info NAME: all of one, also cost and time")
+    else:
+        print("px, MP: pixels and megapixels of the input; s: of one EPYC core at fp32, to compare rows, not machines")
 
 
-def _cells(entry: Entry, hub: Hub) -> tuple[str, ...]:
+def _cells(entry: Entry, hub: Hub) -> dict[str, str]:
+    """By heading."""
     name = f"{entry.name} *" if entry.is_default else entry.name
     size = f"{entry.size / 1e6:.1f}" if entry.size else ""
     cost = f"{entry.flop / 1e6:.2f}" if entry.flop else ""
     seconds = f"{entry.seconds:.1f}" if entry.seconds else ""
-    return name, entry.use, size, cost, seconds, whereabouts(entry, hub), entry.licence
+    cells = (name, entry.use, size, cost, seconds, whereabouts(entry, hub), entry.licence)
+    return dict(zip(LIST_HEADINGS, cells, strict=True))
 
 
 def print_info(entry: Entry, where: str) -> None:
@@ -75,16 +84,23 @@ def print_info(entry: Entry, where: str) -> None:
         print(f"{key:>12}  {fact}")
 
 
+def _width() -> int:
+    """Columns that a table may have."""
+    return columns_of(sys.stdout) or WIDTH
+
+
 def print_table(headings: Sequence[str], sections: Mapping[str, Sequence[Sequence[str]]]) -> None:
     """Rows below headings on standard output; before those of each section its title, unless that is empty."""
     from rich.console import Console as RichConsole
     from rich.table import Table
 
-    console = RichConsole(width=None if sys.stdout.isatty() else WIDTH)
+    console = RichConsole(width=_width())
     view = Table(box=None, padding=(0, 1, 0, 0))
-    for heading in headings:
+    for number, heading in enumerate(headings):
         justify: Literal["left", "right"] = "right" if heading in NUMBERS else "left"
-        view.add_column(heading, justify=justify, no_wrap=heading not in WRAPPED)
+        words = [word for rows in sections.values() for row in rows for word in row[number].split()]
+        longest = max(map(len, words), default=0) if heading in WRAPPED else None
+        view.add_column(heading, justify=justify, no_wrap=heading not in WRAPPED, min_width=longest, overflow="fold")
     for number, (title, rows) in enumerate(sections.items()):
         if title:
             if number:

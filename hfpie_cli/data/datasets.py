@@ -79,14 +79,19 @@ class DataSet:
         return tuple(dict.fromkeys(filter(None, [self.clean, *tracks, self.train, *self.train_degraded.values()])))
 
     def advice(self, folder: Path, pattern: str) -> str:
-        """What to do about a pattern that finds nothing in the set's folder: a command, or steps, a line each."""
+        """What to do about a pattern that finds nothing in the set's folder: a command, or numbered steps."""
+        steps = self.steps(folder, pattern)
+        return _numbered(steps, indent=0) if len(steps) > 1 else steps[0]
+
+    def steps(self, folder: Path, pattern: str) -> list[str]:
+        """The same as a list."""
         training = pattern in (self.train, *self.train_degraded.values())
         option = " --train" if training and self.hub and any(archive.train for archive in self.hub.archives) else ""
         source = self.train_source if training and self.train_source else self.source
         if self.hub:
-            return f"hfpie data pull {self.name}{option}  ({self.size}; also at {source})"
+            return [f"hfpie data pull {self.name}{option}  ({self.size}; also at {source})"]
         size = f" ({self.size})" if self.size else ""
-        return f"1. get {self.name}{size} from {source}\n2. lay it out so that {folder / pattern} exists"
+        return [f"get {self.name}{size} from {source}", f"lay it out so that {folder / pattern} exists"]
 
 
 @cache
@@ -187,11 +192,16 @@ def training_folder(task: str, root: Path) -> Path:
     entry = table()[TRAINING_SETS[task]]
     folder = root / entry.name
     if not holds(folder, entry.train):
-        own = f"your own photographs: hfpie train --task {task} --data FOLDER"
-        steps = entry.advice(folder, entry.train).replace("\n", "\n  ")
-        hint = f"train on {own}\nor on {entry.name}:\n  {steps}"
+        command = f"hfpie train --task {task}"
+        own = ["put them into a folder", f"{command} --data FOLDER"]
+        published = [*entry.steps(folder, entry.train), command]
+        hint = f"train on your own photographs:\n{_numbered(own)}\nor on {entry.name}:\n{_numbered(published)}"
         raise UnavailableError(f"{entry.name}, the data set for {task}, is not in {root}", hint)
     return folder
+
+
+def _numbered(steps: Iterable[str], indent: int = 2) -> str:
+    return "\n".join(f"{' ' * indent}{number}. {step}" for number, step in enumerate(steps, 1))
 
 
 def star_text(path: Path, folder: Path, pattern: str) -> str:

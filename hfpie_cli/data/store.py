@@ -27,6 +27,7 @@ from ..photos.hidden import fill_hidden
 from ..photos.limits import pixel_limit
 from ..photos.photo import FULL_SCALE, Pixels, to_8bit, to_16bit
 from ..photos.reader import read_photo
+from ..shown import counted
 from . import listing
 from .degrade import reduce_bicubic
 from .listing import Entry, Listing
@@ -119,7 +120,7 @@ def open_store(
     index = cache / f"{key}.json"
     cache.mkdir(parents=True, exist_ok=True)
     if (kept := listing.read(index)) is None or _has_room(kept, cache):
-        say(f"decoding {len(paths):,} files of {root} into {cache}")
+        say(f"decoding {counted(len(paths), 'file')} of {root} into {cache}")
         kept = _keep(index, names, track(_in_order(_decode, paths), len(paths), "decoding"))
     entries, refused = kept.entries, kept.refused
     for name, reason in refused.items():
@@ -129,7 +130,7 @@ def open_store(
     if left := sum(entry.bytes for entry in entries if entry.offset is None):
         count = sum(entry.offset is None for entry in entries)
         say(
-            f"{count:,} of {len(entries):,} photographs do not fit on the disk of {cache} and are decoded for every "
+            f"no room on the disk of {cache} for {count:,} of {counted(len(entries), 'photograph')}: decoded for every "
             f"crop, which is slow; free another {left / FREE_SHARE / 1e9:.1f} GB there, or set XDG_CACHE_HOME"
         )
     return PhotoStore(index.with_suffix(".rgb"), entries, root, digest=kept.digest)
@@ -139,7 +140,7 @@ def reduced_store(store: PhotoStore, scale: int, say: Callable[[str], None], tra
     """Every photograph of a whole store reduced bicubically (`reduce_bicubic`), uint8; made once and kept beside it."""
     index = store.file.with_name(f"{store.file.stem}-x{scale}.json")
     if (kept := listing.read(index)) is None or kept.made_of != store.digest or _has_room(kept, index.parent):
-        say(f"reducing {len(store):,} photographs into {index.parent}")
+        say(f"reducing {counted(len(store), 'photograph')} into {index.parent}")
         small = _in_order(lambda number: _shrunk(store[number], scale), range(len(store)))
         kept = _keep(index, store.names, track(small, len(store), "reducing"), made_of=store.digest)
     return PhotoStore(index.with_suffix(".rgb"), kept.entries, store.root, scale)

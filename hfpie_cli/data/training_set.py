@@ -7,6 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from ..errors import UnavailableError
+from ..shown import counted
 from .scenes import hold_out, scenes_by_look, scenes_by_name
 from .store import NOTHING, PhotoStore
 
@@ -25,8 +26,8 @@ class TrainingSet:
     degraded: PhotoStore = NOTHING
 
     def __str__(self) -> str:
-        counts = ((len(self.photos), "photographs"), (len(self.paired), "pairs"))
-        return " and ".join(f"{count:,} {what}" for count, what in counts if count)
+        counts = ((len(self.photos), "photograph"), (len(self.paired), "pair"))
+        return " and ".join(counted(count, what) for count, what in counts if count)
 
     def fingerprint(self) -> str:
         """A hash of the names of all pictures: 16 hex digits."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..errors import HfpieError, UnavailableError
 from ..photos.reader import read_photo
+from ..shown import counted
 from ..tasks import TASKS
 from .benchmarks import open_benchmark
 from .datasets import DataSet, find_pairs, find_photos, holds, training_photos
@@ -48,7 +49,9 @@ def parts_of(entry: DataSet, root: Path, track: Tracker = untracked) -> Iterator
                 count, broken = len(photos), _faults(read_photo, photos, track)
             else:
                 count, broken = len(cases), _faults(lambda case: case.open(), cases, track)
-            short = f"{count} pictures, expected {entry.pictures}" if count != (entry.pictures or count) else ""
+            short = (
+                f"{counted(count, 'picture')}, expected {entry.pictures}" if count != (entry.pictures or count) else ""
+            )
             yield Part(what, count, _told(broken) or short)
         except UnavailableError as error:
             yield Part(what, 0, error.message)

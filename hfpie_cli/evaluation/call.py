@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
-from ..console import Console
+from ..console import Console, LoggedConsole
 from ..data.benchmarks import Benchmark, open_benchmark, open_folders
 from ..data.datasets import DEFAULT_ROOT, find
 from ..device import choose_device
@@ -107,7 +107,7 @@ def evaluate(
     weights: names or files; by default the task's. limit: the first pictures only. resume: keep the scores of a run
     that was interrupted. csv, report, save_images: files to write and a folder for the restored pictures, replaced only
     if `overwrite`. peak: the white of 16-bit pictures that use 10 or 12 bits, such as 1023. console: told what is going
-    on; by default nobody is. show: called with each board as it is done.
+    on; by default the logger `hfpie_cli`. show: called with each board as it is done.
 
     Under `torchrun` the processes share the pictures. Raises HfpieError for what does not go together or is not there.
     """
@@ -123,7 +123,7 @@ def evaluate(
     _check_files(csv, report, overwrite=overwrite)
     settings = settings or NetworkSettings()
     with joined_ranks(patience=PATIENCE) as ranks:
-        console = console if console and ranks.leads else Console(quiet=True)
+        console = (console or LoggedConsole()) if ranks.leads else Console(quiet=True)
         benchmarks = question.benchmarks(console)
         distance = _distance(console) if lpips else None
         kind = choose_device(settings.device).torch_device.type

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ..data.benchmarks import Benchmark
 from ..files import atomic_path
+from ..shown import counted
 from .paper import Column, column_for, matching_metrics, quoted_rows
 from .score import Scores
 from .score_log import Row
@@ -70,8 +71,8 @@ class Board:
     @property
     def protocol(self) -> str:
         """How it was measured, in words."""
-        shaved = f", {self.benchmark.border} pixels shaved" if self.benchmark.border else ""
-        return f"{self.benchmark.protocol}{shaved}; {len(self.benchmark.cases)} pictures"
+        shaved = f", {counted(self.benchmark.border, 'pixel')} shaved" if self.benchmark.border else ""
+        return f"{self.benchmark.protocol}{shaved}; {counted(len(self.benchmark.cases), 'picture')}"
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from ..console import Console
+from ..console import Console, LoggedConsole
 from ..data.sources import Opener
 from ..data.training_set import TrainingSet
 from ..device import choose_device, choose_training_device, use_cuda_device
@@ -17,8 +17,9 @@ from ..errors import UsageError
 from ..files import cache_folder
 from ..hub.client import Hub
 from ..ranks import PATIENCE, Ranks, joined_ranks
+from ..shown import counted
 from ..tasks import TASKS
-from ..weights.table import resolve
+from ..weights.table import find_here, resolve
 from .config import TrainConfig, load_config, recipe_path
 from .log import RunLog
 from .loop import fit
@@ -49,40 +50,36 @@ def train(
 
     recipe: a name such as "compact-denoise", a TOML file, or a configuration; None when a run is to `resume`, whose
     pictures stay, too, if none are named. settings: changes to it, such as "minutes=5" or "network.edges=false". init:
-    weights to start from, a name or a file. console: told what is going on; by default nobody is. started:
-    `time.monotonic()` when the time of a run by the clock begins, by default now.
+    weights to start from, a name or a file. console: told what is going on; by default the logger `hfpie_cli`.
+    started: `time.monotonic()` when the time of a run by the clock begins, by default now.
 
     Returns the run when it is done; its weights are `out`/best.safetensors. Under `torchrun` its processes train
     together. Raises HfpieError for what does not go together, and KeyboardInterrupt when it is interrupted.
     """
     started = time.monotonic() if started is None else started
-    folder = Path(out)
-    check_folder(folder, resume=resume)
-    config = _configuration(recipe, settings, folder)
-    if config.losses.is_adversarial and init is None and not resume:
-        raise UsageError("adversarial training starts from a trained network", "name its weights with --init")
+    folder, hub = Path(out), hub or Hub.from_environment()
     named = Folders(*(Path(name) if name else None for name in (data, degraded, clean)))
-    folders = named or folders_of(folder)
-    if not folders:
-        raise UsageError(f"{folder}: no training data given", "name a folder of photographs with --data")
+    config, folders = _checked(recipe, settings, folder, named, init=init, hub=hub, resume=resume)
     kind = choose_device(device).torch_device.type
     backend = "nccl" if kind == "cuda" else "gloo"
     with ExitStack() as ends:
         ranks = ends.enter_context(joined_ranks(backend, patience=PATIENCE, prepare=use_cuda_device))
-        console = console if console and ranks.leads else Console(quiet=True)
+        console = (console or LoggedConsole()) if ranks.leads else Console(quiet=True)
+        weights = resolve(init, hub).path if init else None
         config = _shared(config, ranks)
         chosen = choose_training_device(ranks.device(device, kind), config.precision)
         decoding = time.monotonic()
         with ranks.one_first():
             pictures = _open(config, folders, console)
         started += time.monotonic() - decoding  # is no training
-        training, held_out = pictures.split()  # too few pictures are told before a run is begun
+        with console.busy("sorting the pictures by scene"):
+            training, held_out = pictures.split()  # too few pictures are told before a run is begun
         config = replace(for_pictures(config, pictures, folders, console.say), precision=chosen.precision)
-        console.say(f"training {config.task} on {pictures}, {chosen.name}, {config.length}, run folder {folder}")
-        weights = resolve(init, hub).path if init else None
+        console.say(f"{pictures}, {config.length}, {chosen.name}, run folder {folder}")
         if ranks.leads:
             ends.enter_context(locked(folder))
-        run = setup(config, folder, chosen, init=weights, ranks=ranks, say=console.say)
+        with console.busy("building the network"):
+            run = setup(config, folder, chosen, init=weights, ranks=ranks, say=console.say)
         ends.callback(run.part)
         if ranks.leads:
             keep_folders(folder, folders, pictures, console.say)
@@ -105,13 +102,43 @@ def train(
         return run
 
 
-def check_folder(folder: Path, *, resume: bool) -> None:
-    """Raises UsageError for a folder that holds a run where a new one is to begin, or none to go on with."""
-    if resume and not all((folder / name).exists() for name in (CONFIG, STATE)):
+def check_begun(folder: Path) -> None:
+    """Raises UsageError for a folder that holds no run to go on with."""
+    if not all((folder / name).exists() for name in (CONFIG, STATE)):
         raise UsageError(f"{folder}: no run to resume", "remove --resume to start one")
-    if not resume and any((folder / name).exists() for name in RUN_FILES):
-        hint = f"use --resume {folder}, or use another folder with --output"
+
+
+def check_free(folder: Path) -> None:
+    """Raises UsageError for a folder that holds a run."""
+    if any((folder / name).exists() for name in RUN_FILES):
+        hint = f"use --resume {folder}, or another folder with --output"
         raise UsageError(f"{folder}: already holds a run", hint)
+
+
+def _checked(
+    recipe: TrainConfig | Name | None,
+    settings: Sequence[str],
+    folder: Path,
+    named: Folders,
+    *,
+    init: str | None,
+    hub: Hub,
+    resume: bool,
+) -> tuple[TrainConfig, Folders]:
+    """(configuration, folders of the pictures): what is asked for is checked first, the run's folder last."""
+    if resume:
+        check_begun(folder)
+    config = _configuration(recipe, settings, folder)
+    if config.losses.is_adversarial and init is None and not resume:
+        raise UsageError("adversarial training starts from a trained network", "name its weights with --init")
+    folders = named or folders_of(folder)
+    if not folders:
+        raise UsageError(f"{folder}: no training data given", "name a folder of photographs with --data")
+    if init:
+        find_here(init, hub)
+    if not resume:
+        check_free(folder)
+    return config, folders
 
 
 def _configuration(recipe: TrainConfig | Name | None, settings: Sequence[str], folder: Path) -> TrainConfig:
@@ -128,7 +155,7 @@ def _configuration(recipe: TrainConfig | Name | None, settings: Sequence[str], f
 def _shared(config: TrainConfig, ranks: Ranks) -> TrainConfig:
     """The configuration for as many processes. Raises UsageError for a batch that they cannot share."""
     if config.batch % ranks.count:
-        message = f"a batch of {config.batch} crops cannot be shared by {ranks.count} processes"
+        message = f"a batch of {counted(config.batch, 'crop')} cannot be shared by {counted(ranks.count, 'process')}"
         raise UsageError(message, f"choose a multiple of {ranks.count}: --batch")
     finish = replace(config.finish, batch=-(-config.finish.batch // ranks.count) * ranks.count)
     return replace(config, finish=finish)

@@ -18,6 +18,7 @@ from ..errors import UsageError
 from ..files import atomic_path
 from ..models.highpass import HighpassConfig
 from ..models.network import NetworkConfig
+from ..shown import counted
 from ..suggest import did_you_mean
 from ..weights.checkpoint import Config
 from .losses import GmsMask, LossConfig
@@ -117,7 +118,7 @@ class TrainConfig:
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be {low:g} to {high:g}, not {getattr(self, name)}")
         if (self.steps > 0) == (self.minutes > 0):
-            raise ValueError("set exactly one of steps and minutes")
+            raise ValueError("set exactly one of steps and minutes, to more than 0")
         betas = self.betas if isinstance(self.betas, tuple) else ()
         if len(betas) != 2 or not all(type(beta) in (int, float) and 0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas must be two numbers from 0 to below 1, not {self.betas}")
@@ -157,7 +158,7 @@ class TrainConfig:
     @property
     def length(self) -> str:
         """Of the run, in words."""
-        return f"{self.minutes:g} minutes" if self.minutes else f"{self.steps:,} steps"
+        return counted(self.minutes, "minute") if self.minutes else counted(self.steps, "step")
 
     def rate_at(self, progress: float, step: int) -> float:
         """The learning rate at a part of the run (0 to 1), in a step counted from 0."""

@@ -36,13 +36,13 @@ class RunLog:
             TextColumn("step {task.fields[step]}"),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("loss {task.fields[loss]:.5f}  {task.fields[score]}"),
-            TextColumn("{task.fields[rate]:.3g} MP/s  waiting {task.fields[waiting]:.0%}"),
+            TextColumn("{task.fields[told]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
         self._bar = console.bar(*columns)
-        self._task = self._bar.add_task("", total=1.0, step=0, loss=0.0, score="", rate=0.0, waiting=0.0)
+        self._task = self._bar.add_task("", total=None, step=step, told="")
+        self._score = ""
 
     def __enter__(self) -> RunLog:
         self._bar.start()
@@ -55,10 +55,17 @@ class RunLog:
         if self._board:
             self._board.close()
 
-    def step(self, step: int, progress: float, loss: float, pixels_per_second: float, waiting: float) -> None:
-        """Move the progress line; progress and waiting (the share of the time that steps wait for batches): 0 to 1."""
-        rate = pixels_per_second / 1e6
-        self._bar.update(self._task, step=step, completed=progress, loss=loss, rate=rate, waiting=waiting)
+    def doing(self, what: str) -> None:
+        """Say in the progress line what goes on while no step is done."""
+        self._bar.update(self._task, told=what)
+
+    def moved(self, step: int, progress: float) -> None:
+        """Move the progress line; progress: 0 to 1."""
+        self._bar.update(self._task, step=step, completed=progress, total=1.0)
+
+    def step(self, loss: float, pixels_per_second: float, waiting: float) -> None:
+        """The loss and the speed in the progress line; waiting: the share of the time that steps wait for batches."""
+        self.doing(f"loss {loss:.5f}  {self._score}  {pixels_per_second / 1e6:.3g} MP/s  waiting {waiting:.0%}")
 
     def report(
         self,
@@ -85,7 +92,8 @@ class RunLog:
                 self._board.add_scalar(name, value, step)
         beside = {name: f" (input {score:.2f})" for name, score in inputs.items()}
         shown = "  ".join(f"{name} {score:.2f} dB{beside.get(name, '')}" for name, score in scores.items())
-        self._bar.update(self._task, score=f"{mean:.2f} dB")
+        self._score = f"{mean:.2f} dB"
+        self.doing(f"loss {loss:.5f}  {self._score}")
         self._console.result(row | {"input": dict(inputs)})
         self._console.say(f"step {step}  {hours * 60:.1f} min  loss {loss:.5f}  waiting {waiting:.0%}  {shown}")
 
@@ -100,7 +108,7 @@ class RunLog:
             faults = part.faults() if step >= ALIVE_BY else []
             if part.name not in self._faulty:
                 for fault in faults:
-                    self._console.say(f"warning: step {step}, {fault}")
+                    self._console.warn(f"step {step}, {fault}")
             self._faulty = self._faulty | {part.name} if faults else self._faulty - {part.name}
 
     def _write(self, row: dict[str, Any], name: str = "log.csv") -> None:

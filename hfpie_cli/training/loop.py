@@ -43,17 +43,21 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
     KeyboardInterrupt.
     """
     pace = Pace(run)
+    log.doing("making and timing held-out pictures" if run.config.minutes else "")
     budget, scored = _begin(run, HeldOut(held_out, run.config.scale), pace)
+    log.moved(run.step, budget.progress(run.step))
+    log.doing("first step")
     with Interruption() as interruption:
         for degraded, clean in pace.waiting_for(batches(run, training, budget)):
             rate = run.config.rate_at(budget.middle(run.step), run.step)
             pace.count(*train_step(run, degraded, clean, rate), clean)
             run.step += 1
             if run.step % CHECK_EVERY == 0:
-                log.step(run.step, budget.progress(run.step), pace.loss(), pace.pixels_per_second(), pace.waiting())
+                log.step(pace.loss(), pace.pixels_per_second(), pace.waiting())
             elif budget.ends_soon(run.step):
                 run.device.wait()
             budget.stepped(run.step, pace.seconds())
+            log.moved(run.step, budget.progress(run.step))
             last = budget.is_over(run.step)
             stop = not last and _agreed(interruption, run)
             reported = last or budget.report_is_due(run.step)
@@ -185,6 +189,7 @@ def _agreed(interruption: Interruption, run: Run) -> bool:
 
 def _report(run: Run, held_out: HeldOut, pace: Pace, log: RunLog) -> None:
     loss, speed, waiting = pace.loss(), pace.pixels_per_second(), pace.waiting()  # the loss waits for the device
+    log.doing("scoring held-out pictures")
     scores = validate(run, held_out)
     if run.ranks.leads:
         hours = pace.seconds() / 3600

@@ -20,6 +20,7 @@ from ..errors import HfpieError, UsageError
 from ..models.highpass import HighpassConfig
 from ..models.legacy import LegacyConfig
 from ..ranks import Ranks
+from ..shown import counted
 from ..weights.checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
 from .config import TrainConfig, write_config
 from .gan import Adversary, make_adversaries
@@ -138,10 +139,11 @@ def _check_length(run: Run) -> None:
     """Raises UsageError if the run has gone further than its configuration now says."""
     config, minutes = run.config, max(run.minutes_done, run.seconds / 60)
     if config.minutes and minutes > config.minutes and not run.is_done:
-        message = f"{run.folder}: has trained for {minutes:.1f} minutes already, more than {config.minutes:g}"
+        done = counted(round(minutes, 1), "minute")
+        message = f"{run.folder}: has trained for {done} already, more than {config.minutes:g}"
         raise UsageError(message, "use a larger --minutes")
     if config.steps and run.step > config.steps:
-        message = f"{run.folder}: has done {run.step} steps already, more than {config.steps}"
+        message = f"{run.folder}: has done {counted(run.step, 'step')} already, more than {config.steps}"
         raise UsageError(message, "use a larger --steps")
 
 

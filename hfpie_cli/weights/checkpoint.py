@@ -125,7 +125,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with safetensors.safe_open(path, framework="pt") as file:
             yield file
     except FileNotFoundError:
-        raise UnavailableError(f"{path}: no such checkpoint", "weights.toml lists the known checkpoints") from None
+        raise UnavailableError(f"{path}: no such file", "check the path") from None
     except (OSError, safetensors.SafetensorError, struct.error) as error:
         check_kind(path, pickle=False)
         hint = "hfpie reads only safetensors; download it again or retrain it"

@@ -13,10 +13,11 @@ from typing import Any
 from ..errors import UnavailableError, UsageError
 from ..files import sha256_of
 from ..hub.client import REPOSITORY, SCHEME, Hub, HubFile, fetch, is_cached
+from ..shown import either
 from ..suggest import near
 from ..tasks import TASKS
 from .converted import find_converted, is_converted, make_converted
-from .kinds import task_of
+from .kinds import check_kind, task_of
 
 PACKAGE = Path(__file__).parent.parent
 SHIPPED = PACKAGE / "checkpoints"
@@ -149,6 +150,22 @@ def resolve(name: str, hub: Hub | None = None, *, task: str = "", force: bool = 
     return found
 
 
+def find_here(name: str, hub: Hub, *, task: str = "", force: bool = False) -> Weights | None:
+    """The same for what is on this machine, as far as it can be told without the Hub; None for what it would be asked.
+
+    So a command can check its weights before all else, and download them last.
+    """
+    entry = find_entry(name)
+    if entry is not None:
+        _check_task(entry.name, entry.task, "" if force else task)
+        is_far = whereabouts(entry, hub) == "on the Hub"
+    else:
+        is_far = name.startswith(SCHEME)
+        if is_far:
+            _refuse_pickle(name)
+    return None if is_far and not hub.offline else resolve(name, hub, task=task, force=force)
+
+
 def _check_task(name: str, made_for: str, task: str) -> None:
     if task and made_for != task:
         hint = f"{_names_there_are(task)}; use --force to run it anyway"
@@ -161,17 +178,27 @@ def _find_file(name: str, hub: Hub, task: str) -> Weights:
     path = Path(file.path if file else name)
     if address := re.fullmatch(r"https?://([^/?#]+)(/[^?#]*)?.*", name):
         raise UnavailableError(f"{name}: a web address, not weights", _instead_of_address(address[1], address[2] or ""))
-    if path.suffix.lower() in PICKLES:
-        hint = f"convert it first: hfpie weights convert {path.name if file else name}"
-        raise UnavailableError(f"{name}: a pickle can run arbitrary code; hfpie loads only safetensors", hint)
+    _refuse_pickle(name)
     if file is not None:
         return Weights(str(file), fetch(file, hub).path)
-    if path.suffix == ".safetensors" or path.exists():
+    if path.is_file():
+        check_kind(path, pickle=False)
         return Weights(path.stem, path)
+    if path.exists():
+        raise UnavailableError(f"{name}: is a folder, not a file of weights", "name a .safetensors file in it")
+    if path.suffix == ".safetensors":
+        raise UnavailableError(f"{name}: no such file", "check the path, or use a name from: hfpie weights list")
     if REPOSITORY.fullmatch(name):
         hint = f"name a file in it: {SCHEME}{name}/FILE.safetensors"
         raise UnavailableError(f"{name}: looks like a Hub repository, not a file", hint)
     raise UnavailableError(f"no weights named {name!r}", _suggestion(name, task, ", or give a .safetensors file"))
+
+
+def _refuse_pickle(name: str) -> None:
+    file = HubFile.parse(name).path if name.startswith(SCHEME) else name
+    if Path(file).suffix.lower() in PICKLES:
+        hint = f"convert it first: hfpie weights convert {Path(file).name if file != name else name}"
+        raise UnavailableError(f"{name}: a pickle can run arbitrary code; hfpie loads only safetensors", hint)
 
 
 def public_entries(task: str = "") -> list[Entry]:
@@ -187,7 +214,7 @@ def _suggestion(name: str, task: str = "", otherwise: str = "") -> str:
     """The names that come near, or all and what else may be given."""
     names = {known: e.name for e in public_entries(task) for known in (e.name, *e.aliases)}
     if found := near(name, names):
-        return f"did you mean {' or '.join(dict.fromkeys(names[known] for known in found))}?"
+        return f"did you mean {either(list(dict.fromkeys(names[known] for known in found)))}?"
     return f"{_names_there_are(task)}{otherwise}"
 
 
