@@ -18,6 +18,7 @@ from hfpie_cli.photos.reader import read_photo
 from hfpie_cli.photos.writer import encode_photo, losses
 
 from .test_animation import animated
+from .test_caught import corrupt_jpeg
 from .test_colour import P3, PQ, avif, cicp, png
 from .test_companions import VIDEO, gain_map, second_picture, ultra_hdr
 from .test_extras import HEIC, dng
@@ -114,6 +115,13 @@ def _():
 def _():
     assert second_picture(encode_photo(read_photo(ultra_hdr()), OutputStyle(), name="")) == gain_map()
     assert b"hdrgm:Version" not in again(ultra_hdr(), "PNG").metadata.xmp
+
+
+@row("JPEG of corrupt data")
+def _():
+    photo = read_photo(corrupt_jpeg())
+    assert photo.notes[0].startswith("its decoder says: Corrupt JPEG data")
+    assert again(corrupt_jpeg(), "PNG").pixels.shape == photo.pixels.shape
 
 
 @row("JPEG with a video or a preview")

@@ -63,12 +63,13 @@ def read_animation(source: Path | bytes, name: str = "") -> Animation | None:
     with refusals(data, name):
         if not _may_be_animated(data):
             return None
-        gate.inspect(data, name)
+        facts = gate.inspect(data, name)
         with Image.open(io.BytesIO(data)) as image:
             count = getattr(image, "n_frames", 1)
             if image.format not in READ or count < 2:
                 return None
-            check_size(name, image.width, image.height * count, len(data))
+            width, height = (facts.width, facts.height) if facts else image.size
+            check_size(name, width, height * count, len(data))
             if data[24] == 16 and image.format == "PNG":
                 raise NotReadError("an animated PNG of 16 bits, which is not read", "save it with 8 bits, or as frames")
             return _read(image, data, count)

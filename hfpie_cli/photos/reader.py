@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import HfpieError
-from . import boxes, colour, companions, deep, exif, gate, headers, heif, png, raw, recognise, tiff, tiff_layout
+from . import boxes, colour, companions, deep, exif, gate, headers, heif, jpeg, png, raw, recognise, tiff, tiff_layout
 from .caught import caught, summed_up
 from .formats import FORMATS, RESOURCES_PREFIX
 from .limits import check_size
@@ -34,6 +34,7 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
     data = read_bytes(source, name)
     with refusals(data, name) as said:
         photo = _decode(data, name)
+    said += jpeg.complaints(data) if photo.format == "JPEG" and data.startswith(jpeg.SIGNATURE) else []
     return replace(photo, notes=photo.notes + ((f"its decoder says: {summed_up(said)}",) if said else ()))
 
 
