@@ -22,6 +22,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import repeat
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,10 @@ def seeds() -> dict[str, bytes]:
         pixels = np.moveaxis(pixels, -1, 0) if name == "planes" else pixels
         tifffile.imwrite(buffer, pixels, photometric="rgb", metadata=None, **how)
         files[f"deep-{name}.tif"] = buffer.getvalue()
+    for name, stack in (("pages", {"photometric": "minisblack", "compression": "zlib"}), ("slices", {"imagej": True})):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, np.stack([deep[..., n] for n in range(3)]), **stack)
+        files[f"{name}.tif"] = buffer.getvalue()
     return files
 
 
@@ -121,7 +126,7 @@ def mutations(count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:
 
 def disagreement(data: bytes) -> str:
     """How the pixels that hfpie reads differ from those that other decoders do; empty if they do not."""
-    from hfpie_cli.photos.animation import read_content
+    from hfpie_cli.photos.contents import read_content
     from hfpie_cli.photos.photo import Photo
 
     photo = read_content(data)
@@ -161,9 +166,9 @@ def work(connection: Connection) -> None:
     import torch
 
     from hfpie_cli import Restorer
-    from hfpie_cli.batch.content import checked, encoded, frames_of, restored
+    from hfpie_cli.batch.content import Place, checked, encoded, restored
     from hfpie_cli.errors import HfpieError
-    from hfpie_cli.photos.animation import read_content
+    from hfpie_cli.photos.contents import read_content
     from hfpie_cli.photos.formats import OutputStyle
 
     torch.set_num_threads(1)
@@ -176,11 +181,12 @@ def work(connection: Connection) -> None:
             data = Path(path).read_bytes()
             content = read_content(Path(path))
             style = OutputStyle(content.format)
-            content = checked(content, style, None, scale=1, name=path)
+            checked(content, style, None, scale=1, name=path)
             begun = time.process_time()
-            done, _ = restored(content, restorer, lambda done, total: None, [None] * len(frames_of(content)))
+            done, _ = restored(content, restorer, lambda done, total: None, repeat(None), Place(None, style, path))
             network = time.process_time() - begun
-            file = encoded(done, style, name=path)
+            with encoded(done, style, name=path) as encoding:
+                file = encoding.read()
             words = disagreement(data)
             outcome = "wrong" if words or not file else "right"
         except HfpieError as error:

@@ -22,6 +22,7 @@ from .test_caught import corrupt_jpeg
 from .test_colour import P3, PQ, avif, cicp, png
 from .test_companions import VIDEO, gain_map, second_picture, ultra_hdr
 from .test_extras import HEIC, dng
+from .test_stack import opened, rewritten, samples
 from .test_tiff import PIXEL_SCALE, RAMP, TIE_POINT, enlarged, keys, one_directory, tags_of, tiff, with_photometric
 
 DOCS = Path(__file__).parent.parent / "docs/formats.md"
@@ -226,9 +227,17 @@ def _():
 
 @row("TIFF of several pages or slices")
 def _():
-    stack = np.stack([RAMP] * 5)
-    refused(tiff(stack, photometric="minisblack"), "TIFF")
-    refused(one_directory(tiff(stack, imagej=True)), "TIFF")
+    pages = np.stack([RAMP] * 5)
+    for file in (tiff(pages, photometric="minisblack"), one_directory(tiff(pages, imagej=True))):
+        assert np.array_equal(np.stack(samples(rewritten(opened(file)))), pages)
+        with pytest.raises(HfpieError, match="5 pages, which PNG cannot hold"):
+            opened(file).checked(OutputStyle("PNG"), None, 1)
+
+
+@row("TIFF of a volume (slices in one piece)")
+def _():
+    volume = tiff(np.stack([RAMP] * 5), volumetric=True, photometric="minisblack", tile=(16, 16, 16))
+    refused(volume, "TIFF")
 
 
 @row("BMP")

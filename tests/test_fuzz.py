@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hfpie_cli.batch.content import frames_of
 from hfpie_cli.errors import HfpieError
-from hfpie_cli.photos.animation import read_content
+from hfpie_cli.photos.contents import first_of, read_content
 
 SCRIPT = Path(__file__).parent.parent / "benchmarks/fuzz.py"
 SHARE = 200  # files
@@ -24,7 +23,7 @@ def fuzz():
 
 def test_the_files_that_are_mutated_are_good(fuzz):
     for name, data in fuzz.seeds().items():
-        assert frames_of(read_content(data, name))[0].width in fuzz.SIDE
+        assert first_of(read_content(data, name)).width in fuzz.SIDE
         assert fuzz.disagreement(data) == "", name
 
 

@@ -77,8 +77,8 @@ def announce_large(jobs: Sequence[Job], restorer: Restorer, *, yes: bool, consol
     if pixels < WORTH_MEASURING:
         return
     pace = measure_pace(restorer, np.random.default_rng(0))
-    seconds = pace * share * sum(covered_pixels(restorer, size.height, size.width) for size in sizes)
-    memory = max(size.pixels * 3 * size.sample_bytes * (1 + restorer.scale**2) for size in sizes)
+    seconds = pace * share * sum(size.frames * covered_pixels(restorer, size.height, size.width) for size in sizes)
+    memory = max(size.height * size.width * 3 * size.sample_bytes * (1 + restorer.scale**2) for size in sizes)
     enlarged = f" -> {pixels * restorer.out_scale**2 / 1e6:,.0f} MP" if restorer.out_scale > 1 else ""
     count = f"{len(jobs)} photographs, " if len(jobs) > 1 else ""
     text = f"{count}{pixels / 1e6:,.0f} MP{enlarged}, about {in_words(seconds)}, {memory / 1e6:,.0f} MB of memory"

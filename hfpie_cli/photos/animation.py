@@ -17,7 +17,7 @@ from .formats import OutputStyle
 from .headers import PNG_SIGNATURE
 from .limits import check_size
 from .photo import NotReadError, Photo, to_8bit
-from .reader import metadata_of, read_bytes, read_photo, refusals, upright
+from .reader import metadata_of, read_bytes, refusals, upright
 from .writer import prepared, save_options
 
 HELD = {"PNG", "WEBP", "AVIF"}  # formats that are written as animations
@@ -41,19 +41,6 @@ class Animation:
     def format(self) -> str:
         """That its file is written in again."""
         return self.frames[0].format
-
-
-def read_content(source: Path | bytes, name: str = "") -> Photo | Animation:
-    """The animation or the photograph that a file holds. Raises HfpieError as `read_photo` does."""
-    name = name or (str(source) if isinstance(source, Path) else "standard input")
-    data = read_bytes(source, name)
-    return read_animation(data, name) or read_photo(data, name)
-
-
-def read_first(source: Path) -> Photo:
-    """The photograph that a file holds, or an animation's first frame."""
-    content = read_content(source)
-    return content.frames[0] if isinstance(content, Animation) else content
 
 
 def read_animation(source: Path | bytes, name: str = "") -> Animation | None:
