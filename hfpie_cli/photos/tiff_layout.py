@@ -35,7 +35,13 @@ READ |= {
     DNG_VERSION,
 }
 RAW = {32803, 34892}  # values of Photometric: of a camera's raw file
-UNCOMPRESSED, OLD_JPEG, YCBCR, SEPARATE = 1, 6, 6, 2  # values of Compression, Photometric and PlanarConfiguration
+UNCOMPRESSED, OLD_JPEG, YCBCR, CONTIGUOUS, SEPARATE = (
+    1,
+    6,
+    6,
+    1,
+    2,
+)  # values of Compression, Photometric and PlanarConfiguration
 MAX_SAMPLES = 64  # a pixel
 
 Numbers = NDArray[np.uint64]
@@ -130,11 +136,13 @@ class Page:
         return offsets, counts
 
     def _segment_count(self) -> int:
-        """How many strips or tiles the size asks for. Raises ValueError for those of no size."""
+        """How many strips or tiles the size asks for. Raises ValueError for none that can be."""
+        if self.one(PLANAR, CONTIGUOUS) not in (CONTIGUOUS, SEPARATE):
+            raise ValueError(f"its planar configuration {self.one(PLANAR, CONTIGUOUS)} is none that TIFF knows")
         width, height = self.segment_size
         if width <= 0 or height <= 0:
             raise ValueError(f"its strips or tiles are {width} x {height}")
-        planes = self.samples if self.one(PLANAR, 1) == SEPARATE else 1
+        planes = self.samples if self.one(PLANAR, CONTIGUOUS) == SEPARATE else 1
         layers = -(-self.one(DEPTH, 1) // max(self.one(TILE_DEPTH, 1), 1))
         return -(-self.width // width) * -(-self.height // height) * planes * layers
 
@@ -143,7 +151,7 @@ class Page:
         if self.one(COMPRESSION, UNCOMPRESSED) != UNCOMPRESSED or self.one(PHOTOMETRIC, 1) == YCBCR:
             return None
         width, rows = self.segment_size
-        bits = self.bits // self.samples if self.one(PLANAR, 1) == SEPARATE else self.bits
+        bits = self.bits // self.samples if self.one(PLANAR, CONTIGUOUS) == SEPARATE else self.bits
         line = -(-width * bits // 8)
         needed = np.full(count, line * rows, np.uint64)
         if not self.is_tiled:
