@@ -22,6 +22,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import repeat
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,9 @@ def seeds() -> dict[str, bytes]:
     save("a.avif", "AVIF", quality=60)
     save("a.bmp", "BMP")
     save("a.ppm", "PPM")
+    frames = [Image.fromarray(np.roll(rgb, 4 * number, 1)) for number in range(3)]
+    for form in ("GIF", "PNG", "WEBP"):
+        save(f"animated.{form.lower()}", form, frames[0], save_all=True, append_images=frames[1:], duration=100)
     for compression in (None, "tiff_lzw", "packbits", "tiff_adobe_deflate", "jpeg"):
         save(f"{compression}.tif", "TIFF", compression=compression, exif=exif)
     save("fax.tif", "TIFF", image.convert("1"), compression="group4")
@@ -79,6 +83,10 @@ def seeds() -> dict[str, bytes]:
         pixels = np.moveaxis(pixels, -1, 0) if name == "planes" else pixels
         tifffile.imwrite(buffer, pixels, photometric="rgb", metadata=None, **how)
         files[f"deep-{name}.tif"] = buffer.getvalue()
+    for name, stack in (("pages", {"photometric": "minisblack", "compression": "zlib"}), ("slices", {"imagej": True})):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, np.stack([deep[..., n] for n in range(3)]), **stack)
+        files[f"{name}.tif"] = buffer.getvalue()
     return files
 
 
@@ -118,9 +126,12 @@ def mutations(count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:
 
 def disagreement(data: bytes) -> str:
     """How the pixels that hfpie reads differ from those that other decoders do; empty if they do not."""
-    from hfpie_cli.photos.reader import read_photo
+    from hfpie_cli.photos.contents import read_content
+    from hfpie_cli.photos.photo import Photo
 
-    photo = read_photo(data)
+    photo = read_content(data)
+    if not isinstance(photo, Photo):
+        return ""
     with warnings.catch_warnings(action="ignore"):
         other = _other_pixels(data)
     if other is None:
@@ -155,10 +166,10 @@ def work(connection: Connection) -> None:
     import torch
 
     from hfpie_cli import Restorer
+    from hfpie_cli.batch.content import Place, checked, encoded, restored
     from hfpie_cli.errors import HfpieError
+    from hfpie_cli.photos.contents import read_content
     from hfpie_cli.photos.formats import OutputStyle
-    from hfpie_cli.photos.reader import read_photo
-    from hfpie_cli.photos.writer import check_writable, encode_photo
 
     torch.set_num_threads(1)
     restorer = Restorer.from_weights("unit-test")
@@ -168,15 +179,16 @@ def work(connection: Connection) -> None:
         _forget_peak()
         try:
             data = Path(path).read_bytes()
-            photo = read_photo(Path(path))
-            style = OutputStyle(photo.format)
-            check_writable(photo, style, name=path)
+            content = read_content(Path(path))
+            style = OutputStyle(content.format)
+            checked(content, style, None, scale=1, name=path)
             begun = time.process_time()
-            restored = restorer.restore(photo).photo
+            done, _ = restored(content, restorer, lambda done, total: None, repeat(None), Place(None, style, path))
             network = time.process_time() - begun
-            encoded = encode_photo(restored, style, name=path)
+            with encoded(done, style, name=path) as encoding:
+                file = encoding.read()
             words = disagreement(data)
-            outcome = "wrong" if words or not encoded else "right"
+            outcome = "wrong" if words or not file else "right"
         except HfpieError as error:
             outcome, words = "refused", error.message
             if "\n" in words:

@@ -1,6 +1,7 @@
 """Animations: all frames, their durations and how often they play, in and out."""
 
 import io
+import struct
 import zlib
 
 import numpy as np
@@ -88,6 +89,14 @@ def test_an_animated_png_of_16_bits_is_refused():
     file[29:33] = zlib.crc32(file[12:29]).to_bytes(4, "big")
     with pytest.raises(HfpieError, match="animated PNG of 16 bits"):
         read_animation(bytes(file))
+
+
+def test_a_gif_whose_frame_is_larger_than_it_says_is_refused_by_that_size():
+    file = bytearray(animated("GIF"))
+    second = file.rindex(b"," + bytes(4) + struct.pack("<HH", 24, 16))
+    file[second + 5 : second + 9] = struct.pack("<HH", 65535, 65535)
+    with pytest.raises(HfpieError, match=r"bomb.gif: 4295 megapixels, more than"):
+        read_animation(bytes(file), "bomb.gif")
 
 
 def test_a_broken_animation_is_refused_in_one_line():

@@ -1,5 +1,6 @@
 """What C libraries write to standard error is told beside the file that it is about."""
 
+import io
 import os
 import struct
 import subprocess
@@ -10,6 +11,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from hfpie_cli.errors import HfpieError
 from hfpie_cli.photos.caught import caught, summed_up
@@ -81,3 +83,26 @@ def test_the_program_tells_it_beside_the_file(tmp_path):
     told = [line for line in lines[:-2] if not line.startswith(("       ", "odd.png -> "))]
     assert len(told) == 2, done.stderr
     assert told[1].startswith("odd.png: its decoder says: libpng warning")
+
+
+def corrupt_jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(smooth_picture(0)).save(buffer, "JPEG", quality=90)
+    good = buffer.getvalue()
+    assert read_photo(good).notes == ()
+    return good[:-40] + b"\xff\xd3" + good[-40:]  # a restart marker that nothing announced
+
+
+def test_a_corrupt_jpeg_is_read_and_named_once(tmp_path):
+    (tmp_path / "odd.jpg").write_bytes(corrupt_jpeg())
+    run = subprocess.run(
+        [sys.executable, "-m", "hfpie_cli", "denoise", "odd.jpg", "--weights", "unit-test"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    said = [line for line in run.stderr.splitlines() if "Corrupt" in line]
+    assert len(said) == 1
+    assert said[0].startswith("odd.jpg: its decoder says: Corrupt JPEG data")

@@ -18,9 +18,11 @@ from hfpie_cli.photos.reader import read_photo
 from hfpie_cli.photos.writer import encode_photo, losses
 
 from .test_animation import animated
+from .test_caught import corrupt_jpeg
 from .test_colour import P3, PQ, avif, cicp, png
 from .test_companions import VIDEO, gain_map, second_picture, ultra_hdr
 from .test_extras import HEIC, dng
+from .test_stack import opened, rewritten, samples
 from .test_tiff import PIXEL_SCALE, RAMP, TIE_POINT, enlarged, keys, one_directory, tags_of, tiff, with_photometric
 
 DOCS = Path(__file__).parent.parent / "docs/formats.md"
@@ -114,6 +116,13 @@ def _():
 def _():
     assert second_picture(encode_photo(read_photo(ultra_hdr()), OutputStyle(), name="")) == gain_map()
     assert b"hdrgm:Version" not in again(ultra_hdr(), "PNG").metadata.xmp
+
+
+@row("JPEG of corrupt data")
+def _():
+    photo = read_photo(corrupt_jpeg())
+    assert photo.notes[0].startswith("its decoder says: Corrupt JPEG data")
+    assert again(corrupt_jpeg(), "PNG").pixels.shape == photo.pixels.shape
 
 
 @row("JPEG with a video or a preview")
@@ -218,9 +227,17 @@ def _():
 
 @row("TIFF of several pages or slices")
 def _():
-    stack = np.stack([RAMP] * 5)
-    refused(tiff(stack, photometric="minisblack"), "TIFF")
-    refused(one_directory(tiff(stack, imagej=True)), "TIFF")
+    pages = np.stack([RAMP] * 5)
+    for file in (tiff(pages, photometric="minisblack"), one_directory(tiff(pages, imagej=True))):
+        assert np.array_equal(np.stack(samples(rewritten(opened(file)))), pages)
+        with pytest.raises(HfpieError, match="5 pages, which PNG cannot hold"):
+            opened(file).checked(OutputStyle("PNG"), None, 1)
+
+
+@row("TIFF of a volume (slices in one piece)")
+def _():
+    volume = tiff(np.stack([RAMP] * 5), volumetric=True, photometric="minisblack", tile=(16, 16, 16))
+    refused(volume, "TIFF")
 
 
 @row("BMP")

@@ -289,3 +289,14 @@ def test_what_is_no_ordinary_file_is_not_read(tmp_path):
     for device in ("/dev/zero", "/dev/full", "/dev/tty"):
         with pytest.raises(HfpieError, match="is a device, not a file"):
             gate.read_file(tmp_path.__class__(device))
+
+
+def test_samples_that_lie_in_no_known_order_are_refused():
+    for dtype in (np.uint8, np.uint16):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, np.zeros((8, 9, 3), dtype), photometric="rgb", metadata=None)
+        buffer.seek(0)
+        with tifffile.TiffFile(buffer, mode="r+") as file:
+            file.pages[0].tags[284].overwrite(32769)
+        with pytest.raises(HfpieError, match=r"x.tif: .*planar configuration 32769"):
+            read_photo(buffer.getvalue(), "x.tif")

@@ -1,74 +1,158 @@
-"""What a file of a run holds, a photograph or an animation: checked, restored and encoded alike."""
+"""What a file of a run holds, a photograph, an animation, a stack or a film: checked, restored and encoded alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
+import io
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial, reduce
 from pathlib import Path
+from typing import IO
 
+from ..errors import HfpieError
 from ..outcome import Outcome, Shared
 from ..photos.animation import Animation, check_held, encode_animation, losses
+from ..photos.contents import Content, first_of
 from ..photos.formats import OutputStyle
 from ..photos.photo import Photo
+from ..photos.reel import Reel
 from ..photos.writer import check_writable, encode_photo, told
 from ..restore import Restorer
 
-Content = Photo | Animation
 Tell = Callable[[int, int], None]  # tiles that are done, of how many
 
 
-def frames_of(content: Content) -> tuple[Photo, ...]:
+@dataclass(frozen=True)
+class Written:
+    """A reel that is restored, in a file without a name, which is gone when it is closed."""
+
+    file: IO[bytes]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a reel is written: a folder, None for the system's own; how; what it will be called in messages."""
+
+    folder: Path | None
+    style: OutputStyle
+    name: str
+
+
+Done = Photo | Animation | Written
+
+
+def pictures_of(content: Content) -> Iterator[Photo]:
     """Its pictures, in order."""
-    return content.frames if isinstance(content, Animation) else (content,)
+    if isinstance(content, Reel):
+        return content.pictures()
+    return iter(content.frames if isinstance(content, Animation) else (content,))
 
 
-def checked(content: Content, style: OutputStyle, target: Path | None, *, scale: int, name: str) -> Content:
-    """The content with notes of what a user should know, before it is computed.
+def count_of(content: Content) -> int:
+    """How many pictures it has."""
+    if isinstance(content, Reel):
+        return content.count
+    return len(content.frames) if isinstance(content, Animation) else 1
+
+
+def megapixels_of(content: Content) -> float:
+    """Of all its pictures."""
+    pixels = content.pixels if isinstance(content, Reel) else sum(p.width * p.height for p in pictures_of(content))
+    return pixels / 1e6
+
+
+def checked(content: Content, style: OutputStyle, target: Path | None, *, scale: int, name: str) -> tuple[str, ...]:
+    """What a user should know before it is computed, a line each.
 
     scale: how many times as large it will be. Raises HfpieError if no file of the style can hold it.
     """
-    first, *others = frames_of(content)
+    if isinstance(content, Reel):
+        return content.checked(style, target, scale)
+    first = first_of(content)
     form = style.format or first.format
     if isinstance(content, Animation):
         check_held(content, form, name)
-    check_writable(first, style, scale=scale, frames=1 + len(others), name=name)
+    check_writable(first, style, scale=scale, frames=count_of(content), name=name)
     notes = told(first, style, target, scale=scale)
-    if not isinstance(content, Animation):
-        return replace(content, notes=notes)
-    return replace(content, frames=(replace(first, notes=(*notes, *losses(content, form))), *others))
+    return (*notes, *losses(content, form)) if isinstance(content, Animation) else notes
 
 
 def restored(
-    content: Content, restorer: Restorer, tell: Tell, shared: Sequence[Shared | None]
-) -> tuple[Content, Outcome]:
-    """The content restored, and its outcome: of an animation that of the first frame, with the sums of all.
+    content: Content, restorer: Restorer, tell: Tell, shared: Iterable[Shared | None], place: Place
+) -> tuple[Done, Outcome]:
+    """The content restored, and its outcome: of several pictures that of the first, with the sums of all.
 
-    shared: for each frame what it shares with others.
+    shared: for each picture what it shares with others. place: where a reel is written meanwhile.
     """
-    if not isinstance(content, Animation):
-        outcome = restorer.restore(content, tell, shared[0])
-        return outcome.photo, outcome
-    count, outcomes = len(content.frames), []
-    for number, (frame, common) in enumerate(zip(content.frames, shared, strict=True)):
-        outcomes.append(restorer.restore(frame, partial(_tell_frame, tell, number, count), common))
-    whole = replace(
-        outcomes[0],
-        tiles=sum(outcome.tiles for outcome in outcomes),
-        halved=any(outcome.halved for outcome in outcomes),
-        changed=any(outcome.changed for outcome in outcomes),
-        input_megapixels=sum(outcome.input_megapixels for outcome in outcomes),
+    count = count_of(content)
+    if isinstance(content, Reel):
+        return _restored_reel(content, restorer, tell, shared, place)
+    outcomes = [
+        restorer.restore(picture, partial(_tell_picture, tell, number, count), common)
+        for number, (picture, common) in enumerate(zip(pictures_of(content), shared, strict=False))
+    ]
+    whole = reduce(_plus, outcomes)
+    if isinstance(content, Animation):
+        return replace(content, frames=tuple(outcome.photo for outcome in outcomes)), whole
+    return whole.photo, whole
+
+
+def _restored_reel(
+    reel: Reel, restorer: Restorer, tell: Tell, shared: Iterable[Shared | None], place: Place
+) -> tuple[Written, Outcome]:
+    """Picture after picture, so that none but the one under way is in memory."""
+    try:
+        file = tempfile.TemporaryFile(dir=place.folder)  # noqa: SIM115  # it goes on to the next stage
+        try:
+            outcome = _restore_into(file, reel, restorer, tell, shared, style=place.style)
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+    except OSError as error:
+        raise HfpieError(f"{place.name}: cannot be written ({error.strerror})") from None
+    return Written(file), outcome
+
+
+def _restore_into(
+    file: IO[bytes], reel: Reel, restorer: Restorer, tell: Tell, shared: Iterable[Shared | None], *, style: OutputStyle
+) -> Outcome:
+    """Its notes are those of all pictures, each with the number of the first that brings it."""
+    whole: Outcome | None = None
+    notes: dict[str, str] = {}
+    with reel.writing(file, style, restorer.out_scale) as add:
+        for number, (picture, common) in enumerate(zip(reel.pictures(), shared, strict=False)):
+            told_so = partial(_tell_picture, tell, number, max(reel.count, number + 1))
+            outcome = restorer.restore(picture, told_so, common)
+            add(outcome.photo)
+            for note in picture.notes:
+                notes.setdefault(note, f"{reel.noun} {number + 1}: {note}" if number else note)
+            whole = outcome if whole is None else _plus(whole, outcome)
+    assert whole is not None
+    return replace(whole, photo=replace(whole.photo, notes=tuple(notes.values())))
+
+
+def _plus(one: Outcome, other: Outcome) -> Outcome:
+    """The outcome of several pictures: the first one's, with the sums."""
+    return replace(
+        one,
+        tiles=one.tiles + other.tiles,
+        halved=one.halved or other.halved,
+        changed=one.changed or other.changed,
+        input_megapixels=one.input_megapixels + other.input_megapixels,
     )
-    return replace(content, frames=tuple(outcome.photo for outcome in outcomes)), whole
 
 
-def _tell_frame(tell: Tell, number: int, count: int, done: int, total: int) -> None:
-    """The tiles of one of `count` frames as those of the whole file."""
+def _tell_picture(tell: Tell, number: int, count: int, done: int, total: int) -> None:
+    """The tiles of one of `count` pictures as those of the whole file."""
     tell(number * total + done, count * total)
 
 
-def encoded(content: Content, style: OutputStyle, *, name: str) -> bytes:
-    """The bytes of the file. Raises HfpieError naming `name` for what the format cannot hold."""
-    if isinstance(content, Animation):
-        return encode_animation(content, style, name=name)
-    return encode_photo(content, style, name=name)
+def encoded(done: Done, style: OutputStyle, *, name: str) -> IO[bytes]:
+    """The file, from its beginning. Raises HfpieError naming `name` for what the format cannot hold."""
+    if isinstance(done, Written):
+        return done.file
+    if isinstance(done, Animation):
+        return io.BytesIO(encode_animation(done, style, name=name))
+    return io.BytesIO(encode_photo(done, style, name=name))

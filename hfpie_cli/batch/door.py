@@ -100,6 +100,8 @@ class Door:
             return EXISTS
         if entry is None:
             raise FileExistsError(target)
+        from ..photos.contents import is_readable
+
         return "" if ours or not is_readable(target) else EDITED
 
     def _made_before(self, job: Job, entry: Entry, *, is_new: bool) -> str:
@@ -120,14 +122,3 @@ class Door:
 def is_empty(path: Path) -> bool:
     """Whether a file that is there has no bytes."""
     return path.is_file() and path.stat().st_size == 0
-
-
-def is_readable(path: Path) -> bool:
-    """Whether a file opens as a picture, to its end."""
-    from ..photos.animation import read_content
-
-    try:
-        read_content(path)
-    except HfpieError:
-        return False
-    return True

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise, repeat
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -100,6 +100,18 @@ def _cut(sequence: Sequence[Frame], looks: Sequence[Look | None]) -> Iterator[li
     yield shot
 
 
+def _lengths(looks: Iterable[Look]) -> list[int]:
+    """Of the shots that pictures of these looks fall into, in order."""
+    lengths: list[int] = []
+    before: Look | None = None
+    for look in looks:
+        if before is None or not before.is_like(look):
+            lengths.append(0)
+        lengths[-1] += 1
+        before = look
+    return lengths
+
+
 def _look_at(job: Job) -> Look | None:
     photo = _read(job)
     return None if photo is None else _look(photo)
@@ -119,7 +131,7 @@ def _read(job: Job) -> Photo | None:
 
 def _is_film_sized(job: Job) -> bool:
     size = read_size(job.source) if job.source else None
-    return size is not None and size.pixels <= LARGEST
+    return size is not None and size.height * size.width <= LARGEST
 
 
 def _in_order(name: str) -> list[tuple[int, int, str]]:
@@ -157,15 +169,19 @@ class Averages:
                 self._known[number] = self._measure(self.shots[number])
             return self._known[number]
 
-    def within(self, frames: Sequence[Photo]) -> list[Shared | None]:
-        """For each frame of an animation; None for one that is a shot of its own."""
+    def within(self, read: Callable[[], Iterator[Photo]]) -> Iterator[Shared | None]:
+        """For each picture of a file of several; None for one that is a shot of its own.
+
+        read: its pictures from the first on. They are read once to find the shots, and once more as each is measured,
+        so that only those that are measured are in memory.
+        """
         if not self.in_animations:
-            return [None] * len(frames)
-        shared: list[Shared | None] = []
-        for shot in _cut(frames, [_look(frame) for frame in frames]):
-            common = self.restorer.share(_sampled(shot)) if len(shot) > 1 else None
-            shared += [common] * len(shot)
-        return shared
+            yield from repeat(None)
+        ahead = read()
+        for length in _lengths(map(_look, read())):
+            places = _sampled(range(length))
+            photos = [photo for place, photo in enumerate(islice(ahead, length)) if length > 1 and place in places]
+            yield from repeat(self.restorer.share(photos) if photos else None, length)
 
     def _measure(self, shot: Sequence[Job]) -> Shared | None:
         """They depend on the shot alone, whatever of it is done already."""

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import shutil
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import IO, Any
 
 import torch
 
 from ..console import Console
 from ..errors import HfpieError
-from ..files import atomic_path
+from ..files import atomic_path, copied
 from ..jobs import Job
 from ..outcome import Outcome
-from ..photos.animation import read_content
+from ..photos.contents import Content, first_of, read_content
 from ..photos.formats import OutputStyle
 from ..photos.gate import read_stream
 from ..restore import Restorer
 from .amount import Amount
-from .content import Content, checked, encoded, frames_of, restored
+from .content import Done, Place, checked, count_of, encoded, megapixels_of, pictures_of, restored
 from .door import Door
 from .frames import Averages
 from .journal import Entry, Stamp
@@ -79,6 +79,7 @@ class Loaded:
 
     content: Content
     style: OutputStyle
+    notes: tuple[str, ...]
     replaces: bool
     stamp: Stamp
     read_at: int
@@ -89,7 +90,7 @@ class Loaded:
 class Restored:
     """What is to be written."""
 
-    content: Content
+    content: Done
     outcome: Outcome
     loaded: Loaded
     seconds: float
@@ -116,13 +117,12 @@ class Stages:
             scale = self.restorer.out_scale
             content = read_content(job.source or read_stream(sys.stdin.buffer, job.name), job.name)
             style = replace(self.manner.style, format=job.format or content.format)
-            content = checked(content, style, job.target, scale=scale, name=job.name)
-            frames = frames_of(content)
-            if self.door.naming.in_place and not frames[0].is_kept_whole(scale):
+            notes = checked(content, style, job.target, scale=scale, name=job.name)
+            if self.door.naming.in_place and not first_of(content).is_kept_whole(scale):
                 message = f"{job.name}: --in-place would lose its embedded preview, gain map or video"
                 raise HfpieError(message, "remove --in-place")
-            self.progress.start(job, sum(frame.width * frame.height for frame in frames) / 1e6)
-            return Loaded(content, style, replaces, stamp, read_at, time.monotonic() - started)
+            self.progress.start(job, megapixels_of(content))
+            return Loaded(content, style, notes, replaces, stamp, read_at, time.monotonic() - started)
 
     def work(self, job: Job, loaded: Loaded) -> Restored:
         """Restore it."""
@@ -133,33 +133,36 @@ class Stages:
 
         with self._leaving(job):
             started = time.monotonic()
-            frames = frames_of(loaded.content)
-            shared = self.averages.within(frames) if len(frames) > 1 else [self.averages.of(job)]
-            content, outcome = restored(loaded.content, self.restorer, tell, shared)
-            return Restored(content, outcome, loaded, loaded.seconds + time.monotonic() - started)
+            content = loaded.content
+            several = count_of(content) > 1
+            shared = self.averages.within(lambda: pictures_of(content)) if several else [self.averages.of(job)]
+            place = Place(job.target.parent if job.target else None, loaded.style, str(job.target or job.name))
+            done, outcome = restored(content, self.restorer, tell, shared, place)
+            notes = tuple(dict.fromkeys((*loaded.notes, *outcome.photo.notes)))
+            outcome = replace(outcome, photo=replace(outcome.photo, notes=notes))
+            return Restored(done, outcome, loaded, loaded.seconds + time.monotonic() - started)
 
     def save(self, job: Job, done: Restored) -> Told:
         """Write it, its line in the journal first."""
         with self._leaving(job):
             started, loaded = time.monotonic(), done.loaded
-            data = encoded(done.content, loaded.style, name=str(job.target or job.name))
-            self.check()
-            if job.target is None:
-                sys.stdout.buffer.write(data)
-            else:
-                self._write(job, loaded, data)
+            with encoded(done.content, loaded.style, name=str(job.target or job.name)) as data:
+                self.check()
+                if job.target is None:
+                    shutil.copyfileobj(data, sys.stdout.buffer)
+                else:
+                    self._write(job, loaded, data)
         self.door.leave(job)
         return self.manner.describe(job, done.outcome, done.seconds + time.monotonic() - started)
 
-    def _write(self, job: Job, loaded: Loaded, data: bytes) -> None:
+    def _write(self, job: Job, loaded: Loaded, data: IO[bytes]) -> None:
         assert job.target is not None
         journal = self.door.journals.of(job.target)
         try:
             with atomic_path(job.target, overwrite=loaded.replaces) as temporary:
-                temporary.write_bytes(data)
+                digest = copied(data, temporary)
                 if self.manner.keep_times and job.source:
                     os.utime(temporary, ns=(loaded.read_at, loaded.stamp.time))
-                digest = hashlib.sha256(data).hexdigest()
                 self.check()
                 journal.add(self._entry(job, loaded.stamp, Stamp.of(temporary), digest))
         except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..files import check_new
-from ..photos.animation import read_first
+from ..photos.contents import read_first
 from .matching import Match
 from .page import write_page
 from .scene import PAGE_BYTES, Room, Version

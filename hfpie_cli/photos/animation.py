@@ -17,7 +17,7 @@ from .formats import OutputStyle
 from .headers import PNG_SIGNATURE
 from .limits import check_size
 from .photo import NotReadError, Photo, to_8bit
-from .reader import metadata_of, read_bytes, read_photo, refusals, upright
+from .reader import metadata_of, read_bytes, refusals, upright
 from .writer import prepared, save_options
 
 HELD = {"PNG", "WEBP", "AVIF"}  # formats that are written as animations
@@ -43,19 +43,6 @@ class Animation:
         return self.frames[0].format
 
 
-def read_content(source: Path | bytes, name: str = "") -> Photo | Animation:
-    """The animation or the photograph that a file holds. Raises HfpieError as `read_photo` does."""
-    name = name or (str(source) if isinstance(source, Path) else "standard input")
-    data = read_bytes(source, name)
-    return read_animation(data, name) or read_photo(data, name)
-
-
-def read_first(source: Path) -> Photo:
-    """The photograph that a file holds, or an animation's first frame."""
-    content = read_content(source)
-    return content.frames[0] if isinstance(content, Animation) else content
-
-
 def read_animation(source: Path | bytes, name: str = "") -> Animation | None:
     """The frames of an animation; None for any other file. Raises HfpieError as `read_photo` does for a broken one."""
     name = name or (str(source) if isinstance(source, Path) else "standard input")
@@ -63,12 +50,13 @@ def read_animation(source: Path | bytes, name: str = "") -> Animation | None:
     with refusals(data, name):
         if not _may_be_animated(data):
             return None
-        gate.inspect(data, name)
+        facts = gate.inspect(data, name)
         with Image.open(io.BytesIO(data)) as image:
             count = getattr(image, "n_frames", 1)
             if image.format not in READ or count < 2:
                 return None
-            check_size(name, image.width, image.height * count, len(data))
+            width, height = (facts.width, facts.height) if facts else image.size
+            check_size(name, width, height * count, len(data))
             if data[24] == 16 and image.format == "PNG":
                 raise NotReadError("an animated PNG of 16 bits, which is not read", "save it with 8 bits, or as frames")
             return _read(image, data, count)

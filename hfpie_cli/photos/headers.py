@@ -1,4 +1,4 @@
-"""What the headers of PNG, JPEG and WebP say, in one pass over their chunks and markers."""
+"""What the headers of PNG, JPEG, WebP and GIF say, in one pass over their chunks and markers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SCAN, END = 0xDA, 0xD9  # markers of JPEG: of compressed pixels, of the picture'
 SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of JPEG that state the size
 ALONE = {0x01, *range(0xD0, 0xD9)}  # markers that no segment follows
 NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # none of those that occur within compressed pixels
+GIF_BLOCK = re.compile(rb"[!,;]")  # an extension, a frame, the end; what else is there, decoders pass over
 NOT_FF = re.compile(rb"[^\xff]")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """format: a key of FORMATS. pictures: frames or pages that are no previews. passes: over the pixels, to decode.
-
-    fault: why its bytes cannot be its pixels, in words; empty if they may be.
+    """format: a key of FORMATS, or GIF. pictures: frames or pages that are no previews. passes: over the
+    pixels, to decode. fault: why its bytes cannot be its pixels, in words; empty if they may be.
     """
 
     format: str
@@ -33,14 +33,14 @@ class Facts:
 
 
 def read_header(data: bytes) -> Facts | None:
-    """The facts of a PNG, JPEG or WebP file; None for any other. Raises ValueError for headers that are broken."""
+    """The facts of a PNG, JPEG, WebP or GIF file; None for any other. Raises ValueError for headers that are broken."""
     if data.startswith(PNG_SIGNATURE):
         return _read_png(data)
     if data.startswith(b"\xff\xd8\xff"):
         return _read_jpeg(data)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return _read_webp(data)
-    return None
+    return _read_gif(data) if data[:4] == b"GIF8" else None
 
 
 def _read_png(data: bytes) -> Facts:
@@ -126,3 +126,29 @@ def _read_webp(data: bytes) -> Facts | None:
         width, height = max((width, height), size, key=lambda pair: pair[0] * pair[1])
         at += 8 + length + length % 2
     return Facts("WEBP", width, height, max(frames, 1)) if width * height else None
+
+
+def _read_gif(data: bytes) -> Facts | None:
+    """None for a GIF that is too short to state a size. A frame that is larger than the picture makes it larger."""
+    if len(data) < 13:
+        return None
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    at, frames = 13 + _palette_bytes(flags), 0
+    while found := GIF_BLOCK.search(data, at):
+        at = found.end()
+        if found[0] == b";":
+            break
+        if found[0] == b"!":
+            at += 1
+        elif at + 9 <= len(data):
+            left, top, across, down, flags = struct.unpack_from("<HHHHB", data, at)
+            width, height, frames = max(width, left + across), max(height, top + down), frames + 1
+            at += 10 + _palette_bytes(flags)
+        while at < len(data) and data[at]:  # its pieces, each behind its length; an empty one ends them
+            at += 1 + data[at]
+        at += 1
+    return Facts("GIF", width, height, max(frames, 1)) if width * height else None
+
+
+def _palette_bytes(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0

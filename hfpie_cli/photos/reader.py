@@ -17,7 +17,23 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import HfpieError
-from . import boxes, colour, companions, deep, exif, gate, headers, heif, png, raw, recognise, tiff, tiff_layout
+from . import (
+    boxes,
+    colour,
+    companions,
+    deep,
+    exif,
+    gate,
+    headers,
+    heif,
+    jpeg,
+    png,
+    raw,
+    recognise,
+    tiff,
+    tiff_layout,
+    tiff_pages,
+)
 from .caught import caught, summed_up
 from .formats import FORMATS, RESOURCES_PREFIX
 from .limits import check_size
@@ -34,6 +50,7 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
     data = read_bytes(source, name)
     with refusals(data, name) as said:
         photo = _decode(data, name)
+    said += jpeg.complaints(data) if photo.format == "JPEG" and data.startswith(jpeg.SIGNATURE) else []
     return replace(photo, notes=photo.notes + ((f"its decoder says: {summed_up(said)}",) if said else ()))
 
 
@@ -95,7 +112,10 @@ def _decode(data: bytes, name: str) -> Photo:
         return raw.decode(data, camera)
     if data[:4] in tiff_layout.SIGNATURES:
         gate.check_parts(data, name)
-        return _decode_tiff(data, name)
+        layout = tiff_layout.Layout(data)
+        if len(tiff_pages.find_pages(data, layout)) > 1:
+            raise SeveralPicturesError
+        return replace(decode_page(data, name), others=layout.reduced)
     if boxes.kind_of(data) == "HEIC":
         file = heif.open_heif(data)
         width, height = file.size
@@ -119,7 +139,8 @@ def _decode(data: bytes, name: str) -> Photo:
     return upright(_split(pixels, replace(metadata, bits=bits), kind.format), turn)
 
 
-def _decode_tiff(data: bytes, name: str) -> Photo:
+def decode_page(data: bytes, name: str) -> Photo:
+    """The first page of a TIFF file, which the gate has looked at. Raises whatever is wrong with it."""
     kind = tiff.probe(data)
     turn, metadata = _tiff_metadata(exif.of_tiff_file(data))
     metadata = replace(metadata, tags=kind.tags)
@@ -133,7 +154,7 @@ def _decode_tiff(data: bytes, name: str) -> Photo:
             image.load()
             plain, metadata = _to_plain_mode(image, metadata)
             pixels = np.array(plain)
-    return upright(replace(_split(pixels, metadata, "TIFF"), others=kind.others, notes=kind.notes), turn)
+    return upright(replace(_split(pixels, metadata, "TIFF"), notes=kind.notes), turn)
 
 
 def _decode_pillow(data: bytes, name: str) -> Photo:

@@ -10,18 +10,25 @@ from PIL import Image
 
 SAMPLE_BYTES = {"I": 4, "F": 4}  # by the first letter of Pillow's mode; of the others 1, but see `read_size`
 
+SEVERAL = {"GIF", "PNG", "WEBP", "AVIF", "TIFF"}  # formats whose frames or pages are restored
+
 
 @dataclass(frozen=True)
 class Size:
-    """Pixels (height, width), and bytes a sample of the file's own depth, as far as its head tells."""
+    """Pixels (height, width) of a frame, and bytes a sample of the file's own depth, as far as its head tells.
+
+    frames: how many there are, or pages.
+    """
 
     height: int
     width: int
     sample_bytes: int
+    frames: int = 1
 
     @property
     def pixels(self) -> int:
-        return self.height * self.width
+        """Of all frames."""
+        return self.height * self.width * self.frames
 
 
 def read_size(path: Path) -> Size | None:
@@ -31,6 +38,7 @@ def read_size(path: Path) -> Size | None:
             return None
         with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             sample = 2 if ";16" in image.mode else SAMPLE_BYTES.get(image.mode[0], 1)
-            return Size(image.height, image.width, sample)
+            frames = getattr(image, "n_frames", 1) if image.format in SEVERAL else 1
+            return Size(image.height, image.width, sample, frames)
     except Exception:  # whatever is wrong with the file is told when its turn comes
         return None

@@ -19,7 +19,7 @@ from tifffile import COMPRESSION
 
 from . import exif
 from .lab import lab_to_srgb
-from .photo import FULL_SCALE, NotReadError, SeveralPicturesError
+from .photo import FULL_SCALE, NotReadError
 from .tiff_layout import RAW
 from .tiff_tags import PHOTOSHOP_LAYERS, Tag, kept_tags
 
@@ -37,30 +37,21 @@ HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 @dataclass(frozen=True)
 class TiffKind:
-    """What a file holds. deep: whether `decode` reads it: more than 8 bits, or Lab. others: pages that are previews."""
+    """What a page holds. deep: whether `decode` reads it: more than 8 bits, or Lab."""
 
     deep: bool
     is_lab: bool
     width: int
     height: int
-    others: int
     tags: tuple[Tag, ...]
     notes: tuple[str, ...] = ()
 
 
 def probe(data: bytes) -> TiffKind:
-    """What a TIFF file holds.
-
-    Raises NotReadError for samples that no one reads, SeveralPicturesError for several pages (a preview page is none).
-    """
+    """What the first page of a TIFF file holds. Raises NotReadError for samples that no one reads."""
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         assert isinstance(page, tifffile.TiffPage)
-        if len(file.pages) > 1 and not all(p.is_reduced for p in file.pages[1:]):  # type: ignore[union-attr]
-            raise SeveralPicturesError
-        stacked = len(file.pages) == 1 and sum(series.size for series in file.series) > page.size
-        if stacked or page.imagedepth > 1:
-            raise SeveralPicturesError  # behind one directory, as ImageJ and others write them
         if page.sampleformat in COMPLEX:
             raise NotReadError("TIFF of complex numbers, which is not read", "save their magnitudes as float32")
         usual = page.dtype is None or page.dtype in (np.uint8, bool)  # float64 equals None
@@ -72,7 +63,7 @@ def probe(data: bytes) -> TiffKind:
         notes = ["its layers are left out"] if PHOTOSHOP_LAYERS in page.tags else []
         notes += ["its Lab colours become sRGB"] if page.photometric in LABS else []
         size = page.imagewidth, page.imagelength
-        return TiffKind(deep, page.photometric in LABS, *size, len(file.pages) - 1, kept_tags(data, page), tuple(notes))
+        return TiffKind(deep, page.photometric in LABS, *size, kept_tags(data, page), tuple(notes))
 
 
 def _check_deep(page: tifffile.TiffPage) -> None:

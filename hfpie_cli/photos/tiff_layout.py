@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 TYPES = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}  # of whole numbers: how numpy names them
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+SHARED = 4  # times the file's bytes that the values of a directory, or its pixels, may have: some writers share some
 REDUCED, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 273, 277, 278, 279, 284
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, DEPTH, TILE_DEPTH = 322, 323, 324, 325, 32997, 32998
@@ -33,7 +35,13 @@ READ |= {
     DNG_VERSION,
 }
 RAW = {32803, 34892}  # values of Photometric: of a camera's raw file
-UNCOMPRESSED, OLD_JPEG, YCBCR, SEPARATE = 1, 6, 6, 2  # values of Compression, Photometric and PlanarConfiguration
+UNCOMPRESSED, OLD_JPEG, YCBCR, CONTIGUOUS, SEPARATE = (
+    1,
+    6,
+    6,
+    1,
+    2,
+)  # values of Compression, Photometric and PlanarConfiguration
 MAX_SAMPLES = 64  # a pixel
 
 Numbers = NDArray[np.uint64]
@@ -101,7 +109,7 @@ class Page:
         if self.one(COMPRESSION, UNCOMPRESSED) == OLD_JPEG:  # says elsewhere where its bytes are
             return ""
         kind, wanted = "tile" if self.is_tiled else "strip", self._segment_count()
-        offsets, counts = self._segments(data)
+        offsets, counts = self.segments(data)
         for what, numbers in (("", offsets), ("the lengths of ", counts)):
             if len(numbers) != wanted:
                 return f"it lists {what}{len(numbers):,} {kind}s, and its size asks for {wanted:,}"
@@ -116,7 +124,7 @@ class Page:
         found = ((int(np.count_nonzero(which)), words) for words, which in faults.items())
         return next((f"{count:,} of its {wanted:,} {kind}s are {words}" for count, words in found if count), "")
 
-    def _segments(self, data: bytes) -> tuple[Numbers, Numbers]:
+    def segments(self, data: bytes) -> tuple[Numbers, Numbers]:
         """Places and lengths; one strip that is not compressed may leave its length out."""
         offsets = self.tags.get(TILE_OFFSETS if self.is_tiled else STRIP_OFFSETS, NOTHING)
         counts = self.tags.get(TILE_BYTES if self.is_tiled else STRIP_BYTES, NOTHING)
@@ -128,11 +136,13 @@ class Page:
         return offsets, counts
 
     def _segment_count(self) -> int:
-        """How many strips or tiles the size asks for. Raises ValueError for those of no size."""
+        """How many strips or tiles the size asks for. Raises ValueError for none that can be."""
+        if self.one(PLANAR, CONTIGUOUS) not in (CONTIGUOUS, SEPARATE):
+            raise ValueError(f"its planar configuration {self.one(PLANAR, CONTIGUOUS)} is none that TIFF knows")
         width, height = self.segment_size
         if width <= 0 or height <= 0:
             raise ValueError(f"its strips or tiles are {width} x {height}")
-        planes = self.samples if self.one(PLANAR, 1) == SEPARATE else 1
+        planes = self.samples if self.one(PLANAR, CONTIGUOUS) == SEPARATE else 1
         layers = -(-self.one(DEPTH, 1) // max(self.one(TILE_DEPTH, 1), 1))
         return -(-self.width // width) * -(-self.height // height) * planes * layers
 
@@ -141,7 +151,7 @@ class Page:
         if self.one(COMPRESSION, UNCOMPRESSED) != UNCOMPRESSED or self.one(PHOTOMETRIC, 1) == YCBCR:
             return None
         width, rows = self.segment_size
-        bits = self.bits // self.samples if self.one(PLANAR, 1) == SEPARATE else self.bits
+        bits = self.bits // self.samples if self.one(PLANAR, CONTIGUOUS) == SEPARATE else self.bits
         line = -(-width * bits // 8)
         needed = np.full(count, line * rows, np.uint64)
         if not self.is_tiled:
@@ -153,7 +163,8 @@ class Page:
 class Layout:
     """The directories of a file. room: bytes that directories and their lists may still take, so that none is shared.
 
-    full: the places of the first directory and of those that are no smaller copies of another's picture.
+    full: the places of the first directory and of those that are no smaller copies of another's picture. reduced: how
+    many are.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -163,21 +174,23 @@ class Layout:
         self.big = 43 in data[2:4]
         self.link = "Q" if self.big else "I"
         self.full: list[int] = []
-        at, seen = self._number(self.link, 8 if self.big else 4), set[int]()
+        at, seen = self.number(self.link, 8 if self.big else 4), set[int]()
         while at and at not in seen:
             seen.add(at)
-            first, count, size = self._bounds(at)
+            first, count, size = self.bounds(at)
             self._take(count * size)
             if not self.full or not self._is_reduced(first, count, size):
                 self.full.append(at)
             end = first + count * size
-            at = self._number(self.link, end) if end + struct.calcsize(self.link) <= len(data) else 0
+            at = self.number(self.link, end) if end + struct.calcsize(self.link) <= len(data) else 0
         if not seen:
             raise ValueError("it has no directory")
+        self.reduced = len(seen) - len(self.full)
 
     def page(self, at: int) -> Page:
-        """The picture of a directory. Raises ValueError for lists that are cut off."""
-        first, count, size = self._bounds(at)
+        """The picture of a directory. Raises ValueError for lists that are cut off or share their bytes."""
+        self.check_values(at)
+        first, count, size = self.bounds(at)
         tags: dict[int, Numbers] = {}
         for number in range(count):
             tag, kind = struct.unpack_from(self.order + "HH", self.data, first + number * size)
@@ -185,9 +198,19 @@ class Layout:
                 tags[tag] = self._values(kind, first + number * size)
         return Page(tags)
 
-    def _bounds(self, at: int) -> tuple[int, int, int]:
+    def check_values(self, at: int) -> None:
+        """Raises ValueError if the values of a directory share their bytes: copies of them would fill the memory."""
+        first, count, size = self.bounds(at)
+        total = 0
+        for entry in range(first, first + count * size, size):
+            (kind,) = struct.unpack_from(self.order + "H", self.data, entry + 2)
+            total += min(SIZES.get(kind, 0) * self.number(self.link, entry + 4), len(self.data))
+        if total > SHARED * len(self.data):
+            raise ValueError("the values of its tags share their bytes")
+
+    def bounds(self, at: int) -> tuple[int, int, int]:
         """(place of the first entry, how many there are, bytes of one)."""
-        count = self._number("Q" if self.big else "H", at)
+        count = self.number("Q" if self.big else "H", at)
         first, size = (at + 8, 20) if self.big else (at + 2, 12)
         if first + count * size > len(self.data):
             raise ValueError("a directory lies behind the end of the file")
@@ -198,7 +221,7 @@ class Layout:
         for at in range(first, first + count * size, size):
             tag, kind = struct.unpack_from(self.order + "HH", self.data, at)
             if tag in (REDUCED, OLD_SUBFILE) and kind in (3, 4):
-                value = self._number("HI"[kind - 3], at + size - (8 if self.big else 4))
+                value = self.number("HI"[kind - 3], at + size - (8 if self.big else 4))
                 if (tag == REDUCED and value & 1) or (tag == OLD_SUBFILE and value == 2):
                     return True
         return False
@@ -206,16 +229,17 @@ class Layout:
     def _values(self, kind: int, at: int) -> Numbers:
         """The numbers of an entry. Raises ValueError for a list that is cut off."""
         numbers = np.dtype(self.order + TYPES[kind])
-        count, place, inline = self._number(self.link, at + 4), at + (12 if self.big else 8), 8 if self.big else 4
+        count, place, inline = self.number(self.link, at + 4), at + (12 if self.big else 8), 8 if self.big else 4
         if count * numbers.itemsize > inline:
-            place = self._number(self.link, place)
+            place = self.number(self.link, place)
             self._take(count * numbers.itemsize)
         if place + count * numbers.itemsize > len(self.data):
             raise ValueError("a list of its directory lies behind the end of the file")
         found: Any = np.frombuffer(self.data, numbers, count, place)
         return found.astype(np.uint64)
 
-    def _number(self, form: str, at: int) -> int:
+    def number(self, form: str, at: int) -> int:
+        """The number at a place, of a form of `struct`. Raises ValueError for one behind the end of the file."""
         if at + struct.calcsize(form) > len(self.data):
             raise ValueError("a directory lies behind the end of the file")
         return int(struct.unpack_from(self.order + form, self.data, at)[0])

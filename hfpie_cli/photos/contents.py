@@ -1,0 +1,45 @@
+"""What a file holds, whatever it is: a photograph, an animation, or pictures that come one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import HfpieError
+from .animation import Animation, read_animation
+from .photo import Photo
+from .reader import read_bytes, read_photo
+from .reel import Reel
+from .stack import read_stack
+
+Content = Photo | Animation | Reel
+
+
+def read_content(source: Path | bytes, name: str = "") -> Content:
+    """What a file holds; of a reel the first picture is decoded. Raises HfpieError as `read_photo` does."""
+    name = name or (str(source) if isinstance(source, Path) else "standard input")
+    data = read_bytes(source, name)
+    return read_stack(data, name) or read_animation(data, name) or read_photo(data, name)
+
+
+def read_first(source: Path) -> Photo:
+    """The photograph that a file holds, or the first picture of several."""
+    return first_of(read_content(source))
+
+
+def first_of(content: Content) -> Photo:
+    """The photograph, or the first picture of several."""
+    if isinstance(content, Photo):
+        return content
+    return content.frames[0] if isinstance(content, Animation) else content.first
+
+
+def is_readable(path: Path) -> bool:
+    """Whether a file can be decoded to its end."""
+    try:
+        content = read_content(path)
+        if isinstance(content, Reel):
+            for _ in content.pictures():
+                pass
+    except HfpieError:
+        return False
+    return True

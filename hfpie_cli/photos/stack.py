@@ -1,0 +1,92 @@
+"""Stacks: TIFF files of several pages or slices, each read and written as a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+from ..errors import HfpieError
+from . import gate, raw, tiff_layout
+from .formats import OutputStyle
+from .limits import check_memory
+from .photo import Photo
+from .reader import decode_page, refusals
+from .reel import Add
+from .tiff_layout import Layout
+from .tiff_pages import PagePlace, PagesWriter, find_pages, page_file
+from .tiff_write import MAX_CLASSIC
+from .writer import check_writable, encode_photo, told
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The pages of a TIFF file, decoded when their turn comes."""
+
+    data: bytes
+    name: str
+    layout: Layout
+    places: Sequence[PagePlace]
+    noun = "page"
+    format = "TIFF"
+
+    @property
+    def count(self) -> int:
+        """Of its pages."""
+        return len(self.places)
+
+    @cached_property
+    def first(self) -> Photo:
+        """The first page, with a note of what is left out of the file."""
+        return replace(self._page(0), others=self.layout.reduced)
+
+    @cached_property
+    def pixels(self) -> int:
+        """Of all pages."""
+        return sum(place.page.width * place.page.height for place in self.places)
+
+    def pictures(self) -> Iterator[Photo]:
+        """Page after page. Raises HfpieError that names the page."""
+        return (self._page(number) for number in range(self.count))
+
+    def _page(self, number: int) -> Photo:
+        name = f"{self.name}, page {number + 1}"
+        with refusals(self.data, name):
+            file = page_file(self.data, self.layout, self.places[number])
+            gate.inspect(file, name)
+            return decode_page(file, name)
+
+    def checked(self, style: OutputStyle, target: Path | None, scale: int) -> tuple[str, ...]:
+        """What a user should know, a line each. Raises HfpieError for another format than TIFF."""
+        if style.format not in (None, "TIFF"):
+            message = f"{self.name}: a TIFF of {self.count} pages, which {style.format} cannot hold"
+            raise HfpieError(message, "leave --format out, or split it into files of its own first")
+        check_writable(self.first, style, scale=scale, name=self.name)
+        check_memory(self.name, 2 * self.first.pixels.nbytes * scale**2)
+        return (*told(self.first, style, target, scale=scale), f"{self.count} pages")
+
+    @contextmanager
+    def writing(self, file: IO[bytes], style: OutputStyle, scale: int) -> Iterator[Add]:
+        """A TIFF of the pages, as BigTIFF where their pixels have 4 GB."""
+        channels = self.first.samples().shape[2]
+        most = self.pixels * scale**2 * max(channels, 3) * self.first.pixels.itemsize
+        pages = PagesWriter(file, big=most > MAX_CLASSIC)
+        yield lambda photo: pages.add(encode_photo(photo, style, name=self.name))
+
+
+def read_stack(data: bytes, name: str) -> Stack | None:
+    """The stack that a file holds; None for any other. Raises HfpieError as `read_photo` does for a broken one."""
+    if data[:4] not in tiff_layout.SIGNATURES:
+        return None
+    with refusals(data, name):
+        if raw.is_raw(data):
+            return None
+        gate.inspect(data, name)
+        gate.check_parts(data, name)
+        layout = Layout(data)
+        places = find_pages(data, layout)
+        return Stack(data, name, layout, places) if len(places) > 1 else None
+    return None
