@@ -122,5 +122,5 @@ def sample_parts(pixels: Pixels) -> list[Pixels]:
     if pixels.shape[0] * pixels.shape[1] <= (SAMPLE_GRID * SAMPLE_SIDE) ** 2:
         return [pixels]
     last = (max(n - SAMPLE_SIDE, 0) for n in pixels.shape[:2])
-    tops, lefts = (np.unique(np.linspace(0, end, SAMPLE_GRID).astype(int)) for end in last)
+    tops, lefts = (sorted({int(at) for at in np.linspace(0, end, SAMPLE_GRID)}) for end in last)
     return [pixels[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE] for top in tops for left in lefts]

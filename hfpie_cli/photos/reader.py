@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import HfpieError
-from . import boxes, colour, companions, deep, exif, gate, headers, heif, png, raw, recognise, tiff, tiff_layout
+from . import boxes, colour, companions, deep, exif, gate, headers, heif, png, raw, recognise, tiff_layout
 from .caught import caught, summed_up
 from .formats import FORMATS, RESOURCES_PREFIX
 from .limits import check_size
@@ -120,6 +120,8 @@ def _decode(data: bytes, name: str) -> Photo:
 
 
 def _decode_tiff(data: bytes, name: str) -> Photo:
+    from . import tiff  # and tifffile, which few need
+
     kind = tiff.probe(data)
     turn, metadata = _tiff_metadata(exif.of_tiff_file(data))
     metadata = replace(metadata, tags=kind.tags)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -11,6 +10,8 @@ from .photo import Pixels
 
 def resize(pixels: Pixels, height: int, width: int) -> Pixels:
     """Antialiased bicubic resizing of (h, w, c) pixels of any type, integers clipped to the type's range."""
+    from .opencv import cv2
+
     size, bicubic = (width, height), Image.Resampling.BICUBIC
     if pixels.dtype == np.uint8:
         planes = [np.asarray(Image.fromarray(plane).resize(size, bicubic)) for plane in cv2.split(pixels)]

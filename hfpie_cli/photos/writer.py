@@ -14,7 +14,7 @@ from PIL import Image
 
 from ..errors import HfpieError
 from ..files import atomic_path
-from . import boxes, colour, companions, deep, exif, png, tiff_tags, tiff_write
+from . import boxes, colour, companions, deep, exif, png, tiff_tags
 from .formats import ALPHA_FORMATS, DEEP_FORMATS, MAX_BLOCK, MAX_SIDE, RESOURCES_PREFIX, OutputStyle, format_named
 from .limits import check_memory
 from .photo import Metadata, Photo, to_8bit, to_16bit
@@ -44,11 +44,13 @@ def encode_photo(photo: Photo, style: OutputStyle, *, name: str) -> bytes:
     photo = prepared(photo, style, name=name)
     try:
         if photo.format == "TIFF":
+            from . import tiff_write  # and tifffile, which few need
+
             return tiff_write.encode(photo)
         if photo.pixels.dtype.name in DEEP_FORMATS.get(photo.format, set()):
             return deep.encode(photo, style.quality)
         return _encode_8bit(photo, style.quality)
-    except (ValueError, OSError, MemoryError, deep.ENCODE_ERRORS) as error:
+    except (ValueError, OSError, MemoryError) as error:
         message = f"{name}: cannot be encoded as {photo.format} ({error})".splitlines()[0]
         raise HfpieError(message, "try --format png or --strip-metadata") from None
 
