@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from ..outcome import Outcome, Shared
+from ..photos import writer
 from ..photos.animation import Animation, check_held, encode_animation, losses
 from ..photos.formats import OutputStyle
 from ..photos.photo import Photo
-from ..photos.writer import check_writable, encode_photo, told
+from ..photos.writer import check_writable, told
 from ..restore import Restorer
 
 Content = Photo | Animation
@@ -67,8 +69,9 @@ def _tell_frame(tell: Tell, number: int, count: int, done: int, total: int) -> N
     tell(number * total + done, count * total)
 
 
-def encoded(content: Content, style: OutputStyle, *, name: str) -> bytes:
-    """The bytes of the file. Raises HfpieError naming `name` for what the format cannot hold."""
+def write_into(stream: BinaryIO, content: Content, style: OutputStyle, *, name: str) -> None:
+    """Write the bytes of the file into a stream. Raises as `writer.write_into` does."""
     if isinstance(content, Animation):
-        return encode_animation(content, style, name=name)
-    return encode_photo(content, style, name=name)
+        stream.write(encode_animation(content, style, name=name))
+    else:
+        writer.write_into(stream, content, style, name=name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import io
 import os
 import sys
 import time
@@ -10,13 +10,14 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..console import Console
 from ..errors import HfpieError
-from ..files import atomic_path
+from ..files import atomic_path, sha256_of
 from ..jobs import Job
 from ..outcome import Outcome
 from ..photos.animation import read_content
@@ -24,7 +25,7 @@ from ..photos.formats import OutputStyle
 from ..photos.gate import read_stream
 from ..restore import Restorer
 from .amount import Amount, measure_amounts
-from .content import Content, checked, encoded, frames_of, restored
+from .content import Content, checked, frames_of, restored, write_into
 from .door import Door
 from .frames import Averages
 from .journal import Entry, Stamp
@@ -138,28 +139,32 @@ class Stages:
         """Write it, its line in the journal first."""
         with self._leaving(job):
             started, loaded = time.monotonic(), done.loaded
-            data = encoded(done.content, loaded.style, name=str(job.target or job.name))
-            self.check()
             if job.target is None:
-                sys.stdout.buffer.write(data)
+                self._write_to_stdout(done.content, loaded.style, job.name)
             else:
-                self._write(job, loaded, data)
+                self._write(job.target, job, done)
         self.door.leave(job)
         return self.manner.describe(job, done.outcome, done.seconds + time.monotonic() - started)
 
-    def _write(self, job: Job, loaded: Loaded, data: bytes) -> None:
-        assert job.target is not None
-        journal = self.door.journals.of(job.target)
+    def _write_to_stdout(self, content: Content, style: OutputStyle, name: str) -> None:
+        whole = io.BytesIO()  # nothing is written of a picture that cannot be encoded
+        write_into(whole, content, style, name=name)
+        self.check()
+        sys.stdout.buffer.write(whole.getbuffer())
+
+    def _write(self, target: Path, job: Job, done: Restored) -> None:
+        journal, loaded = self.door.journals.of(target), done.loaded
         try:
-            with atomic_path(job.target, overwrite=loaded.replaces) as temporary:
-                temporary.write_bytes(data)
+            with atomic_path(target, overwrite=loaded.replaces) as temporary:
+                with temporary.open("w+b") as stream:
+                    write_into(stream, done.content, loaded.style, name=str(target))
                 if self.manner.keep_times and job.source:
                     os.utime(temporary, ns=(loaded.read_at, loaded.stamp.time))
-                digest = hashlib.sha256(data).hexdigest()
+                digest = sha256_of(temporary)
                 self.check()
                 journal.add(self._entry(job, loaded.stamp, Stamp.of(temporary), digest))
         except OSError as error:
-            raise HfpieError(f"{job.target}: cannot write it ({error.strerror})") from None
+            raise HfpieError(f"{target}: cannot write it ({error.strerror})") from None
 
     def note_failure(self, job: Job, error: HfpieError) -> None:
         """Its line in the journal."""

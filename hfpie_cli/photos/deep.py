@@ -1,6 +1,6 @@
 """Pixels of more than 8 bits, which Pillow does not hold: PNG, PPM and AVIF; TIFF has a module of its own.
 
-OpenCV decodes PNG and AVIF and encodes all three. Arrays are (h, w) or (h, w, c) in the order RGB(A), uint16.
+OpenCV decodes PNG and AVIF and encodes PPM and AVIF. Arrays are (h, w) or (h, w, c) in the order RGB(A), uint16.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import boxes, headers, png
+from . import boxes, headers
 from .photo import Metadata, NotReadError, Photo
 
 DeepPixels = NDArray[Any]  # of uint16
@@ -86,7 +86,7 @@ def _decode_ppm(data: bytes, kind: DeepKind) -> DeepPixels:
 
 
 def encode(photo: Photo, quality: int) -> bytes:
-    """The PNG, PPM or AVIF file of a photo of 16 bits, with its metadata. AVIF keeps 10 of them, or 12 if it had 12.
+    """The PPM or AVIF file of a photo of 16 bits, with its metadata. AVIF keeps 10 of them, or 12 if it had 12.
 
     Raises ValueError for what OpenCV does not encode.
     """
@@ -108,12 +108,11 @@ def _encode(photo: Photo, quality: int) -> bytes:
         return _encode_avif(pixels, photo.metadata, quality)
     if pixels.shape[2] > 1:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    suffix = {"PNG": ".png", "PPM": ".pgm" if pixels.shape[2] == 1 else ".ppm"}[photo.format]
-    done, encoded = cv2.imencode(suffix, pixels)
+    done, encoded = cv2.imencode(".pgm" if pixels.shape[2] == 1 else ".ppm", pixels)
     if not done:
         raise ValueError(f"{photo.format} does not hold these pixels")
     file: bytes = encoded.tobytes()
-    return png.with_metadata(file, photo.metadata) if photo.format == "PNG" else file
+    return file
 
 
 def _encode_avif(pixels: DeepPixels, metadata: Metadata, quality: int) -> bytes:
