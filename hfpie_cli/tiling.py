@@ -87,7 +87,8 @@ def process_tiles(
 ) -> Iterator[tuple[int, Tensor]]:
     """Process every tile and blend: yields (top, rows (3, h, scale width) float32) as rows of the result are finished.
 
-    Only a strip one tile high is held. `progress` is told the number of tiles done after each batch.
+    Only a strip one tile high is held: its rows are good until the next are asked for. `progress` is told the number
+    of tiles done after each batch.
     """
     rows, columns = plan.rows, plan.columns
     row_windows, column_windows = rows.windows(scale), columns.windows(scale)
@@ -105,7 +106,9 @@ def process_tiles(
             progress(len(lefts))
         finished = (rows.starts[i + 1] if i + 1 < len(rows.starts) else rows.length) - top
         yield top * scale, strip[:, : finished * scale]
-        strip = torch.cat([strip[:, finished * scale :], torch.zeros(3, finished * scale, columns.length * scale)], 1)
+        shared = strip[:, finished * scale :].clone()
+        strip[:, : shared.shape[1]] = shared
+        strip[:, shared.shape[1] :] = 0
 
 
 def _read_padded(plan: Plan, read: Read, top: int, left: int) -> Tensor:
