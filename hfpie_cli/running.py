@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .device import PRECISIONS, Device
 from .errors import HfpieError
+from .lanes import Lanes
 from .models.contract import Restoring, UnsteadyError
 from .models.fold import fold
 from .models.network import Network
@@ -43,6 +44,7 @@ class Runner:
     def __init__(self, network: Restoring, device: Device, turns: Sequence[Turn]) -> None:
         self.network = network.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device, self._turns = device, turns
+        self.lanes = Lanes(device.torch_device)
 
     @torch.inference_mode()
     def prepare(self, sample: Tensor | None, noise: float | None = None) -> Forward:
