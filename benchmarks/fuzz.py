@@ -166,7 +166,7 @@ def work(connection: Connection) -> None:
     import torch
 
     from hfpie_cli import Restorer
-    from hfpie_cli.batch.content import Place, checked, encoded, restored
+    from hfpie_cli.batch.content import Place, checked, restored, write_into
     from hfpie_cli.errors import HfpieError
     from hfpie_cli.photos.contents import read_content
     from hfpie_cli.photos.formats import OutputStyle
@@ -185,8 +185,9 @@ def work(connection: Connection) -> None:
             begun = time.process_time()
             done, _ = restored(content, restorer, lambda done, total: None, repeat(None), Place(None, style, path))
             network = time.process_time() - begun
-            with encoded(done, style, name=path) as encoding:
-                file = encoding.read()
+            encoding = io.BytesIO()
+            write_into(encoding, done, style, name=path)
+            file = encoding.getvalue()
             words = disagreement(data)
             outcome = "wrong" if words or not file else "right"
         except HfpieError as error:

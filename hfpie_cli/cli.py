@@ -13,6 +13,7 @@ from . import __version__
 from .commands import compare, data, doctor, restore, train, weights
 from .commands import eval as evaluation
 from .commands.shell import Group
+from .lifetime import leave
 
 app = typer.Typer(
     name="hfpie",
@@ -55,4 +56,9 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with suppress(OSError):  # a descriptor of its own: 2 is taken from C libraries while they decode
         sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
-    app()
+    try:
+        app()
+    except SystemExit as stop:
+        if "torch" in sys.modules and isinstance(stop.code, int):
+            leave(stop.code)
+        raise

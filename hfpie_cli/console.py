@@ -50,14 +50,18 @@ class Console:
         if self.json:
             print(json.dumps(record), flush=True)
 
+    @property
+    def draws(self) -> bool:
+        """Whether bars are drawn: on a terminal and unless quiet."""
+        return not self.quiet and sys.stderr.isatty()
+
     def bar(self, *columns: ProgressColumn) -> Progress:
         """A progress bar on standard error; only on a terminal and unless quiet."""
         from rich.console import Console as RichConsole
         from rich.progress import Progress
 
         rich = RichConsole(stderr=True)
-        hidden = self.quiet or not rich.is_terminal
-        return Progress(*columns, console=rich, transient=True, disable=hidden, redirect_stdout=False)
+        return Progress(*columns, console=rich, transient=True, disable=not self.draws, redirect_stdout=False)
 
     @contextmanager
     def busy(self, what: str) -> Iterator[None]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from .errors import UsageError
+from .lanes import CUDA_LANES
 from .settings import auto_precision, check_device, check_precision, missing_device, problem_of
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -100,11 +101,12 @@ def _has(name: str) -> bool:
 
 
 def tiles_at_once(device: Device, tile: int, scale: int) -> int:
-    """How many tiles of `tile` x `tile` pixels go into one batch: as many as half the free memory holds, 1 to 16.
+    """How many tiles of `tile` x `tile` pixels go into one batch, of CUDA_LANES at a time: as many as half the free
+    memory holds, 1 to 16 each.
 
     One on a CPU, whose cores are busy with one. Pixels do not depend on it.
     """
     free = device.free_bytes()
     if free is None:
         return 1
-    return max(1, min(16, int(free / 2 / (tile * tile * BYTES_PER_TILE_PIXEL * scale))))
+    return max(1, min(16, int(free / 2 / CUDA_LANES / (tile * tile * BYTES_PER_TILE_PIXEL * scale))))

@@ -5,19 +5,16 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
 import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from .errors import HfpieError, UsageError
 
 TEMPORARY = ".hfpie-"  # what the names of files that are being written begin with
-PIECE = 1 << 20  # bytes that are copied at a time
 KINDS = {stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISDIR: "a folder"}
 
 
@@ -138,13 +135,6 @@ def check_ordinary(path: Path) -> None:
 def kind_of(mode: int) -> str:
     """What a mode of `stat` says that is there, other than an ordinary file, in words."""
     return next((words for is_one, words in KINDS.items() if is_one(mode)), "a device")
-
-
-def copied(source: IO[bytes], path: Path) -> str:
-    """Write what an open file holds to a path; its SHA-256 in hex digits."""
-    with path.open("wb") as file:
-        shutil.copyfileobj(source, file, PIECE)
-    return sha256_of(path)
 
 
 def sha256_of(path: Path) -> str:

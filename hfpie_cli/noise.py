@@ -6,7 +6,6 @@ little of the picture, the least of it where the picture is plain.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from .photos.photo import FULL_SCALE, Pixels
@@ -53,6 +52,8 @@ def _clipped_share(square: Pixels) -> float:
 
 def _deviations(square: Pixels) -> list[float]:
     """The standard deviation of the noise in each channel."""
+    from .photos.opencv import cv2
+
     scaled = square.astype(np.float32) * np.float32(255 / FULL_SCALE[square.dtype.name])
     details = (cv2.filter2D(plane, -1, FILTER)[1:-1, 1:-1] for plane in cv2.split(scaled))
     return [float(np.median(np.abs(detail)) / MEDIAN) for detail in details]

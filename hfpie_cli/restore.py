@@ -250,7 +250,8 @@ class Restorer:
 
         process: Process = partial(self._process, shared.forward)
         process = process if span == FULL_SPAN else bounded(process, self.scale)
-        rows = process_tiles(plan, read, process, scale=self.scale, batch=batch, progress=advance)
+        lanes = self._runner.lanes.count
+        rows = process_tiles(plan, read, process, scale=self.scale, batch=batch, progress=advance, lanes=lanes)
         if rule := self._kept_means(span.limits(shown)):
             read_rows = partial(enlarged_rows, lambda top, rows: read(top, 0, rows, width), height, self.scale)
             rows = correct(rows, read_rows, rule, height=height * self.scale, width=width * self.scale)
@@ -275,11 +276,13 @@ class Restorer:
     @torch.inference_mode()
     def _process(self, forward: Forward, tiles: Tensor) -> Tensor:
         """Restore a batch of tiles on the CPU, (n, 3, h, w) -> (n, 3, scale h, scale w) float32."""
-        tiles = self._runner.to_device(tiles)
-        restored = forward(tiles)
-        if self.strength < 1:
-            restored = torch.lerp(enlarge(tiles, self.scale), restored, self.strength)
-        return restored.cpu()
+        lanes = self._runner.lanes
+        with lanes.one():
+            tiles = self._runner.to_device(tiles)
+            restored = forward(tiles)
+            if self.strength < 1:
+                restored = torch.lerp(enlarge(tiles, self.scale), restored, self.strength)
+            return lanes.fetch(restored)
 
     def _finish(self, photo: Photo) -> Photo:
         """Bring colours and transparency to the size asked for."""

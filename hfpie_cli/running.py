@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .device import PRECISIONS, Device
 from .errors import HfpieError
+from .lanes import Lanes
 from .models.contract import Restoring, UnsteadyError
 from .models.fold import fold
 from .models.network import Network
@@ -43,6 +44,7 @@ class Runner:
     def __init__(self, network: Restoring, device: Device, turns: Sequence[Turn]) -> None:
         self.network = network.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device, self._turns = device, turns
+        self.lanes = Lanes(device.torch_device)
 
     @torch.inference_mode()
     def prepare(self, sample: Tensor | None, noise: float | None = None) -> Forward:
@@ -122,5 +124,5 @@ def sample_parts(pixels: Pixels) -> list[Pixels]:
     if pixels.shape[0] * pixels.shape[1] <= (SAMPLE_GRID * SAMPLE_SIDE) ** 2:
         return [pixels]
     last = (max(n - SAMPLE_SIDE, 0) for n in pixels.shape[:2])
-    tops, lefts = (np.unique(np.linspace(0, end, SAMPLE_GRID).astype(int)) for end in last)
+    tops, lefts = (sorted({int(at) for at in np.linspace(0, end, SAMPLE_GRID)}) for end in last)
     return [pixels[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE] for top in tops for left in lefts]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .lanes import side_by_side
 from .settings import check_tiles
 
 Read = Callable[[int, int, int, int], Tensor]  # (top, left, height, width) -> (3, height, width)
@@ -83,20 +84,24 @@ def plan_tiles(height: int, width: int, *, tile: int, overlap: int, stride: int)
 
 
 def process_tiles(
-    plan: Plan, read: Read, process: Process, *, scale: int, batch: int, progress: Callable[[int], None]
+    plan: Plan, read: Read, process: Process, *, scale: int, batch: int, progress: Callable[[int], None], lanes: int = 1
 ) -> Iterator[tuple[int, Tensor]]:
     """Process every tile and blend: yields (top, rows (3, h, scale width) float32) as rows of the result are finished.
 
-    Only a strip one tile high is held. `progress` is told the number of tiles done after each batch.
+    Only a strip one tile high is held: its rows are good until the next are asked for. `progress` is told the number
+    of tiles done after each batch. lanes: batches that are processed at the same time, each in a thread of its own.
     """
     rows, columns = plan.rows, plan.columns
     row_windows, column_windows = rows.windows(scale), columns.windows(scale)
     strip = torch.zeros(3, rows.tile * scale, columns.length * scale)
+    groups = [columns.starts[first : first + batch] for first in range(0, len(columns.starts), batch)]
+    batches = (
+        torch.stack([_read_padded(plan, read, top, left) for left in lefts]) for top in rows.starts for lefts in groups
+    )
+    results = side_by_side(process, batches, lanes)
     for i, top in enumerate(rows.starts):
-        for first in range(0, len(columns.starts), batch):
-            lefts = columns.starts[first : first + batch]
-            tiles = torch.stack([_read_padded(plan, read, top, left) for left in lefts])
-            for j, (left, tile) in enumerate(zip(lefts, process(tiles), strict=True), start=first):
+        for first, lefts in zip(range(0, len(columns.starts), batch), groups, strict=True):
+            for j, (left, tile) in enumerate(zip(lefts, next(results), strict=True), start=first):
                 window = row_windows[i, :, None] * column_windows[j]
                 end = min(left + columns.tile, columns.length) * scale
                 strip[..., left * scale : end].addcmul_(
@@ -105,7 +110,9 @@ def process_tiles(
             progress(len(lefts))
         finished = (rows.starts[i + 1] if i + 1 < len(rows.starts) else rows.length) - top
         yield top * scale, strip[:, : finished * scale]
-        strip = torch.cat([strip[:, finished * scale :], torch.zeros(3, finished * scale, columns.length * scale)], 1)
+        shared = strip[:, finished * scale :].clone()
+        strip[:, : shared.shape[1]] = shared
+        strip[:, shared.shape[1] :] = 0
 
 
 def _read_padded(plan: Plan, read: Read, top: int, left: int) -> Tensor:

@@ -114,6 +114,18 @@ def test_rows_are_regrouped_without_loss():
     assert torch.equal(whole(bands), picture)
 
 
+def test_rows_may_lie_in_one_buffer_that_is_filled_anew():
+    picture, buffer = torch.rand(3, 100, 7), torch.empty(3, 40, 7)
+
+    def strips():
+        for top in (0, 20, 60):
+            rows = buffer[:, : min(40 if top else 20, 100 - top)]
+            yield top, rows.copy_(picture[:, top : top + rows.shape[1]])
+            buffer.fill_(-1)
+
+    assert torch.equal(whole(regroup(strips(), [0, 32, 64, 100])), picture)
+
+
 @pytest.mark.parametrize("rule", [EnlargedMeans(UNIT), KeptMeans(UNIT)])
 def test_what_has_not_changed_is_not_corrected(rule):
     picture = torch.rand(3, 150, 170)

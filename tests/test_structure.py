@@ -20,7 +20,7 @@ LAYERS = [  # rooms: folders, and modules at the top; each imports only from tho
     {"outcome"},
     {"data", "weights", "invariants", "running", "noise"},
     {"photos", "models", "tiling", "tensors", "device", "hub", "console", "vision"},
-    {"tasks", "files", "interruption", "ranks", "settings", "shown", "suggest"},
+    {"tasks", "files", "interruption", "lanes", "lifetime", "ranks", "settings", "shown", "suggest"},
     {"errors"},
 ]
 LIGHT = {  # what the help imports
@@ -32,6 +32,7 @@ LIGHT = {  # what the help imports
     "errors",
     "files",
     "interruption",
+    "lifetime",
     "ranks",
     "settings",
     "suggest",

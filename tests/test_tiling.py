@@ -62,16 +62,15 @@ def test_a_strided_process_gives_the_same_in_tiles(batch, scale):
 
     plan = plan_tiles(90, 131, tile=40, overlap=8, stride=4)
     done = []
-    rows = list(
-        process_tiles(
-            plan,
-            lambda top, left, height, width: picture[:, top : top + height, left : left + width],
-            process,
-            scale=scale,
-            batch=batch,
-            progress=done.append,
-        )
+    strips = process_tiles(
+        plan,
+        lambda top, left, height, width: picture[:, top : top + height, left : left + width],
+        process,
+        scale=scale,
+        batch=batch,
+        progress=done.append,
     )
+    rows = [(top, strip.clone()) for top, strip in strips]
     assert sum(done) == len(plan) == 12
     assert [top for top, _ in rows] == [start * scale for start in plan.rows.starts]
     whole = torch.nn.functional.pad(picture[None], (0, 1, 0, 2), mode="replicate")

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import io
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from ..errors import HfpieError
 from ..outcome import Outcome, Shared
+from ..photos import writer
 from ..photos.animation import Animation, check_held, encode_animation, losses
 from ..photos.contents import Content, first_of
 from ..photos.formats import OutputStyle
 from ..photos.photo import Photo
 from ..photos.reel import Reel
-from ..photos.writer import check_writable, encode_photo, told
+from ..photos.writer import check_writable, told
 from ..restore import Restorer
+
+PIECE = 1 << 20  # bytes that are copied at a time
 
 Tell = Callable[[int, int], None]  # tiles that are done, of how many
 
@@ -149,10 +152,12 @@ def _tell_picture(tell: Tell, number: int, count: int, done: int, total: int) ->
     tell(number * total + done, count * total)
 
 
-def encoded(done: Done, style: OutputStyle, *, name: str) -> IO[bytes]:
-    """The file, from its beginning. Raises HfpieError naming `name` for what the format cannot hold."""
+def write_into(stream: BinaryIO, done: Done, style: OutputStyle, *, name: str) -> None:
+    """Write the bytes of the file into a stream. Raises as `writer.write_into` does."""
     if isinstance(done, Written):
-        return done.file
-    if isinstance(done, Animation):
-        return io.BytesIO(encode_animation(done, style, name=name))
-    return io.BytesIO(encode_photo(done, style, name=name))
+        with done.file as file:
+            shutil.copyfileobj(file, stream, PIECE)
+    elif isinstance(done, Animation):
+        stream.write(encode_animation(done, style, name=name))
+    else:
+        writer.write_into(stream, done, style, name=name)

@@ -11,7 +11,7 @@ from ..console import Console, in_words
 from ..errors import HfpieError
 from ..jobs import Job
 from ..pace import measure_pace
-from ..photos.animation import read_content
+from ..photos.contents import read_content
 from ..photos.formats import SUFFIXES
 from ..restore import Restorer
 from ..shown import counted

@@ -16,7 +16,6 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -118,6 +117,8 @@ def _look_at(job: Job) -> Look | None:
 
 
 def _look(photo: Photo) -> Look:
+    from ..photos.opencv import cv2
+
     small = cv2.resize(to_8bit(photo.pixels), (LOOK, LOOK), interpolation=cv2.INTER_AREA).astype(np.float32)
     return Look((photo.height, photo.width), np.atleast_3d(small) * np.ones(3, np.float32))
 

@@ -6,21 +6,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
-
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING
 
 from ..console import Console
 from ..jobs import Job
 from ..shown import counted
 from .amount import Amount
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
 
 @dataclass
 class RunProgress:
-    """What is done of a run. Threads may tell of several files at a time."""
+    """What is done of a run, and its bar of one task, if it has one. Threads may tell of several files at a time."""
 
-    _bar: Progress
-    _task: TaskID
+    _bar: Progress | None
     _expected: dict[str, float]  # megapixels of the files to come, by name
     _total: float
     _planned: int
@@ -53,15 +54,18 @@ class RunProgress:
             self._show("")
 
     def _show(self, name: str) -> None:
+        if self._bar is None:
+            return
         files = f"{self._finished} of {counted(self._planned, 'file')}, " if self._planned > 1 else ""
-        elapsed = self._bar.tasks[0].elapsed or 0.0
+        task = self._bar.tasks[0]
+        elapsed = task.elapsed or 0.0
         pace = f", {elapsed / self._done:.1f} s/MP" if self._done and elapsed else ""
         text = f"{files}{self._done:.1f} of {self._total:.1f} MP{pace}"
         total = max(self._total, 1e-9)
         if name:
-            self._bar.update(self._task, description=name, completed=self._done, total=total, text=text)
+            self._bar.update(task.id, description=name, completed=self._done, total=total, text=text)
         else:
-            self._bar.update(self._task, completed=self._done, total=total, text=text)
+            self._bar.update(task.id, completed=self._done, total=total, text=text)
 
 
 @contextmanager
@@ -69,7 +73,12 @@ def run_progress(console: Console, jobs: Sequence[Job], amounts: Sequence[Amount
     """A bar on standard error, on a terminal and unless the console is quiet."""
     expected = {job.name: amount.pixels / 1e6 for job, amount in zip(jobs, amounts, strict=True)}
     total = sum(expected.values())
+    if not console.draws:
+        yield RunProgress(None, expected, total, len(jobs))
+        return
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     plain = [TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[text]}")]
     with console.bar(*plain, TimeElapsedColumn(), TimeRemainingColumn()) as bar:
-        task = bar.add_task("", total=total or None, text="")
-        yield RunProgress(bar, task, expected, total, len(jobs))
+        bar.add_task("", total=total or None, text="")
+        yield RunProgress(bar, expected, total, len(jobs))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
-import shutil
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from typing import IO, Any
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..console import Console
 from ..errors import HfpieError
-from ..files import atomic_path, copied
+from ..files import atomic_path, sha256_of
 from ..jobs import Job
 from ..outcome import Outcome
 from ..photos.contents import Content, first_of, read_content
@@ -24,7 +25,7 @@ from ..photos.formats import OutputStyle
 from ..photos.gate import read_stream
 from ..restore import Restorer
 from .amount import Amount
-from .content import Done, Place, checked, count_of, encoded, megapixels_of, pictures_of, restored
+from .content import Done, Place, checked, count_of, megapixels_of, pictures_of, restored, write_into
 from .door import Door
 from .frames import Averages
 from .journal import Entry, Stamp
@@ -146,27 +147,32 @@ class Stages:
         """Write it, its line in the journal first."""
         with self._leaving(job):
             started, loaded = time.monotonic(), done.loaded
-            with encoded(done.content, loaded.style, name=str(job.target or job.name)) as data:
-                self.check()
-                if job.target is None:
-                    shutil.copyfileobj(data, sys.stdout.buffer)
-                else:
-                    self._write(job, loaded, data)
+            if job.target is None:
+                self._write_to_stdout(done.content, loaded.style, job.name)
+            else:
+                self._write(job.target, job, done)
         self.door.leave(job)
         return self.manner.describe(job, done.outcome, done.seconds + time.monotonic() - started)
 
-    def _write(self, job: Job, loaded: Loaded, data: IO[bytes]) -> None:
-        assert job.target is not None
-        journal = self.door.journals.of(job.target)
+    def _write_to_stdout(self, content: Done, style: OutputStyle, name: str) -> None:
+        whole = io.BytesIO()  # nothing is written of a picture that cannot be encoded
+        write_into(whole, content, style, name=name)
+        self.check()
+        sys.stdout.buffer.write(whole.getbuffer())
+
+    def _write(self, target: Path, job: Job, done: Restored) -> None:
+        journal, loaded = self.door.journals.of(target), done.loaded
         try:
-            with atomic_path(job.target, overwrite=loaded.replaces) as temporary:
-                digest = copied(data, temporary)
+            with atomic_path(target, overwrite=loaded.replaces) as temporary:
+                with temporary.open("w+b") as stream:
+                    write_into(stream, done.content, loaded.style, name=str(target))
                 if self.manner.keep_times and job.source:
                     os.utime(temporary, ns=(loaded.read_at, loaded.stamp.time))
+                digest = sha256_of(temporary)
                 self.check()
                 journal.add(self._entry(job, loaded.stamp, Stamp.of(temporary), digest))
         except OSError as error:
-            raise HfpieError(f"{job.output_name}: cannot write it ({error.strerror})") from None
+            raise HfpieError(f"{target}: cannot write it ({error.strerror})") from None
 
     def note_failure(self, job: Job, error: HfpieError) -> None:
         """Its line in the journal."""

@@ -15,6 +15,7 @@ from ..errors import ExitCode, HfpieError, UsageError
 from ..files import make_folders, sha256_of, sweep
 from ..hub.client import Hub
 from ..jobs import Job, Naming, Plan
+from ..lifetime import uncollected
 from ..ranks import Ranks
 from ..shown import counted
 from ..tasks import Task
@@ -174,9 +175,11 @@ class FolderRun:
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
     def _load(self, weights: Weights) -> Restorer:
-        import torch
+        with uncollected():
+            import torch
 
-        from ..restore import Restorer
+            from ..batch import run  # noqa: F401  # with its imports
+            from ..restore import Restorer
 
         options = self.options
         if options.threads:

@@ -116,7 +116,7 @@ def correct(rows: Rows, read: ReadRows, rule: Rule, *, height: int, width: int) 
 
 
 def regroup(rows: Rows, edges: list[int]) -> Rows:
-    """The same rows in bands from edge to edge."""
+    """The same rows in bands from edge to edge, each a tensor of its own; the rows themselves are not kept."""
     held: list[Tensor] = []
     ends = iter(edges[1:])
     top, end = edges[0], next(ends)
@@ -127,7 +127,7 @@ def regroup(rows: Rows, edges: list[int]) -> Rows:
             held, taken, top = [], end - start, end
             end = next(ends, edges[-1] + 1)
         if taken < strip.shape[1]:
-            held.append(strip[:, taken:])
+            held.append(strip[:, taken:].clone())
 
 
 def enlarged_rows(read: ReadRows, height: int, scale: int, top: int, rows: int) -> Tensor:

@@ -9,7 +9,7 @@ from .animation import Animation, read_animation
 from .photo import Photo
 from .reader import read_bytes, read_photo
 from .reel import Reel
-from .stack import read_stack
+from .tiff_layout import SIGNATURES
 
 Content = Photo | Animation | Reel
 
@@ -18,7 +18,15 @@ def read_content(source: Path | bytes, name: str = "") -> Content:
     """What a file holds; of a reel the first picture is decoded. Raises HfpieError as `read_photo` does."""
     name = name or (str(source) if isinstance(source, Path) else "standard input")
     data = read_bytes(source, name)
-    return read_stack(data, name) or read_animation(data, name) or read_photo(data, name)
+    return _read_stack(data, name) or read_animation(data, name) or read_photo(data, name)
+
+
+def _read_stack(data: bytes, name: str) -> Reel | None:
+    if data[:4] not in SIGNATURES:
+        return None
+    from .stack import read_stack  # and tifffile, which few need
+
+    return read_stack(data, name)
 
 
 def read_first(source: Path) -> Photo:

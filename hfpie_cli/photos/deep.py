@@ -1,6 +1,6 @@
 """Pixels of more than 8 bits, which Pillow does not hold: PNG, PPM and AVIF; TIFF has a module of its own.
 
-OpenCV decodes PNG and AVIF and encodes all three. Arrays are (h, w) or (h, w, c) in the order RGB(A), uint16.
+OpenCV decodes PNG and AVIF and encodes PPM and AVIF. Arrays are (h, w) or (h, w, c) in the order RGB(A), uint16.
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import boxes, headers, png, tiff
+from . import boxes, headers
 from .photo import Metadata, NotReadError, Photo
 
 DeepPixels = NDArray[Any]  # of uint16
 
 PPM_HEADER = re.compile(rb"P([2356])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
-ENCODE_ERRORS = cv2.error
-
-
 AVIF_BITS = (10, 12)
 
 
@@ -61,8 +57,11 @@ def decode(data: bytes, kind: DeepKind) -> DeepPixels | None:
     """
     if kind.format == "PPM":
         return _decode_ppm(data, kind)
+    from .opencv import cv2
+    from .opencv import decode as decode_by_opencv
+
     if kind.format == "PNG":
-        return tiff.decode_opencv(data)
+        return decode_by_opencv(data)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16 or pixels.shape[:2] != (kind.height, kind.width):
         return None
@@ -87,7 +86,21 @@ def _decode_ppm(data: bytes, kind: DeepKind) -> DeepPixels:
 
 
 def encode(photo: Photo, quality: int) -> bytes:
-    """The PNG, PPM or AVIF file of a photo of 16 bits, with its metadata. AVIF keeps 10 of them, or 12 if it had 12."""
+    """The PPM or AVIF file of a photo of 16 bits, with its metadata. AVIF keeps 10 of them, or 12 if it had 12.
+
+    Raises ValueError for what OpenCV does not encode.
+    """
+    from .opencv import cv2
+
+    try:
+        return _encode(photo, quality)
+    except cv2.error as error:
+        raise ValueError(str(error)) from None
+
+
+def _encode(photo: Photo, quality: int) -> bytes:
+    from .opencv import cv2
+
     pixels = photo.samples()
     if pixels.shape[2] == 2:  # OpenCV writes no grey with alpha
         pixels = pixels[..., [0, 0, 0, 1]]
@@ -95,15 +108,16 @@ def encode(photo: Photo, quality: int) -> bytes:
         return _encode_avif(pixels, photo.metadata, quality)
     if pixels.shape[2] > 1:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    suffix = {"PNG": ".png", "PPM": ".pgm" if pixels.shape[2] == 1 else ".ppm"}[photo.format]
-    done, encoded = cv2.imencode(suffix, pixels)
+    done, encoded = cv2.imencode(".pgm" if pixels.shape[2] == 1 else ".ppm", pixels)
     if not done:
         raise ValueError(f"{photo.format} does not hold these pixels")
     file: bytes = encoded.tobytes()
-    return png.with_metadata(file, photo.metadata) if photo.format == "PNG" else file
+    return file
 
 
 def _encode_avif(pixels: DeepPixels, metadata: Metadata, quality: int) -> bytes:
+    from .opencv import cv2
+
     bits = metadata.bits if metadata.bits in AVIF_BITS else AVIF_BITS[0]
     scaled = np.rint(pixels * ((2**bits - 1) / 65535)).astype(np.uint16)
     colours = scaled[..., [0, 0, 0] if scaled.shape[2] == 1 else [2, 1, 0, 3][: scaled.shape[2]]]

@@ -65,7 +65,7 @@ def _read_png(data: bytes) -> Facts:
     return Facts("PNG", width, height, max(pictures, 1), fault=fault)
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+def png_chunks(data: bytes | memoryview) -> Iterator[tuple[bytes, int, int]]:
     """(name, where its body begins, the body's length) of every chunk of a PNG file."""
     at = len(PNG_SIGNATURE)
     while at + 12 <= len(data):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from .photo import Photo
@@ -17,6 +16,8 @@ def fill_hidden(photo: Photo) -> Photo:
     """
     if photo.alpha is None or photo.alpha.all() or not photo.alpha.any():
         return photo
+    from .opencv import cv2
+
     hidden = (photo.alpha == 0).astype(np.uint8)
     _, nearest = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
     colours = np.zeros((int(nearest.max()) + 1, photo.pixels.shape[2]), photo.pixels.dtype)

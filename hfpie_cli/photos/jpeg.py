@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-import cv2
 import numpy as np
 
 from .caught import caught
@@ -24,6 +23,8 @@ def complaints(file: bytes) -> list[str]:
 
     Pillow drops these lines. OpenCV prints them, so it decodes the file once more, at an eighth of its size.
     """
+    from .opencv import cv2
+
     with caught() as said, suppress(cv2.error):
         cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_IGNORE_ORIENTATION)
     return said

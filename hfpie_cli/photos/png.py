@@ -39,16 +39,22 @@ def _keyword(file: bytes, at: int, length: int) -> bytes:
     return file[at : at + min(length, 80)].split(b"\0")[0]
 
 
-def _fits(significant: bytes, file: bytes) -> bool:
+def _fits(significant: bytes, header: bytes) -> bool:
     """Whether a body of sBIT, a byte for every channel, is one for the file: it may have other channels by now."""
-    depth, kind = file[24], file[25]
+    depth, kind = header[8], header[9]
     channels = {0: 1, 2: 3, 4: 2, 6: 4}.get(kind)
     return len(significant) == channels and 0 < min(significant) <= max(significant) <= depth
 
 
 def with_metadata(file: bytes, metadata: Metadata) -> bytes:
     """The PNG file with its metadata behind the header."""
-    chunks = [(name, body) for name, body in metadata.chunks if name != b"sBIT" or _fits(body, file)]
+    header = file[HEADER_END - 17 : HEADER_END - 4]
+    return file[:HEADER_END] + metadata_chunks(metadata, header) + file[HEADER_END:]
+
+
+def metadata_chunks(metadata: Metadata, header: bytes) -> bytes:
+    """The chunks of metadata for a file whose IHDR has the body `header`."""
+    chunks = [(name, body) for name, body in metadata.chunks if name != b"sBIT" or _fits(body, header)]
     if metadata.icc:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
     if metadata.dpi:
@@ -58,7 +64,9 @@ def with_metadata(file: bytes, metadata: Metadata) -> bytes:
         chunks.append((b"eXIf", metadata.exif))
     if metadata.xmp:
         chunks.append((b"iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + metadata.xmp))
-    inserted = b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
-    )
-    return file[:HEADER_END] + inserted + file[HEADER_END:]
+    return b"".join(chunk(name, body) for name, body in chunks)
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    """A chunk with its length and its checksum."""
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))

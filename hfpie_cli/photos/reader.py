@@ -17,23 +17,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import HfpieError
-from . import (
-    boxes,
-    colour,
-    companions,
-    deep,
-    exif,
-    gate,
-    headers,
-    heif,
-    jpeg,
-    png,
-    raw,
-    recognise,
-    tiff,
-    tiff_layout,
-    tiff_pages,
-)
+from . import boxes, colour, companions, deep, exif, gate, headers, heif, jpeg, png, raw, recognise, tiff_layout
 from .caught import caught, summed_up
 from .formats import FORMATS, RESOURCES_PREFIX
 from .limits import check_size
@@ -111,6 +95,8 @@ def _decode(data: bytes, name: str) -> Photo:
         check_size(name, size.raw_width, size.raw_height, len(data), bytes_each=raw.BYTES_PER_PIXEL)
         return raw.decode(data, camera)
     if data[:4] in tiff_layout.SIGNATURES:
+        from . import tiff_pages  # and tifffile
+
         gate.check_parts(data, name)
         layout = tiff_layout.Layout(data)
         if len(tiff_pages.find_pages(data, layout)) > 1:
@@ -141,6 +127,8 @@ def _decode(data: bytes, name: str) -> Photo:
 
 def decode_page(data: bytes, name: str) -> Photo:
     """The first page of a TIFF file, which the gate has looked at. Raises whatever is wrong with it."""
+    from . import tiff  # and tifffile, which few need
+
     kind = tiff.probe(data)
     turn, metadata = _tiff_metadata(exif.of_tiff_file(data))
     metadata = replace(metadata, tags=kind.tags)

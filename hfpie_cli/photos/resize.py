@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -11,11 +10,15 @@ from .photo import Pixels
 
 def resize(pixels: Pixels, height: int, width: int) -> Pixels:
     """Antialiased bicubic resizing of (h, w, c) pixels of any type, integers clipped to the type's range."""
-    size, bicubic = (width, height), Image.Resampling.BICUBIC
-    if pixels.dtype == np.uint8:
-        planes = [np.asarray(Image.fromarray(plane).resize(size, bicubic)) for plane in cv2.split(pixels)]
-        return np.stack(planes, -1)
-    planes = [np.asarray(Image.fromarray(p.astype(np.float32)).resize(size, bicubic)) for p in cv2.split(pixels)]
-    top = 65535 if pixels.dtype == np.uint16 else np.inf
-    planes = [np.rint(p).clip(0, top) if pixels.dtype == np.uint16 else p for p in planes]
-    return np.stack(planes, -1).astype(pixels.dtype)
+    resized = np.empty((height, width, pixels.shape[2]), pixels.dtype)
+    for i in range(pixels.shape[2]):
+        resized[..., i] = _resized_plane(pixels[..., i], (width, height))
+    return resized
+
+
+def _resized_plane(plane: Pixels, size: tuple[int, int]) -> Pixels:
+    bicubic = Image.Resampling.BICUBIC
+    if plane.dtype == np.uint8:
+        return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size, bicubic))
+    exact = np.asarray(Image.fromarray(plane.astype(np.float32)).resize(size, bicubic))
+    return np.rint(exact).clip(0, 65535) if plane.dtype == np.uint16 else exact

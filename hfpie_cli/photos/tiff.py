@@ -11,7 +11,6 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -24,7 +23,6 @@ from .tiff_layout import RAW
 from .tiff_tags import PHOTOSHOP_LAYERS, Tag, kept_tags
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # errors come as exceptions
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 WHITE_IS_ZERO, PLANAR, PREMULTIPLIED, UNSPECIFIED = 0, 2, 1, 0  # values of the tags PhotometricInterpretation and so on
 COLOURS = {WHITE_IS_ZERO: 1, 1: 1, 2: 3}  # samples of each photometric interpretation that is read
@@ -104,7 +102,9 @@ def decode(data: bytes) -> NDArray[Any]:
                     f"TIFF of this kind with the compression {COMPRESSION(page.compression).name}, which is not read"
                 )
                 raise NotReadError(message, "save it with the compression deflate, or with none") from None
-            pixels = decode_opencv(exif.upright(data))  # OpenCV would turn the picture by itself
+            from .opencv import decode as decode_by_opencv
+
+            pixels = decode_by_opencv(exif.upright(data))  # OpenCV would turn the picture by itself
         if page.photometric in LABS:
             return lab_to_srgb(pixels, signed=page.photometric == CIE_LAB)
         pixels = pixels.astype(np.float32) if page.dtype == HALF else pixels
@@ -117,13 +117,3 @@ def decode(data: bytes) -> NDArray[Any]:
             colours = colours if top == 1.0 else np.rint(colours)
             pixels = np.concatenate([colours.astype(pixels.dtype), pixels[..., -1:]], -1)
         return np.ascontiguousarray(pixels)
-
-
-def decode_opencv(data: bytes) -> NDArray[Any]:
-    """The uint16 or float32 pixels of any file that OpenCV reads. Raises ValueError for what does not decode."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype not in (np.uint16, np.float32):
-        raise ValueError("its pixels do not decode")
-    if pixels.ndim == 3:
-        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    return pixels

@@ -5,10 +5,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
+
+if TYPE_CHECKING:
+    import tifffile
 
 SWAPPED = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 1, 7: 1, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8}  # bytes of a number, by type
 STORAGE = {  # how pixels are stored, which is another matter in a new file, and what is only true of the old pixels
@@ -68,7 +70,9 @@ def _imagej(page: tifffile.TiffPage) -> Iterable[tuple[int, int, int, bytes, boo
     tag = page.tags.get(IMAGEJ)
     if tag is None or IMAGEJ_COUNTS not in page.tags or not isinstance(tag.value, dict):
         return ()
-    return tifffile.tifffile.imagej_metadata_tag(tag.value, "<")
+    from tifffile.tifffile import imagej_metadata_tag
+
+    return imagej_metadata_tag(tag.value, "<")
 
 
 def scaled_tags(tags: tuple[Tag, ...], scale: float) -> tuple[Tag, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import struct
-from typing import Any
+from typing import Any, BinaryIO
 
 import tifffile
 from PIL import TiffImagePlugin
 
+from ..settings import default_threads
 from . import exif
 from .photo import Metadata, Photo
 from .tiff_tags import Tag
@@ -18,13 +18,12 @@ NO_UNIT, INCH = 1, 2
 FRACTIONS = {5: "I", 10: "i"}  # types, and those of their two numbers
 
 
-def encode(photo: Photo) -> bytes:
-    """The file of a photo of any depth, with its metadata."""
+def write(photo: Photo, stream: BinaryIO) -> None:
+    """Write the file of a photo of any depth, with its metadata, into a stream that can seek and be read."""
     metadata, pixels = photo.metadata, photo.samples()
     directory = exif.parse(metadata.exif) if metadata.exif else None
-    buffer = io.BytesIO()
     tifffile.imwrite(
-        buffer,
+        stream,
         pixels[..., 0] if pixels.shape[2] == 1 else pixels,
         bigtiff=pixels.nbytes > MAX_CLASSIC,
         byteorder="<",
@@ -32,6 +31,7 @@ def encode(photo: Photo) -> bytes:
         planarconfig="contig" if pixels.shape[2] > 1 else None,
         extrasamples=["unassalpha"] if photo.alpha is not None else None,
         compression="zlib",
+        maxworkers=default_threads(),
         metadata=None,
         software=False,
         resolution=metadata.dpi or metadata.per_unit,
@@ -40,7 +40,7 @@ def encode(photo: Photo) -> bytes:
         extratags=_extra_tags(metadata, directory),
     )
     directories = {tag: directory.get_ifd(tag) for tag in (exif.EXIF_IFD, exif.GPS_IFD)} if directory else {}
-    return _with_directories(buffer.getvalue(), directories)
+    _add_directories(stream, directories)
 
 
 def _extra_tags(metadata: Metadata, directory: Any) -> list[tuple[int, int, int, Any, bool]]:
@@ -63,27 +63,39 @@ def _value(tag: Tag) -> Any:
     return tag.value
 
 
-def _with_directories(file: bytes, directories: dict[int, dict[int, Any]]) -> bytes:
+def _add_directories(stream: BinaryIO, directories: dict[int, dict[int, Any]]) -> None:
     """Add EXIF and GPS directories, which tifffile does not write: the first directory moves to the end of the file."""
-    big = file[2] == 43
-    head, counts, entry, place = (16, "<Q", 20, "<Q") if big else (8, "<H", 12, "<I")
-    link = head - struct.calcsize(place)
-    (start,) = struct.unpack_from(place, file, link)
-    (count,) = struct.unpack_from(counts, file, start)
-    places = (start + struct.calcsize(counts) + entry * i for i in range(count))
-    entries = {struct.unpack_from("<H", file, at)[0]: file[at : at + entry] for at in places}
-    longer = bytearray(file)
+    head = _read(stream, 0, 16)
+    big = head[2] == 43
+    head, counts, entry, place = (head, "<Q", 20, "<Q") if big else (head[:8], "<H", 12, "<I")
+    link = len(head) - struct.calcsize(place)
+    (start,) = struct.unpack_from(place, head, link)
+    (count,) = struct.unpack(counts, _read(stream, start, struct.calcsize(counts)))
+    stored = _read(stream, start + struct.calcsize(counts), count * entry)
+    entries = {struct.unpack_from("<H", stored, at)[0]: stored[at : at + entry] for at in range(0, len(stored), entry)}
     for tag, values in directories.items():
-        directory = TiffImagePlugin.ImageFileDirectory_v2(ifh=file[:head])
+        directory = TiffImagePlugin.ImageFileDirectory_v2(ifh=head)
         for key, value in values.items():
             if not isinstance(value, dict):  # a directory in the directory (interoperability) says nothing of the photo
                 directory[key] = value
         if len(directory):
-            longer += b"\0" * (len(longer) % 2)
-            entries[tag] = struct.pack("<HHQQ" if big else "<HHII", tag, 16 if big else 4, 1, len(longer))
-            longer += directory.tobytes(len(longer))
-    longer += b"\0" * (len(longer) % 2)
-    struct.pack_into(place, longer, link, len(longer))
+            at = _go_to_end(stream)
+            entries[tag] = struct.pack("<HHQQ" if big else "<HHII", tag, 16 if big else 4, 1, at)
+            stream.write(directory.tobytes(at))
+    at = _go_to_end(stream)
     end = bytes(struct.calcsize(place))
-    longer += struct.pack(counts, len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + end
-    return bytes(longer)
+    stream.write(struct.pack(counts, len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + end)
+    stream.seek(link)
+    stream.write(struct.pack(place, at))
+
+
+def _read(stream: BinaryIO, at: int, length: int) -> bytes:
+    stream.seek(at)
+    return stream.read(length)
+
+
+def _go_to_end(stream: BinaryIO) -> int:
+    """Where the next directory begins: at an even place."""
+    at = stream.seek(0, 2)
+    stream.write(b"\0" * (at % 2))
+    return at + at % 2

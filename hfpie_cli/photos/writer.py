@@ -7,19 +7,17 @@ import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from ..errors import HfpieError
 from ..files import atomic_path
-from . import boxes, colour, companions, deep, exif, png, tiff_tags, tiff_write
+from . import boxes, colour, companions, deep, exif, png, png_write, tiff_tags
 from .formats import ALPHA_FORMATS, DEEP_FORMATS, MAX_BLOCK, MAX_SIDE, RESOURCES_PREFIX, OutputStyle, format_named
 from .limits import check_memory
 from .photo import Metadata, Photo, to_8bit, to_16bit
-
-PNG_LEVEL = 3  # of zlib: encodes two photographs of Kodak24 2.4 times as fast as 6 and makes them 2 % smaller
 
 
 def write_photo(photo: Photo, path: Path, style: OutputStyle, *, overwrite: bool = True) -> None:
@@ -27,30 +25,47 @@ def write_photo(photo: Photo, path: Path, style: OutputStyle, *, overwrite: bool
 
     Without `overwrite`, a file that has come to be there in the meantime is left alone.
     """
-    write_file(encode_photo(photo, style, name=str(path)), path, overwrite=overwrite)
-
-
-def write_file(data: bytes, path: Path, *, overwrite: bool = True) -> None:
-    """Write a file that is whole or not there, as `write_photo` does."""
     try:
-        with atomic_path(path, overwrite=overwrite) as temporary:
-            temporary.write_bytes(data)
+        with atomic_path(path, overwrite=overwrite) as temporary, temporary.open("w+b") as stream:
+            write_into(stream, photo, style, name=str(path))
     except OSError as error:
         raise HfpieError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def encode_photo(photo: Photo, style: OutputStyle, *, name: str) -> bytes:
     """The bytes of the file. Raises HfpieError naming `name` for what the format cannot hold."""
+    buffer = io.BytesIO()
+    write_into(buffer, photo, style, name=name)
+    return buffer.getvalue()
+
+
+def write_into(stream: BinaryIO, photo: Photo, style: OutputStyle, *, name: str) -> None:
+    """Write the bytes of the file into a stream that can seek and be read: PNG and TIFF strip by strip.
+
+    Raises HfpieError naming `name` for what the format cannot hold, OSError where the stream cannot be written.
+    """
     photo = prepared(photo, style, name=name)
     try:
-        if photo.format == "TIFF":
-            return tiff_write.encode(photo)
-        if photo.pixels.dtype.name in DEEP_FORMATS.get(photo.format, set()):
-            return deep.encode(photo, style.quality)
-        return _encode_8bit(photo, style.quality)
-    except (ValueError, OSError, MemoryError, deep.ENCODE_ERRORS) as error:
+        _encode_into(stream, photo, style.quality)
+    except (ValueError, OSError, MemoryError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the stream; those of encoders have no number
+            raise
         message = f"{name}: cannot be encoded as {photo.format} ({error})".splitlines()[0]
         raise HfpieError(message, "try --format png or --strip-metadata") from None
+
+
+def _encode_into(stream: BinaryIO, photo: Photo, quality: int) -> None:
+    deep_types = DEEP_FORMATS.get(photo.format, set())
+    if photo.format == "TIFF":
+        from . import tiff_write  # and tifffile, which few need
+
+        tiff_write.write(photo, stream)
+    elif photo.format == "PNG":
+        png_write.write(photo, stream)
+    elif photo.pixels.dtype.name in deep_types:
+        stream.write(deep.encode(photo, quality))
+    else:
+        stream.write(_encode_8bit(photo, quality))
 
 
 def prepared(photo: Photo, style: OutputStyle, *, name: str) -> Photo:
@@ -173,7 +188,7 @@ def _encode_8bit(photo: Photo, quality: int) -> bytes:
         return boxes.with_points(buffer.getvalue(), photo.metadata.points)
     if photo.metadata.gain_map:
         return companions.with_gain_map(buffer.getvalue(), photo.metadata.gain_map)
-    return png.with_metadata(buffer.getvalue(), photo.metadata) if photo.format == "PNG" else buffer.getvalue()
+    return buffer.getvalue()
 
 
 def save_options(photo: Photo, quality: int) -> dict[str, Any]:
@@ -183,7 +198,7 @@ def save_options(photo: Photo, quality: int) -> dict[str, Any]:
         "JPEG": {"quality": quality, "subsampling": 0},
         "WEBP": {"quality": quality, "exact": True},
         "AVIF": {"quality": quality, "subsampling": "4:4:4"},
-        "PNG": {"compress_level": PNG_LEVEL},
+        "PNG": {"compress_level": png_write.LEVELS[8]},
     }
     options = by_format.get(form, {})
     if form in {"PNG", "BMP", "PPM"}:  # a PNG's metadata are written by a module of their own

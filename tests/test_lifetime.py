@@ -1,0 +1,82 @@
+"""How a command's process starts and ends: what it imports, what it leaves out, and that nothing is lost by that."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hfpie_cli.errors import ExitCode
+from hfpie_cli.lifetime import leave
+
+
+def run(program: str, *, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", program], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def command(*arguments: str, before: str = "") -> str:
+    """A program that does what the console script does."""
+    return f"import sys; sys.argv = {['hfpie', *arguments]!r}\n{before}\nfrom hfpie_cli.cli import main; main()"
+
+
+@pytest.fixture
+def photo(tmp_path):
+    Image.new("RGB", (24, 16), (90, 120, 60)).save(tmp_path / "a.png")
+    return tmp_path
+
+
+def test_a_plain_photograph_needs_neither_opencv_nor_tifffile_nor_rich_s_bars(photo, identity):
+    unneeded = {"cv2", "tifffile", "rich.progress"}
+    look = f"import atexit; atexit.register(lambda: print(*({unneeded} & set(sys.modules))))"
+    done = run(command("denoise", "a.png", "--weights", str(identity), "-q", before=look), cwd=photo)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+    assert Image.open(photo / "a_denoised.png").size == (24, 16)
+
+
+def test_the_process_ends_without_taking_torch_apart_but_with_all_that_was_registered(photo, identity):
+    look = (
+        "import atexit, gc\n"
+        "atexit.register(lambda: print('registered', gc.isenabled(), gc.get_freeze_count() > 100_000))\n"
+        "class Late:\n"
+        "    def __del__(self): print('taken apart')\n"
+        "sys.late = Late()"
+    )
+    done = run(command("denoise", "a.png", "--weights", str(identity), before=look), cwd=photo)
+    assert done.returncode == 0
+    assert done.stdout == "registered True True\n"
+    assert "a_denoised.png" in done.stderr
+
+
+def test_codes_reach_the_shell(photo, identity):
+    (photo / "b.png").write_bytes(b"no picture")
+    done = run(command("denoise", "a.png", "b.png", "--weights", str(identity)), cwd=photo)
+    assert done.returncode == ExitCode.SOME_FAILED
+    assert "b.png" in done.stderr
+
+
+def test_a_closed_standard_output_is_told_by_the_code(photo, identity):
+    program = command("denoise", "a.png", "--weights", str(identity), "--json")
+    reader = subprocess.Popen(["true"], stdin=subprocess.PIPE)
+    reader.wait()
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=photo, stdout=reader.stdin, stderr=subprocess.PIPE, check=False
+    )
+    assert done.returncode != 0
+
+
+def test_threads_that_are_not_done_are_waited_for(monkeypatch):
+    ended, done = [], threading.Event()
+    monkeypatch.setattr("os._exit", ended.append)
+    monkeypatch.setattr("atexit._run_exitfuncs", lambda: None)
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        leave(3)
+        assert ended == []
+    finally:
+        done.set()
+        thread.join()
+    leave(3)
+    assert ended == [3]
