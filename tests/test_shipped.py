@@ -25,9 +25,12 @@ FULL_SCALE_ALONE = {"compact.sr-x4-bicubic", "compact.sr-x4"}  # at x4 the small
 NEW = [name for name, network in NETWORKS.items() if not isinstance(network, LegacyNetwork)]
 ALIVE = [name for name in NEW if name not in FULL_SCALE_ALONE]
 HARD = {  # what each network needs its smaller scales for; dB that it loses at least without any one of them
-    "denoise": ("night-16", "awgn-50"),
-    "deblur": ("defocus-4", "motion-jpeg"),
-    "sr": ("jpeg-50-x4", "noise-10-x4"),
+    "compact.denoise": ("night-16", "awgn-50"),
+    "compact.denoise-awgn": ("awgn-50", "awgn-25"),
+    "compact.deblur": ("defocus-4", "motion-jpeg"),
+    "compact.sr-x4": ("jpeg-50-x4", "noise-10-x4"),
+    "compact.sr-x4-bicubic": ("bicubic-x4", "noise-10-x4"),
+    "compact.sr-x4-gan": ("bicubic-x4", "jpeg-80-x4"),
 }
 WORTH = 0.03
 
@@ -91,7 +94,7 @@ def test_tiles_do_not_show(name):
     assert np.abs(tiled.photo.pixels.astype(int) - whole.photo.pixels).max() <= 1
 
 
-@pytest.mark.parametrize(("name", "degradation"), [(n, d) for n in ALIVE for d in HARD[table()[n].task]])
+@pytest.mark.parametrize(("name", "degradation"), [(n, d) for n in ALIVE for d in HARD[n]])
 def test_every_scale_does_its_work(name, degradation):
     degraded, clean = degraded_batch(degradation, 192)
 
@@ -108,7 +111,7 @@ def test_every_scale_does_its_work(name, degradation):
 
 @pytest.mark.parametrize("name", NEW)
 def test_fp16_is_finite_on_photographs(name):
-    degraded, _ = degraded_batch(HARD[table()[name].task][0], 96)
+    degraded, _ = degraded_batch(HARD[name][0], 96)
     half = load_checkpoint(SHIPPED / table()[name].file).network().half()
     with torch.inference_mode():  # all but the picture's own enlargement, which stays at fp32
         assert half(degraded).isfinite().all()
@@ -116,7 +119,7 @@ def test_fp16_is_finite_on_photographs(name):
 
 @pytest.mark.parametrize("name", NEW)
 def test_a_gradient_reaches_every_map_of_every_layer(name):
-    degraded, clean = degraded_batch(HARD[table()[name].task][0], 96)
+    degraded, clean = degraded_batch(HARD[name][0], 96)
     network = load_checkpoint(SHIPPED / table()[name].file).network()
     (network(degraded) - clean).abs().mean().backward()
     for label, parameter in network.named_parameters():
