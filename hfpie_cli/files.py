@@ -170,7 +170,7 @@ def make_folders(folders: Iterable[Path]) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise HfpieError(
-                f"{folder}: cannot be made a folder ({error.strerror})", "choose another --output"
+                f"{folder}: cannot create this folder ({error.strerror})", "choose another --output"
             ) from None
         if not os.access(folder, os.W_OK | os.X_OK):
             raise HfpieError(f"{folder}: cannot be written to", "choose another --output, or change its permissions")

@@ -82,7 +82,7 @@ class Restorer:
     def _check(self) -> None:
         if self.tile < self.contract.smallest:
             message = f"{self.name}: tiles must be at least {self.contract.smallest} pixels"
-            raise UsageError(message, f"use --tile {self.contract.smallest}, or leave it out")
+            raise UsageError(message, f"use --tile {self.contract.smallest}, or remove --tile")
         if self.noise is not None and not self.contract.takes_noise:
             hint = "remove --noise: the network estimates the noise itself or was trained for one level"
             raise UsageError(f"{self.name}: does not take a noise level", hint)

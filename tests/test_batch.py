@@ -98,7 +98,7 @@ def test_resume_neither_replaces_strangers_nor_what_was_edited(folder):
     save_picture(folder / "out/001.png", smooth_picture(5))
     refused = hfpie("in", "-o", "out/", "--resume")
     assert refused.exit_code == 2
-    assert "out/001.png: exists, and no journal lists it as an hfpie output" in refused.stderr
+    assert "out/001.png: already exists, and no journal lists it as an hfpie output" in refused.stderr
     assert list(contents(folder / "out")) == ["001.png"]
     assert hfpie("in", "-o", "out/", "--resume", "--overwrite").exit_code == 0
     save_picture(folder / "out/002.png", smooth_picture(6))
@@ -235,7 +235,7 @@ def test_a_signal_drops_what_is_under_way_and_says_how_to_go_on(folder, number, 
     assert 0 < total["done"] <= len(names) < 400
     assert not [name for name in names if name.startswith(".")]
     assert f"400 photographs: {total['done']} denoised, 0 skipped, 0 failed, {400 - total['done']} to do" in talk
-    assert "the same command with --resume goes on" in talk
+    assert "continue with the same command and --resume" in talk
     assert all(np.asarray(Image.open(folder / "out" / name)).any() for name in names)
 
 
@@ -281,7 +281,7 @@ def test_earlier_outputs_are_passed_over_with_an_output_folder_too(folder):
     hfpie("in")
     result = hfpie("in", "-o", "out/")
     assert sorted(contents(folder / "out")) == ["000.png", "001.png"]
-    assert "skipped 2 files that look like hfpie outputs" in result.stderr
+    assert "skipped 2 files looking like hfpie outputs" in result.stderr
 
 
 def test_enlarging_in_place_needs_overwrite_too(folder, enlarger):
@@ -301,7 +301,7 @@ def test_in_place_stays_in_the_folder_unless_links_are_to_be_followed(folder):
     (folder / "in/link.png").symlink_to(mine)
     before = mine.read_bytes()
     result = hfpie("in", "--in-place")
-    assert "links that lead elsewhere, not followed: 1" in result.stderr
+    assert "skipped 1 link to files outside the folder" in result.stderr
     refused = hfpie("in/link.png", "--in-place")
     assert refused.exit_code == 2
     assert mine.read_bytes() == before

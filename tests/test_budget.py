@@ -168,7 +168,7 @@ def test_the_command_ends_within_its_minutes(photos, tmp_path):
     )
     assert "goes on with the minutes left, not bit for bit" in done.stderr
     again = CliRunner().invoke(app, ["train", "--resume", str(tmp_path / "run")])
-    assert "all its 0.2 minutes are done; --minutes M goes further" in again.stderr
+    assert "0.2 minutes done, nothing left; --minutes M goes further" in again.stderr
 
 
 def test_two_processes_end_together(photos, tmp_path):

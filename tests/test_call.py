@@ -82,7 +82,7 @@ def test_an_interrupted_run_says_how_to_go_on(photos, tmp_path, monkeypatch, cap
     monkeypatch.setattr("hfpie_cli.training.call.fit", strike)
     with pytest.raises(KeyboardInterrupt):
         hfpie_cli.train(changed(steps=4), photos, tmp_path / "run", device="cpu", console=Console())
-    assert capsys.readouterr().err.endswith(f"saved at step 0; to go on: hfpie train --resume {tmp_path / 'run'}\n")
+    assert capsys.readouterr().err.endswith(f"saved at step 0; to continue: hfpie train --resume {tmp_path / 'run'}\n")
 
 
 def test_evaluate_gives_boards(set5, identity, tmp_path, monkeypatch):

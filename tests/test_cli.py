@@ -97,7 +97,7 @@ def test_a_folder_run_passes_over_its_own_outputs(hfpie, tmp_path):
     assert hfpie("denoise", "in").exit_code == 0
     again = hfpie("denoise", "in", "--overwrite")
     assert again.exit_code == 0
-    assert "skipped 2 files that look like hfpie outputs" in again.stderr
+    assert "skipped 2 files looking like hfpie outputs" in again.stderr
     names = sorted(p.name for p in (tmp_path / "in").iterdir())
     assert names == ["a.png", "a_denoised.png", "not_denoised.png", "not_denoised_denoised.png"]
 
@@ -386,8 +386,8 @@ def test_folders_that_are_not_entered_are_counted(hfpie, tmp_path):
     save(tmp_path / "scans/photo.png")
     save(tmp_path / "scans/old/other.png")
     save(tmp_path / "scans/out/earlier.png")
-    assert "not entered: 1; --recursive" in hfpie("denoise", "scans", "-o", "scans/out/").stderr
-    assert "not entered" not in hfpie("denoise", "scans", "-r", "-o", "all/").stderr
+    assert "skipped 1 subfolder; --recursive" in hfpie("denoise", "scans", "-o", "scans/out/").stderr
+    assert "subfolder" not in hfpie("denoise", "scans", "-r", "-o", "all/").stderr
 
 
 def test_folders_that_are_links_or_locked_are_counted(hfpie, tmp_path, monkeypatch):
@@ -405,7 +405,7 @@ def test_folders_that_are_links_or_locked_are_counted(hfpie, tmp_path, monkeypat
     locked = {"locked"}
     result = hfpie("denoise", "in", "-r", "-o", "out/")
     assert result.exit_code == 0
-    assert "not entered: 2; they are links, or locked" in result.stderr
+    assert "skipped 2 subfolders; they are links or locked" in result.stderr
     locked = {"in"}
     result = hfpie("denoise", "in", "-r", "-o", "again/")
     assert result.exit_code == 1
@@ -417,7 +417,8 @@ def test_pictures_that_are_not_read_are_counted(hfpie, tmp_path):
         (tmp_path / "in").mkdir(exist_ok=True)
         (tmp_path / "in" / name).write_bytes(b"") if name != "photo.png" else save(tmp_path / "in" / name)
     told = hfpie("denoise", "in", "-o", "out/").stderr
-    assert "not read: 2; convert them to PNG or TIFF first (IMG_1.JXL, layers.psd)" in told
+    assert "skipped 2 pictures in formats that hfpie does not read; convert them to PNG or TIFF first" in told
+    assert "(IMG_1.JXL, layers.psd)" in told
 
 
 def test_notes_go_to_people_and_to_programs(hfpie, tmp_path):

@@ -158,9 +158,9 @@ def test_weights_of_another_scale_are_refused(set5, enlarger):
 
 
 def test_folders_that_are_not_scored_are_counted(arguments, set5):
-    assert "not scored" not in run(*arguments).stderr
+    assert "subfolder" not in run(*arguments).stderr
     save_picture(set5 / "more/a.png", smooth_picture(0))
-    assert "folders inside that are not scored: 1" in run(*arguments).stderr
+    assert "skipped 1 subfolder: only the pictures in" in run(*arguments).stderr
 
 
 def test_scores_go_to_a_spreadsheet_and_pictures_to_a_folder(arguments, tmp_path):

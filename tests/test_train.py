@@ -308,7 +308,7 @@ def test_the_command_trains_and_resumes(photos, tmp_path, monkeypatch):
     assert "has done 4 steps already, more than 3" in fewer.stderr
     assert load_config(run / "config.toml").steps == 4
     (photos / "another.png").write_bytes((photos / "1.png").read_bytes())
-    assert "not those that the run was begun with" in invoke("--resume", run, "--steps", 5).stderr
+    assert "have changed since the run began" in invoke("--resume", run, "--steps", 5).stderr
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_pairs_take_the_place_of_degradations_that_do_not_name_them(photos, tmp_
     pairs = ["--degraded", photos, "--clean", photos]
     done = invoke(*pairs, "--out", tmp_path / "run", "--recipe", tmp_path / "tiny.toml")
     assert done.exit_code == 0, done.stderr
-    assert "the data are pairs: they take the place of awgn-25" in done.stderr
+    assert "the data are pairs: they replace awgn-25" in done.stderr
     both = invoke("--data", photos, *pairs, "--out", tmp_path / "both", "--recipe", tmp_path / "tiny.toml")
     assert both.exit_code == 2
     assert "cannot mix them with photographs" in both.stderr

@@ -42,10 +42,10 @@ class Door:
             else:
                 wanted.append(job)
         if strangers:
-            whose = ", and no journal lists it as an hfpie output" if self.naming.resume else " already"
+            whose = ", and no journal lists it as an hfpie output" if self.naming.resume else ""
             others = f", and {len(strangers) - 1} more" if len(strangers) > 1 else ""
             hint = "use --overwrite to replace existing files or --skip-existing to keep them"
-            raise UsageError(f"{strangers[0]}: exists{whose}{others}", hint)
+            raise UsageError(f"{strangers[0]}: already exists{whose}{others}", hint)
         return wanted, skipped
 
     def enter(self, job: Job) -> str:
@@ -63,7 +63,7 @@ class Door:
             reason = self.reason_to_skip(job)
         except FileExistsError:
             journal.release(job.target)
-            raise HfpieError(f"{job.target}: already exists", "--overwrite replaces it") from None
+            raise HfpieError(f"{job.target}: already exists", "use --overwrite to replace it") from None
         except BaseException:
             journal.release(job.target)
             raise

@@ -267,7 +267,7 @@ def _settle(job: Job, result: Any, stages: Stages, tally: Tally, console: Consol
         try:
             stages.note_failure(job, error)
         except (OSError, HfpieError) as problem:
-            console.say(f"{job.name}: no line in the journal ({problem})")
+            console.say(f"{job.name}: not recorded in the journal ({problem})")
 
 
 def _stamp_of(job: Job) -> tuple[Stamp, int]:

@@ -70,7 +70,7 @@ class Tally:
         if self.planned == 1:
             return
         console.say(f"{counted(self.planned, 'photograph')}: {self.counts()}, {self.missing} to do")
-        console.say("the same command with --resume goes on")
+        console.say("continue with the same command and --resume")
         console.result({"summary": {**self.record(), "interrupted": True}})
 
     def counts(self) -> str:

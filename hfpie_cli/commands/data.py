@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
         "list",
         DataOptions,
         list_sets,
-        summary="The data sets that hfpie knows, their licences, and which are here.",
+        summary="List the data sets, their licences, and which are on this machine.",
         examples=("hfpie data list",),
     )
     add_command(
@@ -66,7 +66,7 @@ def register(app: typer.Typer) -> None:
         "verify",
         NamedOptions,
         verify_set,
-        summary="Check that a data set lies as published.",
+        summary="Check that a data set is complete and laid out as published.",
         examples=("hfpie data verify SIDD",),
     )
     app.add_typer(data)

@@ -37,16 +37,15 @@ def register(app: typer.Typer) -> None:
         DoctorOptions,
         examine,
         summary="Check this machine: versions, devices, weights, caches, and how fast each task runs.",
-        examples=("hfpie doctor", "hfpie doctor --json  # to paste into a report of a problem"),
+        examples=("hfpie doctor", "hfpie doctor --json  # to paste into a bug report"),
     )
 
 
 def examine(options: DoctorOptions) -> int:
     """Print what there is, test each task, and say what is wrong."""
     console = options.console()
-    console.say(
-        f"examining, then each task for two seconds on {foresee(options.device, options.precision, residual=True)}"
-    )
+    setting = foresee(options.device, options.precision, residual=True)
+    console.say(f"checking this machine, then running each task for two seconds on {setting}")
     from .. import doctor
     from ..evaluation.methods import NetworkSettings
 

@@ -60,7 +60,7 @@ class EvalOptions(PictureOptions):
     peak: Annotated[
         int | None, typer.Option(min=256, max=65535, help="White of 16-bit pictures: 1023 for 10 bits, 4095 for 12.")
     ] = None
-    tta: Annotated[bool, typer.Option("--tta", help="Average over the 8 rotations and flips of the input.")] = False
+    tta: Annotated[bool, typer.Option("--tta", help="Average over 8 rotations and flips: 8 times slower.")] = False
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto"
     tile: Annotated[int | None, typer.Option(min=1, help="Tile side in pixels; default: the checkpoint's.")] = None

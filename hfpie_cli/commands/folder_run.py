@@ -153,7 +153,7 @@ class FolderRun:
             journals.close()
             if self.naming.resume:
                 raise
-            self.console.say(f"{error.message}; --resume will not know of this run")
+            self.console.say(f"{error.message}; --resume cannot continue this run")
             journals = Journals.of_nothing()
         with closing(journals):
             yield Door(self.naming, journals, settings)

@@ -115,7 +115,7 @@ def as_hfpie_error(error: Exception, name: str) -> HfpieError:
         hint = "use a smaller --tile, or crop the photograph"
         return HfpieError(f"{name}: out of memory", hint)
     if isinstance(error, OSError) and error.strerror:
-        hint = "check that it exists, its permissions, and free disk space"
+        hint = "check the path, its permissions and the free disk space"
         return HfpieError(f"{error.filename or name or 'a file'}: {error.strerror}", hint)
     text = str(error).splitlines()[0] if str(error) else ""
     where = f"{name}: " if name else ""

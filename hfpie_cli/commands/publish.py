@@ -90,7 +90,7 @@ def push(options: PushOptions) -> int:
         return ExitCode.OK
     message = f"Add {', '.join(entry.name for entry in entries)}"
     commit = upload(files, options.repo, hub, private=options.private, message=message)
-    console.say(f"published as hf://{options.repo}@{commit}; weights.toml must say, of each:")
+    console.say(f"published as hf://{options.repo}@{commit}; add to each entry of weights.toml:")
     console.say(f'repo = "{options.repo}"')
     console.say(f'revision = "{commit}"')
     for entry in entries:
@@ -109,4 +109,4 @@ def _show(files: Mapping[str, Path | bytes], options: PushOptions) -> None:
         size = len(content) if isinstance(content, bytes) else content.stat().st_size
         console.say(f"would upload {path}, {size:,} bytes, to {options.repo}")
         console.result({"repo": options.repo, "file": path, "size": size, "uploaded": False})
-    console.say("nothing was uploaded; --yes does it")
+    console.say("nothing uploaded; use --yes to upload")

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         "denoise",
         DenoiseOptions,
         lambda options: restore_files(TASKS["denoise"], options, default_weights("denoise")),
-        summary="Remove noise: of phones and cameras by night, of JPEG, Gaussian. You do not set a noise level.",
+        summary="Remove noise of phones, night shots and JPEG, and Gaussian noise. No noise level to set.",
         examples=(
             "hfpie denoise photo.png",
             "hfpie denoise holiday/ -o clean/",
@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
         "sr",
         EnlargeOptions,
         enlarge_files,
-        summary="Enlarge small photographs 2, 3 or 4 times, also those with JPEG artefacts and noise.",
+        summary="Enlarge small photographs 2, 3 or 4 times, including those with JPEG artefacts and noise.",
         examples=(
             "hfpie sr photo.png",
             "hfpie sr --gan -i frames/ -o out/",
@@ -68,9 +68,9 @@ def register(app: typer.Typer) -> None:
 def enlarge_files(options: EnlargeOptions) -> int:
     """The same for `sr`, whose default weights --gan chooses."""
     if options.gan and options.weights:
-        raise UsageError("--gan and --weights both choose the weights", "leave one of them out")
+        raise UsageError("--gan and --weights both choose the weights", "remove one of them")
     if options.in_place and not options.overwrite:
-        raise UsageError("sr --in-place replaces pictures by larger ones", "use --overwrite too if you want that")
+        raise UsageError("sr --in-place replaces pictures with larger ones", "add --overwrite to confirm")
     return restore_files(TASKS["sr"], options, default_weights("sr", gan=options.gan), options.scale)
 
 
@@ -81,7 +81,7 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
     name, setting = foresee_network(options.weights or default, request)
     weights = find_here(options.weights or default, options.hub(), task=task.name, force=options.force)
     if options.frames and options.in_place:
-        raise UsageError("--frames measures frames that --in-place replaces", "name a folder with --output")
+        raise UsageError("--frames and --in-place exclude each other", "name a folder with --output")
     with stoppable(), joined_ranks(patience=PATIENCE) as ranks:
         naming = options.naming(task.output_suffix(scale))
         plan = plan_jobs([*options.inputs, *options.more_inputs], naming)
@@ -96,22 +96,20 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
 
 def _tell_left_out(plan: Plan, options: RestoreOptions, console: Console) -> None:
     """Nothing that a user may have meant is passed over without a word."""
-    if left := plan.left_out.get("folders"):
-        hint = "they are links, or locked" if options.recursive else "--recursive enters them"
-        console.say(f"folders inside that were not entered: {len(left)}; {hint} ({_few(left)})")
+    told = [
+        ("folders", "subfolder", "", "they are links or locked" if options.recursive else "--recursive includes them")
+    ]
     for extra, _, _, endings in EXTRAS.values():
-        if left := plan.left_out.get(extra):
-            hint = f"pip install 'hfpie[{extra}]' reads {' '.join(endings[:3])} and the like"
-            console.say(f"pictures that need an extra: {len(left)}; {hint} ({_few(left)})")
-    if left := plan.left_out.get("unread"):
-        hint = "convert them to PNG or TIFF first"
-        console.say(f"pictures of formats that are not read: {len(left)}; {hint} ({_few(left)})")
-    if left := plan.left_out.get("outputs"):
-        hint = "name such a file to restore it"
-        console.say(f"skipped {counted(len(left), 'file')} that look like hfpie outputs; {hint} ({_few(left)})")
-    if left := plan.left_out.get("links"):
-        hint = "--follow-symlinks replaces what they lead to"
-        console.say(f"links that lead elsewhere, not followed: {len(left)}; {hint} ({_few(left)})")
+        hint = f"pip install 'hfpie[{extra}]' to read {' '.join(endings[:3])}"
+        told.append((extra, "picture", " needing an extra", hint))
+    told += [
+        ("unread", "picture", " in formats that hfpie does not read", "convert them to PNG or TIFF first"),
+        ("outputs", "file", " looking like hfpie outputs", "name a file to restore it"),
+        ("links", "link", " to files outside the folder", "--follow-symlinks replaces those files"),
+    ]
+    for reason, noun, which, hint in told:
+        if left := plan.left_out.get(reason):
+            console.say(f"skipped {counted(len(left), noun)}{which}; {hint} ({_few(left)})")
 
 
 def _few(paths: Sequence[Path]) -> str:

@@ -19,21 +19,19 @@ class RestoreOptions(PictureOptions):
     """Options of all three commands."""
 
     inputs: Annotated[
-        list[str], typer.Argument(help="Photographs, folders of them, or - for standard input.", show_default=False)
+        list[str], typer.Argument(help="Photographs, folders, or - for standard input.", show_default=False)
     ] = field(default_factory=list)
     more_inputs: Annotated[
-        list[str], typer.Option("--input", "-i", help="The same as an argument.", show_default=False)
+        list[str], typer.Option("--input", "-i", help="An input, as the arguments are.", show_default=False)
     ] = field(default_factory=list)
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="A file, a folder, or - for standard output.")
     ] = None
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with all that lies below.")] = False
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False
-    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist, do the rest.")] = (
-        False
-    )
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")] = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False
+    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Keep existing outputs, do the rest.")] = False
     resume: Annotated[
-        bool, typer.Option("--resume", help="Do what is missing, broken, or of other inputs or settings.")
+        bool, typer.Option("--resume", help="Continue a run: do what is missing, broken or out of date.")
     ] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done and how long it would take.")] = (
         False
@@ -41,37 +39,39 @@ class RestoreOptions(PictureOptions):
     frames: Annotated[
         bool | None,
         typer.Option(
-            "--frames/--no-frames", help="Frames of a film, for less flicker; default: files of consecutive numbers."
+            "--frames/--no-frames", help="Video frames, for less flicker; default: consecutively numbered files."
         ),
     ] = None
     in_place: Annotated[bool, typer.Option("--in-place", help="Replace the inputs.")] = False
     follow_symlinks: Annotated[
-        bool, typer.Option("--follow-symlinks", help="--in-place replaces what links lead to, wherever it lies.")
+        bool, typer.Option("--follow-symlinks", help="With --in-place, replace the files that links point to.")
     ] = False
-    keep_times: Annotated[bool, typer.Option("--keep-times", help="Outputs get the times of their inputs.")] = False
-    weights: Annotated[
-        str | None,
-        typer.Option(help="A name of `weights list`, a .safetensors file, or hf://owner/repo/file@revision."),
-    ] = None
-    force: Annotated[bool, typer.Option("--force", help="Take weights that were made for another task.")] = False
-    strength: Annotated[float, typer.Option(min=0, max=1, help="Share of the restored picture in the result.")] = 1.0
-    tta: Annotated[bool, typer.Option("--tta", help="Average over 8 turned and mirrored inputs: 8 times slower.")] = (
+    keep_times: Annotated[bool, typer.Option("--keep-times", help="Give outputs the timestamps of their inputs.")] = (
         False
     )
+    weights: Annotated[
+        str | None,
+        typer.Option(help="A name from `weights list`, a .safetensors file, or hf://owner/repo/file@revision."),
+    ] = None
+    force: Annotated[bool, typer.Option("--force", help="Allow weights trained for another task.")] = False
+    strength: Annotated[float, typer.Option(min=0, max=1, help="Blend: 1 is the restored picture, 0 the input.")] = 1.0
+    tta: Annotated[bool, typer.Option("--tta", help="Average over 8 rotations and flips: 8 times slower.")] = False
     format: Annotated[
         str | None, typer.Option(help="png, jpg, tiff, webp, avif, bmp or ppm; default: the input's.")
     ] = None
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = DEFAULT_QUALITY
-    yes: Annotated[bool, typer.Option("--yes", help="Start a job of over 10 minutes without asking.")] = False
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG, WebP and AVIF.")] = DEFAULT_QUALITY
+    yes: Annotated[bool, typer.Option("--yes", help="Start jobs of more than 10 minutes without asking.")] = False
     compare: Annotated[
-        Path | None, typer.Option(help="Write a page to compare inputs and outputs with to this .html file.")
+        Path | None, typer.Option(help="Write a page that compares inputs and outputs to this .html file.")
     ] = None
-    strip_metadata: Annotated[bool, typer.Option("--strip-metadata", help="Drop EXIF, XMP and DPI; ICC stays.")] = False
+    strip_metadata: Annotated[bool, typer.Option("--strip-metadata", help="Drop EXIF, XMP and DPI; keep ICC.")] = False
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto"
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all cores.")] = None
-    tile: Annotated[int | None, typer.Option(min=1, help="Side of the tiles; default: the checkpoint's.")] = None
-    overlap: Annotated[int | None, typer.Option(min=0, help="Of the tiles; default: the checkpoint's.")] = None
+    tile: Annotated[int | None, typer.Option(min=1, help="Tile side in pixels; default: the checkpoint's.")] = None
+    overlap: Annotated[int | None, typer.Option(min=0, help="Tile overlap in pixels; default: the checkpoint's.")] = (
+        None
+    )
 
     def naming(self, suffix: str) -> Naming:
         """How outputs are named, with this suffix where they lie beside their inputs."""
@@ -100,7 +100,7 @@ class DenoiseOptions(RestoreOptions):
 
     noise: Annotated[
         float | None,
-        typer.Option(min=0, max=255, help="Sigma of the noise, white being 255, for weights that take it (drunet)."),
+        typer.Option(min=0, max=255, help="Noise sigma, with white at 255, for weights that take it (drunet)."),
     ] = None
 
 
@@ -108,5 +108,5 @@ class DenoiseOptions(RestoreOptions):
 class EnlargeOptions(RestoreOptions):
     """Options of `sr` alone."""
 
-    scale: Annotated[int, typer.Option(min=2, max=4, help="2, 3 or 4: below 4, reduced from it.")] = 4
-    gan: Annotated[bool, typer.Option("--gan", help="Sharp, invented detail instead of faithful softness.")] = False
+    scale: Annotated[int, typer.Option(min=2, max=4, help="2, 3 or 4; 2 and 3 are reduced from 4.")] = 4
+    gan: Annotated[bool, typer.Option("--gan", help="Sharper, with invented detail.")] = False

@@ -35,12 +35,12 @@ class TrainOptions(PictureOptions):
     task: Annotated[
         str | None, typer.Option(help="denoise, deblur, sr or highpass (the loss network).", show_default=False)
     ] = None
-    gan: Annotated[bool, typer.Option("--gan", help="Adversarial training; start it with --init.")] = False
+    gan: Annotated[bool, typer.Option("--gan", help="Adversarial training; needs --init.")] = False
     data: Annotated[
         Path | None, typer.Option(help="Folder of photographs, or of a published data set.", show_default=False)
     ] = None
     degraded: Annotated[Path | None, typer.Option(help="Folder of degraded pictures; requires --clean.")] = None
-    clean: Annotated[Path | None, typer.Option(help="Folder of their originals, with the same names.")] = None
+    clean: Annotated[Path | None, typer.Option(help="Folder of the clean originals, with the same names.")] = None
     data_root: Annotated[
         Path | None, typer.Option(envvar="HFPIE_DATA", help="Folder of the data sets; default ~/.cache/hfpie/data.")
     ] = None
@@ -62,7 +62,7 @@ class TrainOptions(PictureOptions):
     batch: Annotated[int | None, typer.Option(min=1, help="Crops per step, over all processes.")] = None
     crop: Annotated[int | None, typer.Option(min=8, help="Side of the training crops in pixels.")] = None
     rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None
-    seed: Annotated[int | None, typer.Option()] = None
+    seed: Annotated[int | None, typer.Option(help="Random seed.")] = None
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto"
     precision: Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")] = None
 
@@ -136,7 +136,7 @@ def _check(options: TrainOptions) -> None:
     if options.gan and options.init is None and options.resume is None:
         raise UsageError("adversarial training starts from a trained network", "name its weights with --init")
     if options.minutes is not None and not options.minutes > 0:
-        raise UsageError(f"--minutes must be more than 0, not {options.minutes:g}", "a first try: --minutes 10")
+        raise UsageError(f"--minutes must be more than 0, not {options.minutes:g}", "for a first try use --minutes 10")
     for name in ("output", "recipe", "init"):
         if options.resume and getattr(options, name) is not None:
             raise UsageError(f"a resumed run keeps its {name}: --{name} is only for new runs", "remove it")

@@ -83,7 +83,7 @@ def register(app: typer.Typer) -> None:
         "info",
         InfoOptions,
         show_info,
-        summary="Tell all that is known of a checkpoint.",
+        summary="Show everything known about a checkpoint.",
         examples=(
             "hfpie weights info compact.denoise",
             "hfpie weights info realesrgan-x4plus --json",
@@ -105,7 +105,7 @@ def register(app: typer.Typer) -> None:
         "verify",
         VerifyOptions,
         verify,
-        summary="Compare the files that are here with their SHA-256.",
+        summary="Check local files against their SHA-256.",
         examples=(
             "hfpie weights verify",
             "hfpie weights verify compact.denoise",

@@ -16,6 +16,7 @@ from ..files import cache_folder, check_new
 from ..hub.client import Hub
 from ..photos.formats import is_hidden
 from ..ranks import PATIENCE, joined_ranks
+from ..shown import counted
 from ..suggest import did_you_mean
 from ..tasks import TASKS
 from .methods import NetworkSettings, classical_methods, load_networks
@@ -175,7 +176,7 @@ def _tell_folders(dataset: str, console: Console) -> None:
     if find(dataset) is None and folder.is_dir():
         below = sum(path.is_dir() and not is_hidden(path) for path in folder.iterdir())
         if below:
-            console.say(f"folders inside that are not scored: {below}")
+            console.say(f"skipped {counted(below, 'subfolder')}: only the pictures in {folder} itself are scored")
 
 
 def _distance(console: Console) -> Distance | None:
@@ -194,5 +195,5 @@ def _score(benchmark: Benchmark, methods: Sequence[Method], scoring: Scoring, co
         with console.progress(count_of(benchmark, methods, scoring.ranks)) as bar:
             return make_board(benchmark, score(benchmark, methods, scoring, bar))
     except KeyboardInterrupt:
-        console.say("the scores so far are kept: the same command with --resume goes on")
+        console.say("the scores so far are kept: continue with the same command and --resume")
         raise

@@ -27,7 +27,7 @@ def check_size(name: str, width: int, height: int, size: int, *, bytes_each: flo
     if pixels <= 0:
         raise HfpieError(f"{name}: {width} x {height} pixels are no picture")
     most = pixel_limit()
-    hint = f"if it is what it should be: --max-pixels {pixels}" if pixels < 10 * MAX_PIXELS else ""
+    hint = f"if that is right, use --max-pixels {pixels}" if pixels < 10 * MAX_PIXELS else ""
     if pixels > (most or MAX_PIXELS):
         allowed, megapixels = (most or MAX_PIXELS) / 1e6, f"{pixels / 1e6:.{0 if pixels >= 1e8 else 1}f}"
         raise HfpieError(f"{name}: {megapixels} megapixels, more than the {allowed:g} that hfpie opens", hint)

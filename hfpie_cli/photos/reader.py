@@ -77,7 +77,7 @@ def refusals(data: bytes, name: str) -> Iterator[list[str]]:
     except Exception as error:  # decoders raise whatever they please at broken files
         reason = "; ".join(filter(None, (str(error) or type(error).__name__, summed_up(said))))
         message = f"{name}: broken, or of a kind that is not read ({reason})"
-        raise HfpieError(message.splitlines()[0], "if another program opens it, save it anew there") from None
+        raise HfpieError(message.splitlines()[0], "if another program opens it, save it again there") from None
 
 
 def _may_write(data: bytes) -> bool:

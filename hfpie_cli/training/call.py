@@ -85,16 +85,18 @@ def train(
             keep_folders(folder, folders, pictures, console.say)
         if run.is_done:
             more = "--minutes M" if config.minutes else "--steps N"
-            console.say(f"{folder}: all its {config.length} are done; {more} goes further")
+            console.say(f"{folder}: {config.length} done, nothing left; {more} goes further")
             return run
         if config.minutes:
-            console.say("a run by the clock depends on it: resumed, it goes on with the minutes left, not bit for bit")
+            console.say(
+                "--minutes depends on the clock: a resumed run takes the minutes left, and is not the same bit for bit"
+            )
         run.seconds += time.monotonic() - started
         try:
             with RunLog(folder, console, run.step) as log:
                 fit(run, training, held_out, log)
         except KeyboardInterrupt:
-            console.say(f"saved at step {run.step:,}; to go on: hfpie train --resume {folder}")
+            console.say(f"saved at step {run.step:,}; to continue: hfpie train --resume {folder}")
             raise
         console.say(f"done: {folder / BEST}")
         if config.task in TASKS:

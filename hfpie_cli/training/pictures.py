@@ -50,7 +50,7 @@ def keep_folders(run: Path, folders: Folders, data: TrainingSet, say: Callable[[
     """Write down what the run trains on; say so if it is no longer what it was begun with."""
     path = run / DATA_FILE
     if path.exists() and _begun_with(path)["pictures"] != data.fingerprint():
-        say("the pictures are not those that the run was begun with: its best score may not be comparable")
+        say("the pictures have changed since the run began: its best score may not be comparable")
     named = {name: str(folder.resolve()) if folder else None for name, folder in vars(folders).items()}
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps({**named, "pictures": data.fingerprint()}, indent=2) + "\n", encoding="utf-8")
@@ -74,7 +74,7 @@ def for_pictures(config: TrainConfig, data: TrainingSet, folders: Folders, say: 
         message = "the recipe sets no share for pairs, so it cannot mix them with photographs"
         raise UsageError(message, "remove --data or the pairs, or use --set degradation.pairs=0.3")
     if len(data.paired) and PAIRS not in config.degradation:
-        say(f"the data are pairs: they take the place of {', '.join(config.degradation)}")
+        say(f"the data are pairs: they replace {', '.join(config.degradation)}")
         config = replace(config, degradation={PAIRS: 1.0}, validation=(PAIRS,))
     named = {*config.degradation, *config.validation}
     if PAIRS in named and not len(data.paired):

@@ -165,9 +165,7 @@ def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, w
         message = f"{init}: {len(fitting)} of the {len(wanted)} tensors of the recipe's network are in it"
         raise UsageError(message, "start from weights of the recipe's network, or name their --recipe (compact, paper)")
     if len(fitting) < len(wanted):
-        say(
-            f"{init}: gives {len(fitting)} of the network's {len(wanted)} tensors; the others start from random numbers"
-        )
+        say(f"{init}: gives {len(fitting)} of the network's {len(wanted)} tensors; the others start from random values")
     network.load_state_dict(fitting, strict=False)
 
 
@@ -221,9 +219,9 @@ def _load_state(run: Run, say: Callable[[str], None]) -> None:
         hint = "network, optimizer and discriminator cannot change within a run; start a new run with --init"
         raise HfpieError(f"{run.folder / STATE}: the state of a different kind of run", hint) from None
     if validated_by != run.config.validation:
-        say(f"{run.folder}: validated by {', '.join(validated_by)} so far: its best score is counted anew")
+        say(f"{run.folder}: validated by {', '.join(validated_by)} so far: its best score starts over")
     elif state["best"] > run.best and not (run.folder / BEST).exists():
-        say(f"{run.folder / BEST}: is missing: made anew from the average of step {run.step}, its score counted anew")
+        say(f"{run.folder / BEST}: is missing: rebuilt from the average of step {run.step}; its best score starts over")
         if run.ranks.leads:
             _write_average(run)
     else:

@@ -43,7 +43,7 @@ def find_whole(folder: Path, say: Callable[[str], None]) -> io.BytesIO:
         archive = _whole(folder / name)
         if archive is not None:
             if name == BEFORE:
-                say(f"{folder / STATE}: damaged: the run goes on from {BEFORE}")
+                say(f"{folder / STATE}: damaged: the run continues from {BEFORE}")
             return io.BytesIO(archive)
     hint = f"restore a backup, or start a new run from its weights: --init {folder / 'best.safetensors'}"
     raise HfpieError(f"{folder / STATE}: damaged", hint)
