@@ -11,7 +11,7 @@ from ..console import Console
 from ..errors import UsageError
 from ..interruption import stoppable
 from ..jobs import Plan, plan_jobs
-from ..photos.formats import EXTRAS
+from ..photos.formats import EXTRAS, FILM_ENDINGS
 from ..ranks import PATIENCE, joined_ranks
 from ..tasks import TASKS, Task
 from ..weights.table import default_weights
@@ -88,8 +88,16 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
         check_request(options.compare, plan.jobs, overwrite=options.overwrite)
         if ranks.leads:
             _tell_left_out(plan, options, console)
+            _warn_of_noise(plan, options, console)
         run = FolderRun(task, options, naming, default, scale, f"{name} on {setting}", console, ranks)
         return run.show(plan) if options.dry_run else run.restore(plan)
+
+
+def _warn_of_noise(plan: Plan, options: RestoreOptions, console: Console) -> None:
+    """Detail that is invented makes grain of noise, which a film shows more than a photograph."""
+    films = (job for job in plan.jobs if job.source and job.source.suffix.lower() in FILM_ENDINGS)
+    if getattr(options, "gan", False) and any(films):
+        console.say("sr --gan makes the noise of a noisy film stronger: hfpie denoise it first")
 
 
 def _tell_left_out(plan: Plan, options: RestoreOptions, console: Console) -> None:
@@ -104,6 +112,8 @@ def _tell_left_out(plan: Plan, options: RestoreOptions, console: Console) -> Non
     if left := plan.left_out.get("unread"):
         hint = "convert them to PNG or TIFF first"
         console.say(f"pictures of formats that are not read: {len(left)}; {hint} ({_few(left)})")
+    if left := plan.left_out.get("films"):
+        console.say(f"films: {len(left)}; name a film to restore it, they take long ({_few(left)})")
     if left := plan.left_out.get("outputs"):
         hint = "name such a file to restore it"
         console.say(f"skipped {len(left)} files that look like hfpie outputs; {hint} ({_few(left)})")
