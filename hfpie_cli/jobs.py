@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .errors import HfpieError, UsageError
 from .files import check_ordinary, walk
-from .photos.formats import FORMATS, NOT_READ, SUFFIXES, WRITTEN_AS, format_named, is_hidden, is_photo, missing_extra
+from .photos.formats import SUFFIXES, endings_of, format_named, is_hidden, is_photo, passed_over, written_as
 from .tasks import TASKS
 
 LeftOut = dict[str, list[Path]]  # paths by the reason, as Plan names them
@@ -43,10 +43,10 @@ class Job:
 class Plan:
     """The jobs in order, also those whose outputs exist and may be skipped, and what of the folders is left out.
 
-    left_out: `outputs` (photographs with the names of earlier ones), `folders` within that are not entered, `unread`
-    pictures of other formats, those that need an extra, by its name, and `links` out of a folder, which --in-place does
-    not follow. faults: of inputs that cannot be done, beside others that can. folder: that outputs go to, if one is
-    named.
+    left_out: `outputs` (photographs with the names of earlier ones), `folders` within that are not entered, `films`,
+    `unread` pictures of other formats, those that need an extra, by its name, and `links` out of a folder, which
+    --in-place does not follow. faults: of inputs that cannot be done, beside others that can. folder: that outputs go
+    to, if one is named.
     """
 
     jobs: list[Job]
@@ -165,7 +165,7 @@ def _stream_job(naming: Naming, *, to_folder: bool) -> Job:
 
 
 def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) -> Job:
-    written = WRITTEN_AS.get(source.suffix.lower())
+    written = written_as(source.suffix.lower())
     if naming.in_place and written:
         raise UsageError(f"{source}: hfpie cannot write this format in place", "remove --in-place")
     if naming.in_place:
@@ -176,7 +176,7 @@ def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) 
         target = Path(naming.output)
         return Job(source, target, _format_of(target, naming))
     form = naming.format or written
-    ending = FORMATS[form][0] if form else source.suffix
+    ending = endings_of(form)[0] if form else source.suffix
     stem = source.name if written and _has_twin(source, ending) else source.stem
     if naming.output is None:
         return Job(source, source.with_name(stem + naming.suffix + ending), naming.format)
@@ -185,7 +185,7 @@ def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) 
 
 def _has_twin(source: Path, ending: str) -> bool:
     """Whether the same picture lies beside it in the format that it becomes, as telephones export them."""
-    endings = FORMATS[SUFFIXES[ending]]
+    endings = endings_of(str(format_named(ending)))
     return any(source.with_suffix(case(other)).exists() for other in endings for case in (str.lower, str.upper))
 
 
@@ -194,7 +194,7 @@ def _format_of(target: Path, naming: Naming) -> str:
     named = format_named(target.suffix)
     if named and naming.format not in (None, named):
         message = f"{target}: the ending says {named}, but --format says {naming.format}"
-        raise UsageError(message, f"name it {target.with_suffix(FORMATS[naming.format][0])}, or remove --format")
+        raise UsageError(message, f"name it {target.with_suffix(endings_of(naming.format)[0])}, or remove --format")
     form = naming.format or named
     if form is None:
         known = " ".join(SUFFIXES)
@@ -219,8 +219,8 @@ def _photos_in(folder: Path, naming: Naming, left_out: LeftOut) -> list[Path]:
             continue
         if path.is_dir():
             left_out["folders"].append(path)
-        elif path.suffix.lower() in NOT_READ or (path.suffix.lower() in WRITTEN_AS and not is_photo(path)):
-            left_out[missing_extra(path.suffix.lower()) or "unread"].append(path)
+        elif reason := passed_over(path):
+            left_out[reason].append(path)
         elif is_photo(path):
             if _is_earlier_output(path, naming):
                 left_out["outputs"].append(path)

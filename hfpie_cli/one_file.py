@@ -22,7 +22,7 @@ def restore_file(
     """
     source, target = Path(source), Path(target)
     form = format_named(target.suffix)
-    if form is None:
+    if form not in FORMATS:
         known = ", ".join(endings[0] for endings in FORMATS.values())
         raise UsageError(f"{target}: cannot tell the output format from {target.suffix!r}", f"use one of {known}")
     if target.exists() and not overwrite:

@@ -4,7 +4,9 @@ The files of tests/heic were made with libheif's own encoder: red on the left, g
 """
 
 import io
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +147,13 @@ def test_a_file_of_a_wrong_ending_is_named_by_its_content(tmp_path, content, wor
     with pytest.raises(HfpieError, match=f"photo.jpg: .*{word}.*which hfpie does not read") as caught:
         read_photo(path)
     assert caught.value.hint
+
+
+def test_every_extra_is_installed_alone_and_with_the_others_by_the_workflow():
+    root = Path(__file__).parent.parent
+    listed = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    extras = [name for name in listed if name != "dev"]
+    workflow = (root / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    matrix = workflow.partition("        extra:\n")[2].partition("    runs-on")[0]
+    assert re.findall(r"- (\S+)", matrix) == [*extras, ",".join(extras)]
+    assert {package for name in extras for package in listed[name]} <= set(listed["dev"])

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from hfpie_cli.errors import HfpieError
 from hfpie_cli.photos import boxes
 from hfpie_cli.photos.animation import encode_animation, read_animation
+from hfpie_cli.photos.contents import read_content
 from hfpie_cli.photos.formats import OutputStyle
 from hfpie_cli.photos.photo import Metadata, Photo
 from hfpie_cli.photos.reader import read_photo
@@ -261,6 +263,21 @@ def _():
     assert boxes.colour_points(encode_photo(read_photo(file), OutputStyle("AVIF"), name="")) == P3
     for form in ("TIFF", "PNG"):
         assert np.array_equal(again(file, form).pixels, read_photo(file).pixels)
+
+
+@row("film (extra `video`)")
+def _():
+    pytest.importorskip("av", reason="needs the extra video")
+    from .test_film import PQ as PQ_TAGS
+    from .test_film import make_film, rewritten, sound_of, told
+
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        deep = make_film(folder / "deep.mkv", "libx265", "yuv420p10le", tags=PQ_TAGS, sound="aac")
+        assert told(rewritten(deep, folder / "again.mkv")) == told(deep)
+        assert sound_of(folder / "again.mkv") == sound_of(deep)
+        old = make_film(folder / "old.avi", "mpeg4", "yuv420p")
+        assert read_content(old).format == "MKV"
 
 
 @row("camera raw (extra `raw`)")

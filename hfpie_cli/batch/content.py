@@ -15,7 +15,7 @@ from ..outcome import Outcome, Shared
 from ..photos import writer
 from ..photos.animation import Animation, check_held, encode_animation, losses
 from ..photos.contents import Content, first_of
-from ..photos.formats import OutputStyle
+from ..photos.formats import FILMS, OutputStyle
 from ..photos.photo import Photo
 from ..photos.reel import Reel
 from ..photos.writer import check_writable, told
@@ -74,6 +74,8 @@ def checked(content: Content, style: OutputStyle, target: Path | None, *, scale:
         return content.checked(style, target, scale)
     first = first_of(content)
     form = style.format or first.format
+    if form in FILMS:
+        raise HfpieError(f"{name}: no film, which {form} holds alone", "choose --format png, or leave it out")
     if isinstance(content, Animation):
         check_held(content, form, name)
     check_writable(first, style, scale=scale, frames=count_of(content), name=name)

@@ -11,7 +11,7 @@ from ..console import Console
 from ..errors import UsageError
 from ..interruption import stoppable
 from ..jobs import Plan, plan_jobs
-from ..photos.formats import EXTRAS
+from ..photos.formats import EXTRAS, FILM_ENDINGS
 from ..ranks import PATIENCE, joined_ranks
 from ..shown import counted
 from ..tasks import TASKS, Task
@@ -90,8 +90,16 @@ def restore_files(task: Task, options: RestoreOptions, default: str, scale: int 
         check_request(options.compare, plan.jobs, overwrite=options.overwrite)
         if ranks.leads:
             _tell_left_out(plan, options, console)
+            _warn_of_noise(plan, options, console)
         run = FolderRun(task, options, naming, default, weights, scale, f"{name} on {setting}", console, ranks)
         return run.show(plan) if options.dry_run else run.restore(plan)
+
+
+def _warn_of_noise(plan: Plan, options: RestoreOptions, console: Console) -> None:
+    """Detail that is invented makes grain of noise, which a film shows more than a photograph."""
+    films = (job for job in plan.jobs if job.source and job.source.suffix.lower() in FILM_ENDINGS)
+    if getattr(options, "gan", False) and any(films):
+        console.say("sr --gan makes the noise of a noisy film stronger: hfpie denoise it first")
 
 
 def _tell_left_out(plan: Plan, options: RestoreOptions, console: Console) -> None:
@@ -104,6 +112,7 @@ def _tell_left_out(plan: Plan, options: RestoreOptions, console: Console) -> Non
         told.append((extra, "picture", " needing an extra", hint))
     told += [
         ("unread", "picture", " in formats that hfpie does not read", "convert them to PNG or TIFF first"),
+        ("films", "film", "", "name a film to restore it: it takes long"),
         ("outputs", "file", " looking like hfpie outputs", "name a file to restore it"),
         ("links", "link", " to files outside the folder", "--follow-symlinks replaces those files"),
     ]

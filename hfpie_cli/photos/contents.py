@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import HfpieError
+from . import film
 from .animation import Animation, read_animation
 from .photo import Photo
 from .reader import read_bytes, read_photo
@@ -17,6 +18,8 @@ Content = Photo | Animation | Reel
 def read_content(source: Path | bytes, name: str = "") -> Content:
     """What a file holds; of a reel the first picture is decoded. Raises HfpieError as `read_photo` does."""
     name = name or (str(source) if isinstance(source, Path) else "standard input")
+    if isinstance(source, Path) and film.is_film(source):
+        return film.open_film(source, name)
     data = read_bytes(source, name)
     return _read_stack(data, name) or read_animation(data, name) or read_photo(data, name)
 

@@ -25,6 +25,9 @@ EXTRAS = {  # what an extra reads: its name, the module that it brings, the form
         (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".iiq", ".3fr"),
     ),
 }
+FILMS = {"MP4": (".mp4", ".m4v"), "MOV": (".mov",), "MKV": (".mkv",), "WEBM": (".webm",)}  # that are written
+FILM_ENDINGS = {suffix: name for name, suffixes in FILMS.items() for suffix in suffixes}
+FILM_ENDINGS |= dict.fromkeys((".avi", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv"), "MKV") | {".3gp": "MP4"}
 WRITTEN_AS = {suffix: form for _, _, form, suffixes in EXTRAS.values() for suffix in suffixes}
 WRITTEN_AS[".gif"] = "PNG"  # which holds its frames too, in all their colours
 NOT_READ = {".jp2", ".jxl", ".tga", ".psd", ".exr", ".hdr", ".svg"}  # endings of pictures to convert first
@@ -68,5 +71,29 @@ def is_hidden(path: Path) -> bool:
 
 
 def format_named(text: str) -> str | None:
-    """The format that a user names (`jpg`, `.TIFF`, ...), None if there is none such."""
-    return SUFFIXES.get("." + text.lower().lstrip("."))
+    """The format that a user names (`jpg`, `.TIFF`, `mp4`, ...), None if there is none such."""
+    suffix = "." + text.lower().lstrip(".")
+    return SUFFIXES.get(suffix) or next((name for name, endings in FILMS.items() if suffix in endings), None)
+
+
+def written_as(suffix: str) -> str | None:
+    """The format that files of this ending become, where it is not their own."""
+    form = FILM_ENDINGS.get(suffix)
+    return WRITTEN_AS.get(suffix) if form is None or suffix in FILMS[form] else form
+
+
+def endings_of(form: str) -> tuple[str, ...]:
+    """That files of a format go by, the first of new ones."""
+    return (FORMATS | FILMS)[form]
+
+
+def passed_over(path: Path) -> str:
+    """Why a file of a folder is not restored, though it is a picture; empty for one that is, and for all others.
+
+    `films`, `unread`, or the name of an extra.
+    """
+    suffix = path.suffix.lower()
+    if suffix in FILM_ENDINGS:
+        return "films"
+    unread = suffix in NOT_READ or (suffix in WRITTEN_AS and not is_photo(path))
+    return (missing_extra(suffix) or "unread") if unread else ""

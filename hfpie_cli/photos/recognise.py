@@ -14,13 +14,26 @@ MAGIC = {
     b"%PDF": ("PDF", "export its pages as PNG"),
     b"gimp xcf": ("GIMP (XCF)", "export it as PNG or TIFF"),
     b"SIMPLE  =": ("FITS", "convert it to TIFF of float32 with white at 1"),
-    b"\x1aE\xdf\xa3": ("a film (Matroska, WebM)", "extract its frames as PNG"),
     b"PK\x03\x04": ("a ZIP archive", "unpack it first"),
     b"\x1f\x8b": ("a gzip archive", "unpack it first"),
     b"version https://git-lfs": ("a Git LFS pointer, not the picture", "git lfs pull fetches it"),
 }
 PAGES = (b"<!doctype html", b"<html")
-FILMS = {b"isom", b"iso2", b"mp41", b"mp42", b"qt  ", b"M4V ", b"avc1", b"3gp4", b"3gp5"}
+FILM_BRANDS = {
+    b"isom",
+    b"iso2",
+    b"iso4",
+    b"iso5",
+    b"iso6",
+    b"mp41",
+    b"mp42",
+    b"qt  ",
+    b"M4V ",
+    b"avc1",
+    b"dash",
+    b"XAVC",
+}
+FILM_MAGIC = (b"\x1aE\xdf\xa3", b"\0\0\1\xba", b"0&\xb2u\x8ef\xcf\x11", b"FLV\1")  # Matroska, MPEG, WMV, FLV
 
 
 def named(data: bytes) -> tuple[str, str]:
@@ -33,6 +46,14 @@ def named(data: bytes) -> tuple[str, str]:
         return "a web page", "download the picture itself"
     if head.startswith(b"<svg") or (head.startswith(b"<?xml") and b"<svg" in data[:2000]):
         return "SVG", "export it as PNG"
-    if data[4:8] == b"ftyp" and data[8:12] in FILMS:
-        return "a film (MP4, MOV)", "extract its frames as PNG"
+    if is_film_head(data):
+        return "a film", "name the film itself, or extract its frames as PNG"
     return "", ""
+
+
+def is_film_head(head: bytes) -> bool:
+    """Whether the first bytes of a file are a film's."""
+    if head[4:8] == b"ftyp":
+        return head[8:12] in FILM_BRANDS or head[8:11] == b"3gp"
+    stream = any(head[at : at + 1] == head[at + 188 + at : at + 189 + at] == b"G" for at in (0, 4))  # of camcorders
+    return stream or head.startswith(FILM_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")

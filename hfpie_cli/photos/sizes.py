@@ -8,8 +8,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from . import film
+
 SAMPLE_BYTES = {"I": 4, "F": 4}  # by the first letter of Pillow's mode; of the others 1, but see `read_size`
 
+DEEP_BYTES = 2  # a sample of a film
 SEVERAL = {"GIF", "PNG", "WEBP", "AVIF", "TIFF"}  # formats whose frames or pages are restored
 
 
@@ -36,6 +39,9 @@ def read_size(path: Path) -> Size | None:
     try:
         if not path.is_file():
             return None
+        if film.is_film(path):
+            head = film.open_film(path, str(path)).head
+            return Size(head.look.height, head.look.width, DEEP_BYTES, head.count)
         with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             sample = 2 if ";16" in image.mode else SAMPLE_BYTES.get(image.mode[0], 1)
             frames = getattr(image, "n_frames", 1) if image.format in SEVERAL else 1

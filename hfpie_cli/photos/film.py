@@ -1,0 +1,173 @@
+"""Films on the way in, by PyAV (FFmpeg): the extra `video`. Frames are decoded one at a time, as RGB of 16 bits.
+
+The network sees the numbers that the film holds (display-encoded, PQ and HLG too), by the film's own matrix and range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ..errors import HfpieError
+from ..files import check_ordinary
+from . import film_write
+from .film_frames import FULL_RANGE, Frame, Head, Look, to_rgb
+from .formats import FILMS, OutputStyle, endings_of
+from .limits import check_size
+from .photo import Metadata, NotReadError, Photo
+from .recognise import is_film_head
+from .reel import Add
+
+MISSING = ("films need pip install 'hfpie[video]'", "or extract its frames as PNG first")
+BYTES_PER_PIXEL = 48  # of memory that a pixel of a frame takes on its way
+LEFT_OUT = {"subtitle": "subtitles", "data": "other data", "attachment": "attachments"}
+SLACK = 1.0  # seconds that the last frame may end before the film does
+HEAD = 200  # bytes that tell a film
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film, whose frames are decoded when their turn comes."""
+
+    head: Head
+    noun = "frame"
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.head.name
+
+    @property
+    def count(self) -> int:
+        """Of its frames."""
+        return self.head.count
+
+    @property
+    def format(self) -> str:
+        """That it is written in again."""
+        return self.head.format
+
+    @property
+    def pixels(self) -> int:
+        """Of all frames."""
+        return self.head.look.width * self.head.look.height * self.count
+
+    @cached_property
+    def first(self) -> Photo:
+        """The first frame."""
+        return next(self.pictures())
+
+    def pictures(self) -> Iterator[Photo]:
+        """Frame after frame. Raises HfpieError for one that is broken, interlaced or of another size, and for an end
+        before the last frame.
+        """
+        number, first, last = 0, 0, 0
+        with opened(self.head.path, self.name) as (container, stream):
+            stream.thread_type = "AUTO"
+            for decoded in container.decode(stream):
+                frame = self._frame(decoded, number)
+                first, last, number = frame.time if number == 0 else first, frame.time, number + 1
+                yield frame
+        shown, seconds = float((last - first) * self.head.unit), self.head.seconds
+        if not number or shown < seconds - SLACK:
+            raise HfpieError(f"{self.name}: breaks off after {shown:.1f} of {seconds:.1f} seconds", "copy it again")
+
+    def _frame(self, decoded: Any, number: int) -> Frame:
+        look = self.head.look
+        if decoded.interlaced_frame:
+            hint = "deinterlace it first: ffmpeg -i FILM -vf bwdif OUTPUT"
+            raise HfpieError(f"{self.name}: is interlaced, which hfpie does not restore", hint)
+        if decoded.is_corrupt:
+            raise HfpieError(f"{self.name}: its frame {number + 1} is corrupt", "copy or export the film again")
+        if (decoded.width, decoded.height, decoded.format.name) != (look.width, look.height, look.pixels):
+            raise HfpieError(f"{self.name}: its frame {number + 1} has another size or depth", "cut it there first")
+        time = decoded.pts if decoded.pts is not None else decoded.dts
+        if time is None:
+            raise HfpieError(f"{self.name}: does not say when its frames are shown", "save it anew as MP4 or MKV")
+        pixels = np.rot90(to_rgb(decoded, look), look.turn)
+        return Frame(np.ascontiguousarray(pixels), None, Metadata(), self.format, time=int(time))
+
+    def checked(self, style: OutputStyle, target: Path | None, scale: int) -> tuple[str, ...]:
+        """What a user should know, a line each. Raises HfpieError for what cannot be written."""
+        form = style.format or self.format
+        if form not in FILMS:
+            hint = f"name a film, such as {self.head.path.stem}{endings_of(self.format)[0]}"
+            raise HfpieError(f"{self.name}: a film, which {form} cannot hold", hint)
+        if target and target.exists() and target.samefile(self.head.path):
+            raise HfpieError(f"{self.name}: --in-place would replace it by a film encoded anew", "remove --in-place")
+        return film_write.told(self.head, form)
+
+    def writing(self, file: IO[bytes], style: OutputStyle, scale: int) -> AbstractContextManager[Add]:
+        """Writes the film with the frames that are added, and with the sound of this one."""
+        return film_write.writing(self.head, file, style, scale)
+
+
+def is_film(path: Path) -> bool:
+    """Whether a file is a film, by its first bytes, or by its ending where these say nothing."""
+    check_ordinary(path)
+    try:
+        with path.open("rb") as file:
+            return is_film_head(file.read(HEAD))
+    except OSError:
+        return False  # told by whoever reads it
+
+
+def open_film(path: Path, name: str) -> Film:
+    """A film, of which nothing but its head is read. Raises HfpieError for what is none, and without PyAV."""
+    with opened(path, name) as (container, stream):
+        first = next(container.decode(stream), None)
+        if first is None:
+            raise HfpieError(f"{name}: a film without a frame that can be decoded")
+        check_size(name, first.width, first.height, path.stat().st_size, bytes_each=BYTES_PER_PIXEL)
+        pixels = first.format
+        if any(component.is_alpha for component in pixels.components):
+            raise HfpieError(f"{name}: a film with transparency, which is not kept", "extract its frames as PNG")
+        look = Look(
+            stream.codec_context.codec.canonical_name,
+            pixels.name,
+            first.width,
+            first.height,
+            max(component.bits for component in pixels.components),
+            round(first.rotation / 90) % 4,
+            first.color_primaries,
+            first.color_trc,
+            first.colorspace,
+            FULL_RANGE if pixels.name.startswith("yuvj") else first.color_range,
+            aspect if (aspect := stream.sample_aspect_ratio) and aspect != 1 else None,
+        )
+        rate = stream.average_rate or stream.guessed_rate
+        seconds = float(stream.duration * stream.time_base) if stream.duration else 0.0
+        about = round((seconds or (container.duration or 0) / 1e6) * float(rate or 25))
+        kinds = {one.type for one in container.streams} - {"audio", "video"}
+        left_out = " and ".join(LEFT_OUT.get(kind, kind) for kind in sorted(kinds))
+        sounds = tuple(one.codec_context.codec.canonical_name for one in container.streams.audio)
+        count = stream.frames or max(about, 1)
+        head = Head(path, name, look, count, stream.frames > 0, stream.time_base, rate, seconds, sounds, left_out)
+        return Film(head)
+
+
+@contextmanager
+def opened(path: Path, name: str) -> Iterator[tuple[Any, Any]]:
+    """The film as PyAV opens it, and its moving picture. Whatever FFmpeg says of it becomes an HfpieError."""
+    try:
+        import av
+    except ImportError:
+        raise HfpieError(f"{name}: {MISSING[0]}", MISSING[1]) from None
+    av.logging.set_level(None)
+    try:
+        with av.open(str(path)) as container:
+            streams = [one for one in container.streams.video if not film_write.is_cover(one)]
+            if not streams:
+                raise HfpieError(f"{name}: has sound or data alone, and no moving picture")
+            yield container, streams[0]
+    except av.FFmpegError as error:
+        message = f"{name}: a film that is broken, or of a kind that is not read ({error.strerror})"
+        raise HfpieError(message, "if another program plays it, save it anew there") from None
+    except NotReadError as error:
+        raise HfpieError(f"{name}: {error}", error.hint) from None

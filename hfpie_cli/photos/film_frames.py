@@ -1,0 +1,137 @@
+"""Frames of films as RGB of 16 bits and back, by the film's own matrix and range, and what a film's head says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .formats import FILM_ENDINGS
+from .photo import NotReadError, Photo, Pixels
+
+UNKNOWN, FULL_RANGE, LIMITED_RANGE = 2, 2, 1
+MATRICES = {1, 5, 6, 7, 9}  # that swscale knows: BT.709, BT.601 twice, SMPTE 240M, BT.2020
+BT709, BT601 = 1, 5
+HD_HEIGHT = 720  # from here on a film that does not say its matrix has that of BT.709, as players take it
+EXACT = 0x2000 | 0x4000 | 0x40000  # flags of swscale: chroma in full both ways, exact rounding
+UP, DOWN = 0x200 | EXACT, 0x20 | EXACT  # Lanczos and area: chroma that nothing changed comes back within 1 of 255
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a film's frames are stored. pixels: FFmpeg's name of their format. turn: quarter turns to stand upright.
+
+    primaries, transfer, matrix, range: as FFmpeg and ITU-T H.273 number them; 2 is unknown, of the range 0. aspect: of
+    a pixel, where it is not square.
+    """
+
+    codec: str
+    pixels: str
+    width: int
+    height: int
+    bits: int
+    turn: int
+    primaries: int
+    transfer: int
+    matrix: int
+    range: int
+    aspect: Fraction | None
+
+
+@dataclass(frozen=True)
+class Frame(Photo):
+    """A frame of a film. time: when it is shown, in the film's own unit."""
+
+    time: int = 0
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the head of a film says.
+
+    count: of its frames, estimated unless is_counted. unit: of its times, in seconds. rate: frames a second on average.
+    seconds: its length by its head, 0 where that does not say it. sounds: the codecs of its sound. left_out: what is
+    not written again, in words.
+    """
+
+    path: Path
+    name: str
+    look: Look
+    count: int
+    is_counted: bool
+    unit: Fraction
+    rate: Fraction | None
+    seconds: float
+    sounds: tuple[str, ...]
+    left_out: str
+
+    @property
+    def format(self) -> str:
+        """That it is written in again."""
+        return FILM_ENDINGS.get(self.path.suffix.lower(), "MKV")
+
+
+def to_rgb(frame: Any, look: Look) -> NDArray[np.uint16]:
+    """The (h, w, 3) pixels of a decoded frame, as it is stored."""
+    rgb = _bare(frame).reformat(
+        format="rgb48le",
+        src_colorspace=_matrix(look),
+        src_color_range=_range(look),
+        dst_color_range=FULL_RANGE,
+        interpolation=UP,
+    )
+    pixels: NDArray[np.uint16] = rgb.to_ndarray()
+    return pixels
+
+
+def _bare(frame: Any) -> Any:
+    """The same pixels without what the frame says of where its chroma lies.
+
+    swscale minds that on the way to RGB, and cannot be told on the way back: chroma would move by half a pixel.
+    """
+    import av
+
+    bare = av.VideoFrame(frame.width, frame.height, frame.format.name)
+    for target, source in zip(bare.planes, frame.planes, strict=True):
+        rows = np.frombuffer(source, np.uint8).reshape(source.height, source.line_size)
+        copy = np.zeros((target.height, target.line_size), np.uint8)
+        width = min(target.line_size, source.line_size)
+        copy[:, :width] = rows[:, :width]
+        target.update(copy.tobytes())
+    return bare
+
+
+def _matrix(look: Look) -> int:
+    """The numbers of its matrix, where it has one."""
+    if look.matrix in MATRICES:
+        return look.matrix
+    if look.matrix not in (0, UNKNOWN):
+        raise NotReadError(f"a film of the colour matrix {look.matrix}, which is not read", "convert it to BT.709")
+    return BT709 if look.height >= HD_HEIGHT else BT601
+
+
+def from_rgb(pixels: Pixels, look: Look) -> Any:
+    """A frame as the film's are stored, of (h, w, 3) pixels of uint16."""
+    import av
+
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb48le").reformat(
+        format=stored_as(look),
+        dst_colorspace=_matrix(look),
+        src_color_range=FULL_RANGE,
+        dst_color_range=_range(look),
+        interpolation=DOWN,
+    )
+
+
+def _range(look: Look) -> int:
+    """That of its numbers; films that do not say so have the limited one."""
+    return FULL_RANGE if look.range == FULL_RANGE else LIMITED_RANGE
+
+
+def stored_as(look: Look) -> str:
+    """The format of pixels to write; `yuvj` says of yuv that its range is full, which is told elsewhere."""
+    return look.pixels.replace("yuvj", "yuv")

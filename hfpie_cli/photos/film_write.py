@@ -1,0 +1,188 @@
+"""Films on the way out: frames encoded as they come, sound copied, times and the tags of colours kept."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+
+from ..errors import HfpieError
+from .film_frames import Head, from_rgb, stored_as
+from .formats import DEFAULT_QUALITY, OutputStyle
+from .photo import Photo
+from .reel import Add
+
+MUXERS = {"MP4": "mp4", "MOV": "mov", "MKV": "matroska", "WEBM": "webm"}
+HELD = {  # codecs that a container holds
+    "MP4": {"h264", "hevc", "av1", "vp9"},
+    "MOV": {"h264", "hevc", "prores"},
+    "MKV": {"h264", "hevc", "av1", "vp9", "ffv1", "prores"},
+    "WEBM": {"vp9", "av1"},
+}
+USUAL = {"MP4": ("h264", "hevc"), "MOV": ("h264", "hevc"), "MKV": ("h264", "hevc"), "WEBM": ("vp9", "av1")}
+ENCODERS = {
+    "h264": "libx264",
+    "hevc": "libx265",
+    "av1": "libsvtav1",
+    "vp9": "libvpx-vp9",
+    "ffv1": "ffv1",
+    "prores": "prores_ks",
+}
+SETTINGS: dict[str, dict[str, str]] = {  # of encoders
+    "libx265": {"x265-params": "log-level=none"},
+    "libsvtav1": {"preset": "6"},
+    "libvpx-vp9": {"deadline": "good", "cpu-used": "2", "row-mt": "1"},
+}
+RATE_FACTORS = {
+    "libx264": 17,
+    "libx265": 18,
+    "libsvtav1": 20,
+    "libvpx-vp9": 18,
+}  # at the default quality; less is finer
+MOST_FACTOR = 51
+KEPT_WORDS = {"title", "artist", "album", "comment", "copyright", "date", "creation_time", "description", "genre"}
+KEPT_WORDS |= {"location", "location-eng", "com.apple.quicktime.location.ISO6709", "make", "model"}
+HDR = {16: "PQ", 18: "HLG"}
+
+
+def is_cover(stream: Any) -> bool:
+    """Whether a stream is a still picture that goes along, as music has it."""
+    return bool(stream.disposition & type(stream.disposition).attached_pic)
+
+
+def told(film: Head, form: str) -> tuple[str, ...]:
+    """What a user should know of how it will be written. Raises HfpieError if nothing here can write it."""
+    codec, _ = chosen(film, form)
+    lines = [f"{'' if film.is_counted else 'about '}{film.count} frames"]
+    if codec != film.look.codec:
+        lines.append(f"its {film.look.codec} becomes {codec}")
+    if film.look.turn:
+        lines.append("it is turned upright")
+    if name := HDR.get(film.look.transfer):
+        lines.append(f"its {name} numbers are kept, not how bright it was mastered")
+    _check_sound(film, form)
+    lines += [f"its {film.left_out} are left out"] if film.left_out else []
+    return tuple(lines)
+
+
+def _check_sound(film: Head, form: str) -> None:
+    """Raise HfpieError for sound that files of the format do not hold: it is copied as it is."""
+    import av
+
+    with av.open(io.BytesIO(), "w", format=MUXERS[form]) as container:
+        held = container.supported_codecs
+    strange = [codec for codec in film.sounds if codec not in held]
+    if strange:
+        message = f"{film.name}: its sound ({strange[0]}) does not fit in {form}"
+        raise HfpieError(message, f"try -o {film.path.stem}.mkv, which holds most kinds of sound")
+
+
+def chosen(film: Head, form: str) -> tuple[str, str]:
+    """(codec, encoder) that hold the film's pixels as they are. Raises HfpieError if there is none."""
+    import av
+
+    look = film.look
+    pixels = stored_as(look)
+    wanted = ((look.codec,) if look.codec in HELD[form] else ()) + USUAL[form]
+    for codec in dict.fromkeys(wanted):
+        try:
+            formats = av.Codec(ENCODERS[codec], "w").video_formats or []
+        except ValueError:  # not in this build of FFmpeg
+            continue
+        if pixels in {one.name for one in formats}:
+            return codec, ENCODERS[codec]
+    message = f"{film.name}: its pixels ({look.pixels}) cannot be written as {form}"
+    raise HfpieError(
+        message, f"save it as yuv420p{'10le' if look.bits > 8 else ''} first, or try -o {film.path.stem}.mkv"
+    )
+
+
+@contextmanager
+def writing(film: Head, file: IO[bytes], style: OutputStyle, scale: int) -> Iterator[Add]:
+    """Writes frames, enlarged `scale` times, as they are added, and beside them the sound of the film."""
+    import av
+
+    form = style.format or film.format
+    try:
+        with av.open(file, "w", format=MUXERS[form]) as container, av.open(str(film.path)) as source:
+            if not style.strip_metadata:
+                container.metadata.update({word: source.metadata[word] for word in KEPT_WORDS & {*source.metadata}})
+            stream = _video_stream(container, film, form, style, scale)
+            sound = Sound.copied(source, container)
+            yield lambda photo: _add(container, stream, sound, film, photo)
+            container.mux(stream.encode())
+            sound.copy_until(None)
+    except av.FFmpegError as error:
+        message = f"{film.name}: cannot be written as {form} ({error.strerror})"
+        raise HfpieError(message, f"try -o {film.path.stem}.mkv, which holds most kinds of sound") from None
+
+
+def _video_stream(container: Any, film: Head, form: str, style: OutputStyle, scale: int) -> Any:
+    codec, encoder = chosen(film, form)
+    look, options = film.look, dict(SETTINGS.get(encoder, {}))
+    if encoder in RATE_FACTORS:
+        options["crf"] = str(_rate_factor(RATE_FACTORS[encoder], style.quality))
+    stream = container.add_stream(encoder, rate=film.rate, options=options)
+    context, turned = stream.codec_context, look.turn % 2
+    width, height = (look.height, look.width) if turned else (look.width, look.height)
+    context.width, context.height, context.pix_fmt = scale * width, scale * height, stored_as(look)
+    context.time_base = film.unit
+    context.color_primaries, context.color_trc, context.colorspace = look.primaries, look.transfer, look.matrix
+    context.color_range = look.range
+    if look.aspect:
+        context.sample_aspect_ratio = 1 / look.aspect if turned else look.aspect
+    if encoder == "libvpx-vp9":
+        context.bit_rate = 0  # else it is not the quality that decides
+    if codec == "hevc" and form in ("MP4", "MOV"):
+        context.codec_tag = "hvc1"  # players of one maker show nothing without it
+    return stream
+
+
+def _rate_factor(usual: int, quality: int) -> int:
+    """The encoder's own measure: `usual` at the default quality, 0, without loss or nearly so, at 100."""
+    finer = (100 - quality) / (100 - DEFAULT_QUALITY)
+    return round(usual * finer) if finer <= 1 else min(usual + (DEFAULT_QUALITY - quality) // 2, MOST_FACTOR)
+
+
+def _add(container: Any, stream: Any, sound: Sound, film: Head, photo: Photo) -> None:
+    """Encode a restored frame, and copy the sound that is heard before it."""
+    look, time = film.look, getattr(photo, "time", 0)
+    frame = from_rgb(photo.pixels, look)
+    frame.pts, frame.time_base = time, film.unit
+    frame.colorspace, frame.color_range = look.matrix, look.range
+    frame.color_primaries, frame.color_trc = look.primaries, look.transfer
+    sound.copy_until(float(time * film.unit))
+    container.mux(stream.encode(frame))
+
+
+@dataclass
+class Sound:
+    """The sound of a film, whose packets are copied as they are. streams: that it goes to, by the number in the film.
+
+    waiting: a packet whose time has not come.
+    """
+
+    packets: Iterator[Any]
+    container: Any
+    streams: dict[int, Any]
+    waiting: Any = None
+
+    @classmethod
+    def copied(cls, source: Any, container: Any) -> Sound:
+        """From an opened film to another, which gets its streams."""
+        streams = {one.index: container.add_stream_from_template(one) for one in source.streams.audio}
+        packets = source.demux(*source.streams.audio) if streams else iter(())
+        return cls(packets, container, streams)
+
+    def copy_until(self, seconds: float | None) -> None:
+        """All packets that are heard until then, None: all."""
+        while packet := self.waiting or next(self.packets, None):
+            self.waiting = packet
+            if seconds is not None and packet.dts is not None and float(packet.dts * packet.time_base) > seconds:
+                return
+            self.waiting = None
+            if packet.dts is not None:  # the last one of each stream is empty
+                packet.stream = self.streams[packet.stream_index]
+                self.container.mux(packet)
