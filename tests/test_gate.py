@@ -274,8 +274,10 @@ def test_the_machines_memory_is_a_limit(monkeypatch, tmp_path):
         read_photo(picture)
     photo = Photo(np.zeros((200, 200, 3), np.uint8))
     check_writable(photo, OutputStyle(), name="b.png")
-    with pytest.raises(HfpieError, match=r"b\.png: would take"):
-        check_writable(photo, OutputStyle(), scale=4, name="b.png")
+    check_writable(photo, OutputStyle(), scale=4, name="b.png")  # written strip by strip
+    for style, scale, frames in ((OutputStyle(), 5, 1), (OutputStyle("JPEG"), 4, 1), (OutputStyle(), 4, 2)):
+        with pytest.raises(HfpieError, match=r"b\.png: would take"):
+            check_writable(photo, style, scale=scale, frames=frames, name="b.png")
     monkeypatch.setattr(limits, "machine_memory", lambda: 1000)
     with pytest.raises(HfpieError, match="more than this machine's memory"):
         read_photo(picture)

@@ -97,7 +97,8 @@ def check_writable(photo: Photo, style: OutputStyle, *, scale: int = 1, frames: 
         message = f"{name}: {width} x {height} pixels do not fit in {form} (at most {limit:,} a side)"
         raise HfpieError(message, "choose another format, such as --format png")
     size = height * width * photo.pixels.itemsize * (photo.pixels.shape[2] + (photo.alpha is not None))
-    check_memory(name, 2 * size * frames)  # the pixels, and the file made of them
+    by_strips = form in {"PNG", "TIFF"} and frames == 1
+    check_memory(name, size * frames * (1 if by_strips else 2))  # the pixels, and the file made of them
     if photo.alpha is not None and form not in ALPHA_FORMATS:
         raise HfpieError(f"{name}: has transparency, which {form} cannot hold", "choose --format png")
     if block and not style.strip_metadata and max(len(metadata.exif), len(metadata.xmp)) > block:
