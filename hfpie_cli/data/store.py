@@ -130,8 +130,8 @@ def open_store(
     if left := sum(entry.bytes for entry in entries if entry.offset is None):
         count = sum(entry.offset is None for entry in entries)
         say(
-            f"no room on the disk of {cache} for {count:,} of {counted(len(entries), 'photograph')}: decoded for every "
-            f"crop, which is slow; free another {left / FREE_SHARE / 1e9:.1f} GB there, or set XDG_CACHE_HOME"
+            f"{count:,} of {counted(len(entries), 'photograph')} do not fit on the disk of {cache} and are decoded for "
+            f"every crop, which is slow; free another {left / FREE_SHARE / 1e9:.1f} GB there, or set XDG_CACHE_HOME"
         )
     return PhotoStore(index.with_suffix(".rgb"), entries, root, digest=kept.digest)
 
