@@ -289,7 +289,7 @@ def test_enlarging_in_place_needs_overwrite_too(folder, enlarger):
     before = contents(folder / "in")
     refused = CliRunner().invoke(app, ["sr", "in", "--in-place", "--weights", str(enlarger)])
     assert refused.exit_code == 2
-    assert "use --overwrite too" in refused.stderr
+    assert "add --overwrite to confirm" in refused.stderr
     assert contents(folder / "in") == before
     assert CliRunner().invoke(app, ["sr", "in", "--in-place", "--overwrite", "--weights", str(enlarger)]).exit_code == 0
     assert Image.open(folder / "in/000.png").size == (96, 64)

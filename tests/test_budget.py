@@ -166,7 +166,7 @@ def test_the_command_ends_within_its_minutes(photos, tmp_path):
     done = subprocess.run(
         [sys.executable, *map(str, arguments)], env=environment(tmp_path), capture_output=True, text=True, check=True
     )
-    assert "goes on with the minutes left, not bit for bit" in done.stderr
+    assert "a resumed run takes the minutes left, and is not the same bit for bit" in done.stderr
     again = CliRunner().invoke(app, ["train", "--resume", str(tmp_path / "run")])
     assert "0.2 minutes done, nothing left; --minutes M goes further" in again.stderr
 

@@ -237,7 +237,7 @@ def test_an_interrupted_run_keeps_its_scores_and_goes_on(arguments, monkeypatch,
     monkeypatch.setattr(evaluate, "measure", interrupted)
     stopped = run(*arguments)
     assert stopped.exit_code == 130
-    assert "--resume goes on" in stopped.stderr
+    assert "continue with the same command and --resume" in stopped.stderr
     (log,) = cache.iterdir()
     with log.open("a") as file:
         file.write('{"key": "torn')

@@ -24,7 +24,7 @@ TASK_HINT = f"choose one of {', '.join(TRAINING_SETS)}"
 FIRST_STEPS = """1. put photographs into a folder, a few hundred or more
 2. hfpie train --task denoise --data FOLDER  (or deblur, sr, highpass)
 3. hfpie denoise photo.png --weights runs/denoise/best.safetensors
-To train on a published data set instead: hfpie train --task denoise"""
+or on a published data set, which this tells how to get: hfpie train --task denoise"""
 SHORT = ("steps", "minutes", "batch", "crop", "rate", "seed", "precision")  # options that are keys of the recipe
 
 

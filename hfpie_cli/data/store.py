@@ -124,14 +124,14 @@ def open_store(
         kept = _keep(index, names, track(_in_order(_decode, paths), len(paths), "decoding"))
     entries, refused = kept.entries, kept.refused
     for name, reason in refused.items():
-        say(f"{root / name}: {reason}; skipped")
+        say(f"{root / name}: {reason}, passed over")
     if not entries:
         raise UnavailableError(f"{root}: none of its photographs could be read", "see the messages above")
     if left := sum(entry.bytes for entry in entries if entry.offset is None):
         count = sum(entry.offset is None for entry in entries)
         say(
-            f"no room on the disk of {cache} for {count:,} of {counted(len(entries), 'photograph')}: decoded for every "
-            f"crop, which is slow; free another {left / FREE_SHARE / 1e9:.1f} GB there, or set XDG_CACHE_HOME"
+            f"{count:,} of {counted(len(entries), 'photograph')} do not fit on the disk of {cache} and are decoded for "
+            f"every crop, which is slow; free another {left / FREE_SHARE / 1e9:.1f} GB there, or set XDG_CACHE_HOME"
         )
     return PhotoStore(index.with_suffix(".rgb"), entries, root, digest=kept.digest)
 
