@@ -22,7 +22,7 @@ from .formats import FILMS, OutputStyle, endings_of
 from .limits import check_size
 from .photo import Metadata, NotReadError, Photo
 from .recognise import is_film_head
-from .reel import Add
+from .reel import Add, Reel
 
 MISSING = ("films need pip install 'hfpie[video]'", "or extract its frames as PNG first")
 BYTES_PER_PIXEL = 48  # of memory that a pixel of a frame takes on its way
@@ -32,7 +32,7 @@ HEAD = 200  # bytes that tell a film
 
 
 @dataclass(frozen=True)
-class Film:
+class Film(Reel):
     """A film, whose frames are decoded when their turn comes."""
 
     head: Head

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Protocol, runtime_checkable
+from typing import IO, ClassVar
 
 from .formats import OutputStyle
 from .photo import Photo
@@ -13,40 +14,44 @@ from .photo import Photo
 Add = Callable[[Photo], None]  # puts the next picture into a file
 
 
-@runtime_checkable
-class Reel(Protocol):
-    """A file of many pictures, of which one at a time is in memory.
+class Reel(ABC):
+    """A file of many pictures, of which one at a time is in memory. noun: what one is called."""
 
-    name: of the file, for messages. count: of its pictures, as far as its head tells. pixels: of all. noun: what one is
-    called.
-    """
+    noun: ClassVar[str]
 
     @property
-    def name(self) -> str: ...
+    @abstractmethod
+    def name(self) -> str:
+        """Of the file, for messages."""
 
     @property
-    def noun(self) -> str: ...
+    @abstractmethod
+    def format(self) -> str:
+        """That it is written in again."""
 
     @property
-    def first(self) -> Photo: ...
+    @abstractmethod
+    def count(self) -> int:
+        """Of its pictures, as far as its head tells."""
 
     @property
-    def count(self) -> int: ...
+    @abstractmethod
+    def pixels(self) -> int:
+        """Of all pictures."""
 
     @property
-    def pixels(self) -> int: ...
+    @abstractmethod
+    def first(self) -> Photo:
+        """The first picture."""
 
-    @property
-    def format(self) -> str: ...
-
+    @abstractmethod
     def pictures(self) -> Iterator[Photo]:
         """All of them from the first on, as often as it is asked for. Raises HfpieError as `read_photo` does."""
-        ...
 
+    @abstractmethod
     def checked(self, style: OutputStyle, target: Path | None, scale: int) -> tuple[str, ...]:
         """What a user should know of how it will be written. Raises HfpieError if no file of the style can hold it."""
-        ...
 
+    @abstractmethod
     def writing(self, file: IO[bytes], style: OutputStyle, scale: int) -> AbstractContextManager[Add]:
         """Writes a file of such pictures, enlarged `scale` times, which is whole when the block has ended."""
-        ...

@@ -15,7 +15,7 @@ from .formats import OutputStyle
 from .limits import check_memory
 from .photo import Photo
 from .reader import decode_page, refusals
-from .reel import Add
+from .reel import Add, Reel
 from .tiff_layout import Layout
 from .tiff_pages import PagePlace, PagesWriter, find_pages, page_file
 from .tiff_write import MAX_CLASSIC
@@ -23,15 +23,24 @@ from .writer import check_writable, encode_photo, told
 
 
 @dataclass(frozen=True)
-class Stack:
-    """The pages of a TIFF file, decoded when their turn comes."""
+class Stack(Reel):
+    """The pages of a TIFF file, decoded when their turn comes. called: its name."""
 
     data: bytes
-    name: str
+    called: str
     layout: Layout
     places: Sequence[PagePlace]
     noun = "page"
-    format = "TIFF"
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.called
+
+    @property
+    def format(self) -> str:
+        """That it is written in again."""
+        return "TIFF"
 
     @property
     def count(self) -> int:
