@@ -3,10 +3,11 @@
     python -m benchmarks.release --before CHECKOUT [--rounds 3] [--megapixels 0.25 1 4 12] [--threads 2]
 
 CHECKOUT is another working copy of this repository (`git worktree add CHECKOUT COMMIT`); this one is compared with it.
-The two take turns; the median of the rounds' ratios counts. Each command runs in a process of its own, from start to
-written file, on seeded photograph-like pictures with noise. The ceiling is what a 3x3 convolution of 64 to 64 maps does
-in the same run at the same precision: the share of it is the FLOP that the network needs for the photograph, over its
-time. The peers are plain stacks of random weights, of the shapes that FFDNet and RLFN-S publish, on one tile.
+The two take turns, after a round that does not count; ratios are those of the shortest times, by the clock and by
+processor time, which depends less on what else the machine does. Each command runs in a process of its own, from start
+to written file, on seeded photograph-like pictures with noise. The ceiling is what a 3x3 convolution of 64 to 64 maps
+does in the same run at the same precision: the share of it is the FLOP that the network needs for the photograph, over
+its time. The peers are plain stacks of random weights, of the shapes that FFDNet and RLFN-S publish, on one tile.
 """
 
 from __future__ import annotations
@@ -48,14 +49,18 @@ def photograph(megapixels: float) -> np.ndarray:
     return np.clip(smooth + 15 * generator.standard_normal(smooth.shape), 0, 255).astype(np.uint8)
 
 
-def command(checkout: Path, task: str, photo: Path, threads: int) -> float:
-    """Seconds that the command takes."""
+def command(checkout: Path, task: str, photo: Path, threads: int) -> np.ndarray:
+    """Seconds that the command takes: by the clock, of processor time."""
     environment = {**os.environ, "PYTHONPATH": str(checkout), "OMP_NUM_THREADS": str(threads)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
     with tempfile.TemporaryDirectory() as folder:
         line = [sys.executable, "-m", "hfpie_cli", task, str(photo), "-o", f"{folder}/out.png", "--quiet"]
         started = time.perf_counter()
-        subprocess.run(line, check=True, env=environment, cwd=folder)
-        return time.perf_counter() - started
+        process = subprocess.Popen(line, env=environment, cwd=folder)
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            raise SystemExit(f"{' '.join(line)} failed")
+        return np.array([time.perf_counter() - started, usage.ru_utime + usage.ru_stime])
 
 
 def ceiling(precision: str) -> float:
@@ -168,15 +173,16 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 photo = Path(folder) / "photo.png"
                 cv2.imwrite(str(photo), photograph(size))
-                pairs = [
-                    tuple(command(tree, task, photo, options.threads) for tree in (options.before.resolve(), HERE))
-                    for _ in range(options.rounds)
+                rounds = [
+                    [command(tree, task, photo, options.threads) for tree in (options.before.resolve(), HERE)]
+                    for _ in range(options.rounds + 1)
                 ]
-            seconds = statistics.median(now for _, now in pairs)
-            gain = statistics.median(before / now for before, now in pairs)
-            share = flop * size * 1e6 / limit / seconds
+            before, now = np.min(rounds[1:], 0)
+            wall, processor = before / now
+            share = flop * size * 1e6 / limit / now[0]
             print(
-                f"{task:8} {size:5} MP  {seconds:7.2f} s  {gain:5.2f} times as fast as before  {share:4.0%} of ceiling",
+                f"{task:8} {size:5} MP  {now[0]:6.2f} s, {wall:4.2f} times as fast as before; "
+                f"{now[1]:6.2f} s of processor time, {processor:4.2f} times; {share:4.0%} of ceiling",
                 flush=True,
             )
 

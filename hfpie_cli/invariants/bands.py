@@ -92,12 +92,13 @@ def correct(rows: Rows, read: ReadRows, rule: Rule, *, height: int, width: int) 
     `read` gives rows of the degraded one in the same size.
     """
     columns, down = Grid(width, rule.cell), Grid(height, rule.cell)
-    measured: list[Tensor] = []
+    # in one tensor: small ones that stay, made between large ones that go, would let the heap grow band by band
+    measured, known = torch.empty(0), 0
     waiting: deque[tuple[int, Tensor]] = deque()
 
     def finish() -> tuple[int, Tensor]:
         top, band = waiting.popleft()
-        here, last = len(measured) - len(waiting) - 1, len(measured) - 1
+        here, last = known - len(waiting) - 1, known - 1
         near = range(max(here - 1, 0), min(here + 1, last) + 1)
         nodes = torch.stack([rule.nodes(*(measured[min(max(i + d, 0), last)] for d in (-1, 0, 1))) for i in near], 2)
         if not nodes[0].any():
@@ -107,7 +108,11 @@ def correct(rows: Rows, read: ReadRows, rule: Rule, *, height: int, width: int) 
         return top, rule.apply(band, corrections / counts.clamp(min=1e-3))
 
     for top, band in regroup(rows, down.edges):
-        measured.append(rule.measure(read(top, band.shape[1]), band, columns))
+        found = rule.measure(read(top, band.shape[1]), band, columns)
+        if known == 0:
+            measured = found.new_empty(len(down.edges) - 1, *found.shape)
+        measured[known] = found
+        known += 1
         waiting.append((top, band))
         if len(waiting) > 2:
             yield finish()
