@@ -23,7 +23,7 @@ def restore_file(
     source, target = Path(source), Path(target)
     form = format_named(target.suffix)
     if form not in FORMATS:
-        known = ", ".join(endings[0] for endings in FORMATS.values())
+        known = ", ".join(row.endings[0] for row in FORMATS.values())
         raise UsageError(f"{target}: cannot tell the output format from {target.suffix!r}", f"use one of {known}")
     if target.exists() and not overwrite:
         raise UsageError(f"{target}: already exists", "pass overwrite=True to replace it")

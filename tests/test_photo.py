@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 from hfpie_cli import Restorer
 from hfpie_cli.errors import HfpieError
 from hfpie_cli.photos import exif
-from hfpie_cli.photos.formats import ALPHA_FORMATS, OutputStyle
+from hfpie_cli.photos.formats import FORMATS, OutputStyle
 from hfpie_cli.photos.photo import FULL_SCALE, Metadata, Photo
 from hfpie_cli.photos.reader import read_photo
 from hfpie_cli.photos.writer import check_writable, encode_photo, write_photo
@@ -55,12 +55,7 @@ def make_photo(rng, form, dtype, channels, *, turn=1) -> Photo:
 
 @pytest.mark.parametrize(
     ("form", "dtype", "channels"),
-    [
-        (*kind, channels)
-        for kind in KINDS
-        for channels in (1, 2, 3, 4)
-        if channels in (1, 3) or kind[0] in ALPHA_FORMATS
-    ],
+    [(*kind, channels) for kind in KINDS for channels in (1, 2, 3, 4) if channels in (1, 3) or FORMATS[kind[0]].alpha],
 )
 def test_an_identity_network_gives_back_the_file(tmp_path, rng, identity, form, dtype, channels):
     source = tmp_path / "ein Föto 写真"
@@ -278,7 +273,7 @@ def test_floats_keep_16_bits_in_formats_that_have_them(rng):
     assert np.abs(again.alpha / 65535 - photo.alpha).max() <= 0.5 / 65535 + 1e-7
 
 
-@pytest.mark.parametrize(("form", "dtype"), [kind for kind in KINDS if kind[0] in ALPHA_FORMATS])
+@pytest.mark.parametrize(("form", "dtype"), [kind for kind in KINDS if FORMATS[kind[0]].alpha])
 @pytest.mark.parametrize("channels", [2, 4])
 @pytest.mark.parametrize("out_scale", [2, 4])
 def test_an_enlarged_file_keeps_its_depth_and_its_alpha(rng, enlarger, form, dtype, channels, out_scale):

@@ -6,16 +6,34 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-FORMATS = {  # Pillow's name: the endings it goes by, the first is used for new files
-    "PNG": (".png",),
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "TIFF": (".tif", ".tiff"),
-    "WEBP": (".webp",),
-    "AVIF": (".avif",),
-    "BMP": (".bmp", ".dib"),
-    "PPM": (".ppm", ".pgm", ".pnm"),
+
+@dataclass(frozen=True)
+class Format:
+    """A file format that is read and written.
+
+    endings: of file names, that of new files first. deep: the types of samples of more than 8 bits that it holds.
+    alpha: whether it holds transparency. strips: whether it is written strip by strip. max_side: pixels, 0 for a limit
+    far above what hfpie opens. max_block: bytes of EXIF, of XMP, 0 for no limit.
+    """
+
+    endings: tuple[str, ...]
+    deep: tuple[str, ...] = ()
+    alpha: bool = False
+    strips: bool = False
+    max_side: int = 0
+    max_block: int = 0
+
+
+FORMATS = {  # by Pillow's names
+    "PNG": Format((".png",), deep=("uint16",), alpha=True, strips=True),
+    "JPEG": Format((".jpg", ".jpeg", ".jpe", ".jfif"), max_side=65500, max_block=65504),
+    "TIFF": Format((".tif", ".tiff"), deep=("uint16", "float32"), alpha=True, strips=True),
+    "WEBP": Format((".webp",), alpha=True, max_side=16383),
+    "AVIF": Format((".avif",), deep=("uint16",), alpha=True, max_side=65536),
+    "BMP": Format((".bmp", ".dib")),
+    "PPM": Format((".ppm", ".pgm", ".pnm"), deep=("uint16",)),
 }
-SUFFIXES = {suffix: name for name, suffixes in FORMATS.items() for suffix in suffixes}
+SUFFIXES = {suffix: name for name, row in FORMATS.items() for suffix in row.endings}
 EXTRAS = {  # what an extra reads: its name, the module that it brings, the format that is written, the endings
     "HEIC": ("heif", "pi_heif", "JPEG", (".heic", ".heif", ".hif")),
     "camera raw": (
@@ -31,15 +49,6 @@ FILM_ENDINGS |= dict.fromkeys((".avi", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv",
 WRITTEN_AS = {suffix: form for _, _, form, suffixes in EXTRAS.values() for suffix in suffixes}
 WRITTEN_AS[".gif"] = "PNG"  # which holds its frames too, in all their colours
 NOT_READ = {".jp2", ".jxl", ".tga", ".psd", ".exr", ".hdr", ".svg"}  # endings of pictures to convert first
-DEEP_FORMATS = {  # samples of more than 8 bits
-    "PNG": {"uint16"},
-    "TIFF": {"uint16", "float32"},
-    "PPM": {"uint16"},
-    "AVIF": {"uint16"},
-}
-ALPHA_FORMATS = {"PNG", "TIFF", "WEBP", "AVIF"}
-MAX_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 65536}  # pixels; the others end far above what hfpie opens
-MAX_BLOCK = {"JPEG": 65504}  # bytes of EXIF, of XMP
 RESOURCES_PREFIX = b"Photoshop 3.0\0"  # of a JPEG's segments of Photoshop resources
 DEFAULT_QUALITY = 95
 
@@ -84,7 +93,7 @@ def written_as(suffix: str) -> str | None:
 
 def endings_of(form: str) -> tuple[str, ...]:
     """That files of a format go by, the first of new ones."""
-    return (FORMATS | FILMS)[form]
+    return FORMATS[form].endings if form in FORMATS else FILMS[form]
 
 
 def passed_over(path: Path) -> str:

@@ -15,7 +15,7 @@ from PIL import Image
 from ..errors import HfpieError
 from ..files import atomic_path
 from . import boxes, colour, companions, deep, exif, png, png_write, tiff_tags
-from .formats import ALPHA_FORMATS, DEEP_FORMATS, MAX_BLOCK, MAX_SIDE, RESOURCES_PREFIX, OutputStyle, format_named
+from .formats import FORMATS, RESOURCES_PREFIX, OutputStyle, format_named
 from .limits import check_memory
 from .photo import Metadata, Photo, to_8bit, to_16bit
 
@@ -55,14 +55,13 @@ def write_into(stream: BinaryIO, photo: Photo, style: OutputStyle, *, name: str)
 
 
 def _encode_into(stream: BinaryIO, photo: Photo, quality: int) -> None:
-    deep_types = DEEP_FORMATS.get(photo.format, set())
     if photo.format == "TIFF":
         from . import tiff_write  # and tifffile, which few need
 
         tiff_write.write(photo, stream)
     elif photo.format == "PNG":
         png_write.write(photo, stream)
-    elif photo.pixels.dtype.name in deep_types:
+    elif photo.pixels.dtype.name in FORMATS[photo.format].deep:
         stream.write(deep.encode(photo, quality))
     else:
         stream.write(_encode_8bit(photo, quality))
@@ -79,7 +78,7 @@ def prepared(photo: Photo, style: OutputStyle, *, name: str) -> Photo:
         photo = replace(photo, metadata=replace(photo.metadata, icc=b""))
     check_writable(photo, style, name=name)
     photo = replace(photo, metadata=colour.fitted(photo.metadata, photo.format, grey=_written_grey(photo)))
-    if photo.pixels.dtype == np.float32 and DEEP_FORMATS.get(photo.format) == {"uint16"}:
+    if photo.pixels.dtype == np.float32 and FORMATS[photo.format].deep == ("uint16",):
         alpha = None if photo.alpha is None else to_16bit(photo.alpha)
         photo = replace(photo, pixels=to_16bit(photo.pixels), alpha=alpha)
     return photo
@@ -92,17 +91,18 @@ def check_writable(photo: Photo, style: OutputStyle, *, scale: int = 1, frames: 
     """
     form = style.format or photo.format
     height, width, metadata = scale * photo.height, scale * photo.width, photo.metadata
-    limit, block = MAX_SIDE.get(form), MAX_BLOCK.get(form)
-    if limit and max(width, height) > limit:
-        message = f"{name}: {width} x {height} pixels do not fit in {form} (at most {limit:,} a side)"
+    row = FORMATS[form]
+    if row.max_side and max(width, height) > row.max_side:
+        message = f"{name}: {width} x {height} pixels do not fit in {form} (at most {row.max_side:,} a side)"
         raise HfpieError(message, "choose another format, such as --format png")
     size = height * width * photo.pixels.itemsize * (photo.pixels.shape[2] + (photo.alpha is not None))
-    by_strips = form in {"PNG", "TIFF"} and frames == 1
-    check_memory(name, size * frames * (1 if by_strips else 2))  # the pixels, and the file made of them
-    if photo.alpha is not None and form not in ALPHA_FORMATS:
+    check_memory(
+        name, size * frames * (1 if row.strips and frames == 1 else 2)
+    )  # the pixels, and the file made of them
+    if photo.alpha is not None and not row.alpha:
         raise HfpieError(f"{name}: has transparency, which {form} cannot hold", "choose --format png")
-    if block and not style.strip_metadata and max(len(metadata.exif), len(metadata.xmp)) > block:
-        message = f"{name}: its EXIF or XMP is longer than the {block:,} bytes that {form} can hold"
+    if row.max_block and not style.strip_metadata and max(len(metadata.exif), len(metadata.xmp)) > row.max_block:
+        message = f"{name}: its EXIF or XMP is longer than the {row.max_block:,} bytes that {form} can hold"
         raise HfpieError(message, "choose --format png, or --strip-metadata")
     try:
         colour.fitted(metadata, form, grey=False)
@@ -129,7 +129,7 @@ def losses(photo: Photo, style: OutputStyle, *, scale: int = 1) -> tuple[str, ..
         lines.append(
             f"{' and '.join(sorted(lights))}, how bright it was mastered, do not fit in {form} and are left out"
         )
-    if metadata.bits > 8 and form not in DEEP_FORMATS:
+    if metadata.bits > 8 and not FORMATS[form].deep:
         lines.append(f"its {metadata.bits} bits become 8 in {form}")
     if form == "AVIF" and photo.pixels.dtype != np.uint8 and style.quality < 100:
         lines.append("its colours have half the resolution in AVIF of 10 bits; --quality 100 keeps all, without loss")
