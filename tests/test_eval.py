@@ -332,7 +332,7 @@ def test_a_peak_below_full_scale_is_scored_at_that_peak(tmp_path, identity):
     save_picture(tmp_path / "clean/b.png", smooth_picture(0))
     refused = run(*folders, "--weights", identity, "--peak", "1023")
     assert refused.exit_code == 1
-    assert "b.png: --peak is for pictures of 16 bits" in refused.stderr
+    assert "b.png: --peak is for 16-bit pictures" in refused.stderr
 
 
 def test_missing_weights_are_told_before_anything_is_announced(tmp_path):

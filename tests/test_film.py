@@ -286,7 +286,7 @@ def test_films_in_folders_are_named_and_left(tmp_path):
     save_picture(tmp_path / "a.png", smooth_picture(0))
     result = run("denoise", tmp_path, "-o", tmp_path / "out/")
     assert result.exit_code == 0, result.stderr
-    assert "films: 1; name a film to restore it" in result.stderr
+    assert "skipped 1 film; name a film to restore it" in result.stderr
     assert not (tmp_path / "out/clip.mp4").exists()
 
 

@@ -161,7 +161,7 @@ def test_weights_that_fit_in_part_are_said_and_those_of_another_network_refused(
     said = []
     wider = changed(network=NetworkConfig(widths=(8, 8, 8), bodies=(1, 1, 2), unshuffle=2))
     setup(wider, tmp_path / "second", CPU, init=tmp_path / "first/best.safetensors", say=said.append)
-    assert "the others start from random numbers" in said[0]
+    assert "the others start from random values" in said[0]
     for config, match in (
         (changed(network=HighpassConfig(width=4)), " 0 of the"),
         (TrainConfig(**{**vars(wider), "losses": LossConfig(adversarial=1.0)}), "tensors of the recipe's network"),
@@ -353,7 +353,7 @@ def test_pairs_take_the_place_of_degradations_that_do_not_name_them(photos, tmp_
 
 
 def test_a_run_does_not_start_from_a_network_of_the_arrangement_before(tmp_path):
-    old = SHIPPED / "compact.denoise-awgn.safetensors"
+    old = SHIPPED / "compact.deblur-motion.safetensors"
     with pytest.raises(UsageError, match="an old architecture"):
         setup(CONFIG, tmp_path / "run", CPU, init=old)
     assert not (tmp_path / "run").exists()
