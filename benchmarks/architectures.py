@@ -29,7 +29,7 @@ from hfpie_cli.tensors import AS_IT_IS
 from hfpie_cli.vision import import_beside_torchvision
 from hfpie_cli.weights.checkpoint import load_checkpoint
 from hfpie_cli.weights.foreign import ForeignNetwork
-from hfpie_cli.weights.table import Entry, public_entries, resolve
+from hfpie_cli.weights.registry import Entry, public_entries, resolve
 
 SIDES = {1: 128, 4: 64}  # pixels of the tile, by scale
 NOISE = 25.0  # of 255, for networks that take it

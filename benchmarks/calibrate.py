@@ -19,10 +19,10 @@ import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from hfpie_cli.data.benchmarks import Pair, open_benchmark
-from hfpie_cli.data.degrade import SR_SCALE
+from hfpie_cli.degradations.operations import SR_SCALE
 from hfpie_cli.evaluation.baselines import enlarge_bicubic
 from hfpie_cli.evaluation.metrics import Samples, luma, shave, to_8bit_range
-from hfpie_cli.evaluation.score import in_range, measure
+from hfpie_cli.evaluation.scoring import in_range, measure
 from hfpie_cli.photos.quality import psnr
 
 ONE_CHANNEL = "bridge"

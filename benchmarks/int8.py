@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hfpie_cli.data.degradations import DEGRADATIONS
+from hfpie_cli.degradations.named import DEGRADATIONS
 from hfpie_cli.models.blocks import Blocks
 from hfpie_cli.models.fold import fold
 from hfpie_cli.models.network import Network
@@ -28,7 +28,7 @@ from hfpie_cli.models.pooling import MeasuringPool
 from hfpie_cli.photos.reader import read_photo
 from hfpie_cli.tensors import to_tensor
 from hfpie_cli.weights.checkpoint import load_checkpoint
-from hfpie_cli.weights.table import resolve
+from hfpie_cli.weights.registry import resolve
 
 SIDE = 256
 LEVELS = 127  # of a signed int8

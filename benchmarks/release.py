@@ -32,7 +32,7 @@ from hfpie_cli.models.fold import fold
 from hfpie_cli.models.network import Network
 from hfpie_cli.models.pooling import MeasuringPool
 from hfpie_cli.weights.checkpoint import load_checkpoint
-from hfpie_cli.weights.table import resolve, table
+from hfpie_cli.weights.registry import known_weights, resolve
 
 HERE = Path(__file__).parent.parent
 LARGEST_SR = 1.0  # megapixels of input: x4 makes 16 times as many
@@ -166,7 +166,7 @@ def main() -> None:
     limit = ceiling(precision)
     print(f"ceiling: {limit / 1e9:.0f} GFLOP/s ({precision}, {options.threads} threads)")
     for task in ("denoise", "sr"):
-        flop = table()[f"compact.{'sr-x4' if task == 'sr' else task}"].flop
+        flop = known_weights()[f"compact.{'sr-x4' if task == 'sr' else task}"].flop
         for size in options.megapixels:
             if task == "sr" and size > LARGEST_SR:
                 continue

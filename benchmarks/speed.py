@@ -20,13 +20,13 @@ from hfpie_cli.device import choose_device
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import Restorer
 from hfpie_cli.settings import cpu_multiplies_bf16
-from hfpie_cli.weights.table import TEST_WEIGHTS, table
+from hfpie_cli.weights.registry import TEST_WEIGHTS, known_weights
 
 
 def methods(photo: Photo) -> dict[str, Callable[[], object]]:
     """What is timed, by name; each restores the photo once."""
     found: dict[str, Callable[[], object]] = {}
-    for name, entry in table().items():
+    for name, entry in known_weights().items():
         if name == TEST_WEIGHTS or entry.task == "highpass" or entry.shipped is None:
             continue
         small = Photo(photo.pixels[: photo.height // 2, : photo.width // 2]) if entry.scale == 4 else photo
@@ -58,7 +58,7 @@ def main() -> None:
     megapixels = photo.width * photo.height / 1e6
     print(f"{choose_device('cpu').name}, {torch.get_num_threads()} threads, {photo.width} x {photo.height}")
     for name, seconds in best.items():
-        quarter = 4 if table().get(name.split()[0]) and table()[name.split()[0]].scale == 4 else 1
+        quarter = 4 if known_weights().get(name.split()[0]) and known_weights()[name.split()[0]].scale == 4 else 1
         print(f"{name:28} {megapixels / quarter / seconds:.3f} MP/s of input")
 
 

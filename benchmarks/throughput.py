@@ -26,7 +26,7 @@ import hfpie_cli
 from hfpie_cli.device import Device, choose_training_device
 from hfpie_cli.training.config import Finish, TrainConfig, load_config, recipe_path
 from hfpie_cli.training.losses import pixel_loss
-from hfpie_cli.training.optim import make_optimizers
+from hfpie_cli.training.muon import make_optimizers
 from hfpie_cli.weights.checkpoint import build
 
 BACKWARD = 3  # times the forward pass, that included

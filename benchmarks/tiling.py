@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hfpie_cli.data.degradations import DEGRADATIONS
+from hfpie_cli.degradations.named import DEGRADATIONS
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.restore import Restorer
 from hfpie_cli.tasks import TASKS
-from hfpie_cli.weights.table import resolve, table
+from hfpie_cli.weights.registry import known_weights, resolve
 
 UNTILED = 1 << 14
 
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--overlaps", type=int, nargs="+", default=[16, 32, 64])
     options = parser.parse_args()
     name = resolve(options.weights or options.task).name
-    scale = table()[name].scale
+    scale = known_weights()[name].scale
     clean = half_sky(3000 // scale, 4000 // scale) if options.plain_sky else np.asarray(Image.open(options.photo))
     degradation = "clean" if scale > 1 else TASKS[options.task].degradation
     degraded = DEGRADATIONS[degradation](clean.astype(np.float32) / np.float32(255), np.random.default_rng(0))

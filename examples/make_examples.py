@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hfpie_cli.data.degradations import DEGRADATIONS
+from hfpie_cli.degradations.named import DEGRADATIONS
 
 FOLDER = Path(__file__).parent
 MADE = {"noisy": "awgn-25-8bit", "blurred": "gaussian-blur", "small": "bicubic-x4"}

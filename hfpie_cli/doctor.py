@@ -16,16 +16,16 @@ import torch
 
 from . import __version__
 from .data.benchmarks import open_benchmark
-from .data.datasets import DEFAULT_ROOT
+from .data.catalogue import DEFAULT_ROOT
 from .errors import HfpieError
 from .evaluation.methods import NetworkSettings, classical_methods, load_networks
-from .evaluation.score import score
+from .evaluation.scoring import score
 from .files import cache_folder
 from .hub.client import Hub
 from .pace import covered_pixels, measure_pace
 from .settings import CPUINFO, cpu_flags, default_threads, problem_of
 from .tasks import TASKS
-from .weights.table import locate, public_entries, whereabouts
+from .weights.registry import locate, public_entries, whereabouts
 
 PHOTO = (3000, 4000)  # pixels (h, w) of the photograph that the self-test tells the time of: 12 megapixels
 SELF_TEST_SECONDS = 1.0  # that the speed is measured for, after the picture that is scored

@@ -38,7 +38,7 @@ from .tensors import ALL_TURNS, AS_IT_IS, as_hwc, fill_rows, to_tensor
 from .tiling import Plan, Process, plan_tiles, process_tiles
 from .weights.checkpoint import is_ours, load_checkpoint
 from .weights.foreign import load_foreign
-from .weights.table import Weights, resolve
+from .weights.registry import Weights, resolve
 
 SMALLEST_TILE = 64  # pixels; below it a device that runs out of memory is given up
 DOUBLINGS = 2  # of the tiles, for a network that gives no picture of smaller ones

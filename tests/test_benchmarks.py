@@ -8,12 +8,13 @@ from scipy.io import savemat
 from scipy.ndimage import correlate
 
 from hfpie_cli.data.benchmarks import open_benchmark, open_folders
-from hfpie_cli.data.datasets import find, find_pairs, table, training_photos
-from hfpie_cli.data.degradations import DEGRADATIONS
-from hfpie_cli.data.degrade import motion_kernel
+from hfpie_cli.data.catalogue import data_sets, find
+from hfpie_cli.data.matching import find_pairs, training_photos
+from hfpie_cli.degradations.named import DEGRADATIONS
+from hfpie_cli.degradations.operations import motion_kernel
 from hfpie_cli.errors import HfpieError, UnavailableError, UsageError
-from hfpie_cli.evaluation.paper import columns
-from hfpie_cli.evaluation.score import input_method, score
+from hfpie_cli.evaluation.quoted import columns
+from hfpie_cli.evaluation.scoring import input_method, score
 
 from .conftest import save_picture, smooth_picture
 
@@ -205,7 +206,7 @@ def test_reduced_pictures_may_say_so_in_their_names(tmp_path):
 def test_every_column_of_the_paper_is_in_the_table_of_data_sets():
     assert {column.table for column in columns()} == {1, 2, 3, 4, 5, 6}
     for column in columns():
-        entry = table()[column.dataset]
+        entry = data_sets()[column.dataset]
         known = {track.name for track in entry.tracks} | set(DEGRADATIONS)
         assert {name for name in (column.degradation, *column.also) if name} <= known
         assert all(len(values) == len(column.metrics) for values in column.rows.values())

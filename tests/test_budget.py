@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
+from hfpie_cli.distributed import Ranks
 from hfpie_cli.errors import UsageError
-from hfpie_cli.ranks import Ranks
 from hfpie_cli.training import loop, validation
 from hfpie_cli.training.budget import LAST_REPORT, REPORTS, Minutes, Steps
 from hfpie_cli.training.config import Finish, load_config, write_config

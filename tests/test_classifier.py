@@ -5,15 +5,15 @@ import pytest
 import torch
 from PIL import Image
 
+from hfpie_cli.distributed import Ranks
 from hfpie_cli.errors import UnavailableError
 from hfpie_cli.models.classifier import SameConv
-from hfpie_cli.ranks import Ranks
 from hfpie_cli.training import losses
 from hfpie_cli.training.gan import adversarial_step, make_adversaries
 from hfpie_cli.training.losses import LossConfig
-from hfpie_cli.training.objectives import CPU, Restoration
-from hfpie_cli.weights import classifier
-from hfpie_cli.weights.classifier import load_classifier
+from hfpie_cli.training.objective import CPU, Restoration
+from hfpie_cli.weights import perceptual
+from hfpie_cli.weights.perceptual import load_classifier
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_a_discriminator_of_the_maps_is_trained_and_trains_the_restored_picture(
 
 
 def test_without_the_package_the_way_out_is_named(monkeypatch):
-    monkeypatch.setattr(classifier, "find_spec", lambda name: None)
+    monkeypatch.setattr(perceptual, "find_spec", lambda name: None)
     with pytest.raises(UnavailableError) as caught:
         load_classifier()
     assert "hfpie[perceptual]" in caught.value.hint
@@ -102,6 +102,6 @@ def test_without_the_package_the_way_out_is_named(monkeypatch):
 
 
 def test_another_file_is_refused_before_it_is_read(monkeypatch):
-    monkeypatch.setattr(classifier, "SHA256", "0" * 64)
+    monkeypatch.setattr(perceptual, "SHA256", "0" * 64)
     with pytest.raises(UnavailableError, match="not the file"):
         load_classifier()

@@ -401,7 +401,7 @@ def test_folders_that_are_links_or_locked_are_counted(hfpie, tmp_path, monkeypat
             raise PermissionError(13, "Permission denied", str(folder))
         return scandir(folder)
 
-    monkeypatch.setattr("hfpie_cli.jobs.os.scandir", scandir)
+    monkeypatch.setattr("hfpie_cli.plan.os.scandir", scandir)
     locked = {"locked"}
     result = hfpie("denoise", "in", "-r", "-o", "out/")
     assert result.exit_code == 0

@@ -13,13 +13,20 @@ import torch
 from PIL import Image
 
 from hfpie_cli.data.benchmarks import open_folders
-from hfpie_cli.data.degradations import DEGRADATIONS
-from hfpie_cli.data.degrade import add_gaussian_noise, blur, gaussian_kernel, jpeg, motion_kernel, reduce_bicubic
-from hfpie_cli.data.pairs import PAIRS, CropSampler, as_floats, validation_pairs
+from hfpie_cli.data.crops import PAIRS, CropSampler, as_floats, validation_pairs
+from hfpie_cli.data.decoded import open_store, reduced_store
 from hfpie_cli.data.scenes import hold_out, scene_of, scenes_by_look, scenes_by_name
 from hfpie_cli.data.sources import Opener
-from hfpie_cli.data.store import open_store, reduced_store
 from hfpie_cli.data.training_set import TrainingSet
+from hfpie_cli.degradations.named import DEGRADATIONS
+from hfpie_cli.degradations.operations import (
+    add_gaussian_noise,
+    blur,
+    gaussian_kernel,
+    jpeg,
+    motion_kernel,
+    reduce_bicubic,
+)
 from hfpie_cli.errors import UnavailableError
 from tests.conftest import save_picture, smooth_picture
 
@@ -201,7 +208,7 @@ def test_photographs_without_room_on_the_disk_are_decoded_when_asked_for(photos,
     paths, said = sorted(photos.iterdir()), []
     of_one = 96 * 80 * 3
     with monkeypatch.context() as patch:
-        patch.setattr("hfpie_cli.data.store.disk_usage", disk(4 * of_one))
+        patch.setattr("hfpie_cli.data.decoded.disk_usage", disk(4 * of_one))
         store = open_store(paths, photos, tmp_path / "cache", said.append)
         assert open_store(paths, photos, tmp_path / "cache", said.append).entries == store.entries
     assert [entry.offset is None for entry in store.entries] == [False] * 3 + [True] * 3
@@ -220,7 +227,7 @@ def test_photographs_are_reduced_once_as_the_degradation_reduces_them(tmp_path, 
         save_picture(folder / f"{number}.png", rng.integers(0, 256, (*size, 3), dtype=np.uint8))
     cv2.imwrite(str(folder / "deep.png"), rng.integers(0, 65536, (64, 64, 3), dtype=np.uint16))
     with monkeypatch.context() as patch:  # some on the disk, some not
-        patch.setattr("hfpie_cli.data.store.disk_usage", lambda path: shutil.disk_usage(path)._replace(free=2000))
+        patch.setattr("hfpie_cli.data.decoded.disk_usage", lambda path: shutil.disk_usage(path)._replace(free=2000))
         opener = opener_in(tmp_path, task="sr", scale=4)
         data = opener.training_set(folder, None, None)
         assert data.reduced.names == data.photos.names

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
 from hfpie_cli.console import Console
-from hfpie_cli.data.datasets import find, table
-from hfpie_cli.data.unpack import unpack
+from hfpie_cli.data.catalogue import data_sets, find
+from hfpie_cli.data.download import unpack
 from hfpie_cli.errors import UnavailableError
 
 from .conftest import save_picture
@@ -61,7 +61,7 @@ def test_the_list_tells_licence_and_place(tmp_path):
     result = run("list", "--data-root", tmp_path, "--json")
     assert result.exit_code == 0, result.stderr
     sets = {record["name"]: record for record in map(json.loads, result.stdout.splitlines())}
-    assert set(sets) == set(table())
+    assert set(sets) == set(data_sets())
     assert [name for name, record in sets.items() if record["here"]] == ["Set5"]
     assert sets["REDS"]["hub"] == {"repo": "snah/REDS", "revision": REDS.hub.revision}
     assert all(record["licence"] and record["source"] and record["layout"] for record in sets.values())

@@ -6,9 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from hfpie_cli.data.blurs import Lens, draw_kernel
-from hfpie_cli.data.degradations import DEGRADATIONS, Impulses, Jpeg
-from hfpie_cli.data.degrade import (
+from hfpie_cli.data.crops import CropSampler, darkened
+from hfpie_cli.degradations.blur import Lens, draw_kernel
+from hfpie_cli.degradations.named import DEGRADATIONS, Impulses, Jpeg
+from hfpie_cli.degradations.operations import (
     blur,
     disc_kernel,
     gaussian_kernel,
@@ -18,8 +19,7 @@ from hfpie_cli.data.degrade import (
     resized,
     webp,
 )
-from hfpie_cli.data.pairs import CropSampler, darkened
-from hfpie_cli.data.sensor import (
+from hfpie_cli.degradations.sensor import (
     Camera,
     Sensor,
     demosaic_bilinear,
@@ -29,7 +29,7 @@ from hfpie_cli.data.sensor import (
     to_linear,
     to_values,
 )
-from hfpie_cli.data.small import FILTERS, Reduction, reduce_by
+from hfpie_cli.degradations.small_photos import FILTERS, Reduction, reduce_by
 from hfpie_cli.photos.quality import psnr as psnr_of
 
 from .conftest import smooth_picture

@@ -12,7 +12,7 @@ from hfpie_cli.evaluation.methods import NetworkSettings
 from hfpie_cli.files import sha256_of
 from hfpie_cli.hub.client import Hub
 from hfpie_cli.tasks import TASKS
-from hfpie_cli.weights.table import SHIPPED
+from hfpie_cli.weights.registry import SHIPPED
 
 
 @pytest.fixture(autouse=True)

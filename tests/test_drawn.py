@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
 from hfpie_cli.data.benchmarks import open_benchmark
+from hfpie_cli.data.crops import CropSampler
 from hfpie_cli.data.drawn import DRAWN_SETS, KINDS, SHARES, draw_any
-from hfpie_cli.data.pairs import CropSampler
 from hfpie_cli.errors import UsageError
-from hfpie_cli.evaluation.score import input_method, score
+from hfpie_cli.evaluation.scoring import input_method, score
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
 from hfpie_cli.data.benchmarks import Benchmark, open_benchmark
-from hfpie_cli.data.datasets import table
-from hfpie_cli.evaluation import score as evaluate
+from hfpie_cli.data.catalogue import data_sets
+from hfpie_cli.evaluation import scoring as evaluate
 from hfpie_cli.evaluation.baselines import enlarge_bicubic, noise_sigma
-from hfpie_cli.evaluation.score import Method, Scores, Scoring, at_once, input_method, score
-from hfpie_cli.evaluation.scoreboard import make_board, records
+from hfpie_cli.evaluation.scoring import Method, Scores, Scoring, at_once, input_method, score
+from hfpie_cli.evaluation.table import make_board, records
 from hfpie_cli.files import sha256_of
 
 from .conftest import make_checkpoint, run_twice, save_picture, smooth_picture
@@ -128,7 +128,7 @@ def test_a_missing_set_says_what_to_put_where(name, tmp_path):
     result = run("eval", "--dataset", name, "--data-root", tmp_path)
     assert result.exit_code == 4
     assert f"the data set {name} is not at {tmp_path / name}" in result.stderr
-    assert table()[name].source in result.stderr
+    assert data_sets()[name].source in result.stderr
     (tmp_path / name).mkdir()
     empty = run("eval", "--dataset", name, "--task", "denoise", "--data-root", tmp_path)
     assert (empty.exit_code, "no files found" in empty.stderr) == (4, True)
@@ -277,7 +277,7 @@ def test_nothing_of_the_group_outlives_it(tmp_path):
     program.write_text(
         "import weakref\n"
         "from torch import distributed\n"
-        "from hfpie_cli.ranks import joined_ranks\n"
+        "from hfpie_cli.distributed import joined_ranks\n"
         "with joined_ranks() as ranks:\n"
         "    import torch.distributed.nn.functional\n"  # as some part of torch does sooner or later
         "    assert ranks.gather(ranks.rank) == [0, 1]\n"

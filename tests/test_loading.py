@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from hfpie_cli.data.degradations import DEGRADATIONS
-from hfpie_cli.data.pairs import CropSampler
+from hfpie_cli.data.crops import CropSampler
+from hfpie_cli.degradations.named import DEGRADATIONS
 from hfpie_cli.training.budget import Steps
 from hfpie_cli.training.config import Finish
 from hfpie_cli.training.loading import Batches, Echoes, Request, Requests, batches, loaders, packed, unpacked

@@ -9,18 +9,18 @@ import pytest
 import torch
 
 from hfpie_cli import Restorer
+from hfpie_cli.distributed import Ranks
 from hfpie_cli.models.discriminator import Discriminator
 from hfpie_cli.models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
 from hfpie_cli.models.network import NetworkConfig
 from hfpie_cli.photos.reader import read_photo
-from hfpie_cli.ranks import Ranks
 from hfpie_cli.tensors import to_tensor
 from hfpie_cli.training import losses
 from hfpie_cli.training.config import TrainConfig, load_config, write_config
 from hfpie_cli.training.gan import adversarial_step, make_adversaries
 from hfpie_cli.training.log import RunLog
 from hfpie_cli.training.losses import GMS_C, GmsMask, LossConfig
-from hfpie_cli.training.objectives import HighpassExtraction, Restoration, shifted
+from hfpie_cli.training.objective import HighpassExtraction, Restoration, shifted
 from hfpie_cli.training.run import setup
 from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tests.conftest import make_photos, open_photos
@@ -216,7 +216,7 @@ def test_a_gan_run_resumes_with_its_discriminator(data, tmp_path, monkeypatch):
     network = HighpassNetwork(HighpassConfig(width=4))
     loss_network = tmp_path / "highpass.safetensors"
     save_checkpoint(loss_network, Checkpoint(network.config, network.state_dict(), {}))
-    monkeypatch.setattr("hfpie_cli.training.objectives.HIGHPASS_WEIGHTS", str(loss_network))
+    monkeypatch.setattr("hfpie_cli.training.objective.HIGHPASS_WEIGHTS", str(loss_network))
     config = TrainConfig(
         task="sr",
         network=NetworkConfig(widths=(8, 8, 8), bodies=(1, 1, 1), scale=4),

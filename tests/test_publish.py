@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
 from hfpie_cli.weights.publish import model_card, publishable
-from hfpie_cli.weights.table import SHIPPED, table
+from hfpie_cli.weights.registry import SHIPPED, known_weights
 from tests.hub_server import COMMIT, TOKEN, HubServer
 
 
@@ -42,7 +42,7 @@ def test_without_yes_it_only_shows(server):
 
 def test_with_yes_it_uploads_in_one_commit(server):
     result = push("--repo", "me/nets", "compact.highpass", "--yes", "--private", "--json")
-    entry = table()["compact.highpass"]
+    entry = known_weights()["compact.highpass"]
     record = {"name": entry.name, "repo": "me/nets", "file": entry.file, "revision": COMMIT, "uploaded": True}
     assert json.loads(result.stdout) == record
     assert f'revision = "{COMMIT}"' in result.stderr

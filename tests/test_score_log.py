@@ -2,7 +2,7 @@
 
 import os
 
-from hfpie_cli.evaluation.score_log import key_of, open_log
+from hfpie_cli.evaluation.score_cache import key_of, open_log
 
 
 def test_a_changed_line_is_not_believed(tmp_path):

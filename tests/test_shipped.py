@@ -9,18 +9,18 @@ from PIL import Image
 from skimage import data as photographs
 
 from hfpie_cli import Restorer
-from hfpie_cli.data.degradations import DEGRADATIONS
+from hfpie_cli.degradations.named import DEGRADATIONS
 from hfpie_cli.evaluation.parts import PEAK_LIMIT, examine
 from hfpie_cli.models.legacy import LegacyNetwork
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.tasks import TASKS
 from hfpie_cli.weights.checkpoint import load_checkpoint
-from hfpie_cli.weights.table import SHIPPED, TEST_WEIGHTS, resolve, table
+from hfpie_cli.weights.registry import SHIPPED, TEST_WEIGHTS, known_weights, resolve
 
-OURS = [name for name, entry in table().items() if not entry.source]
-RESTORING = [name for name in OURS if table()[name].task in TASKS and name != TEST_WEIGHTS]
+OURS = [name for name, entry in known_weights().items() if not entry.source]
+RESTORING = [name for name in OURS if known_weights()[name].task in TASKS and name != TEST_WEIGHTS]
 
-NETWORKS = {name: load_checkpoint(SHIPPED / table()[name].file).network() for name in RESTORING}
+NETWORKS = {name: load_checkpoint(SHIPPED / known_weights()[name].file).network() for name in RESTORING}
 FULL_SCALE_ALONE = {"compact.sr-x4-bicubic", "compact.sr-x4"}  # at x4 the smaller scales bring under 0.02 dB so far
 NEW = [name for name, network in NETWORKS.items() if not isinstance(network, LegacyNetwork)]
 ALIVE = [name for name in NEW if name not in FULL_SCALE_ALONE]
@@ -67,7 +67,7 @@ def half_plain(height: int, width: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_file_is_what_the_table_says(name):
-    entry, data = table()[name], (SHIPPED / table()[name].file).read_bytes()
+    entry, data = known_weights()[name], (SHIPPED / known_weights()[name].file).read_bytes()
     assert (len(data), hashlib.sha256(data).hexdigest()) == (entry.size, entry.sha256)
     assert entry.licence
     assert entry.trained_on
@@ -76,15 +76,15 @@ def test_every_file_is_what_the_table_says(name):
 
 def test_every_command_has_weights_but_never_the_test_ones():
     for task in TASKS.values():
-        assert task.weights in table()
+        assert task.weights in known_weights()
         assert TEST_WEIGHTS not in (task.weights, task.gan_weights)
 
 
 @pytest.mark.parametrize("name", RESTORING)
 def test_tiles_do_not_show(name):
-    scale = table()[name].scale
-    degradation = {"denoise": "awgn-25-8bit", "deblur": "gaussian-blur", "sr": "clean"}[table()[name].task]
-    tile = table()[name].tile if scale == 1 else 128
+    scale = known_weights()[name].scale
+    degradation = {"denoise": "awgn-25-8bit", "deblur": "gaussian-blur", "sr": "clean"}[known_weights()[name].task]
+    tile = known_weights()[name].tile if scale == 1 else 128
     clean = half_plain(tile + 48, tile + 64).astype(np.float32) / 255
     degraded = DEGRADATIONS[degradation](clean, np.random.default_rng(0))
     photo = Photo(np.rint(degraded * 255).astype(np.uint8))
@@ -112,7 +112,7 @@ def test_every_scale_does_its_work(name, degradation):
 @pytest.mark.parametrize("name", NEW)
 def test_fp16_is_finite_on_photographs(name):
     degraded, _ = degraded_batch(HARD[name][0], 96)
-    half = load_checkpoint(SHIPPED / table()[name].file).network().half()
+    half = load_checkpoint(SHIPPED / known_weights()[name].file).network().half()
     with torch.inference_mode():  # all but the picture's own enlargement, which stays at fp32
         assert half(degraded).isfinite().all()
 
@@ -120,7 +120,7 @@ def test_fp16_is_finite_on_photographs(name):
 @pytest.mark.parametrize("name", NEW)
 def test_a_gradient_reaches_every_map_of_every_layer(name):
     degraded, clean = degraded_batch(HARD[name][0], 96)
-    network = load_checkpoint(SHIPPED / table()[name].file).network()
+    network = load_checkpoint(SHIPPED / known_weights()[name].file).network()
     (network(degraded) - clean).abs().mean().backward()
     for label, parameter in network.named_parameters():
         assert (parameter.grad.flatten(1) if parameter.dim() > 1 else parameter.grad[:, None]).abs().sum(1).min() > 0, (

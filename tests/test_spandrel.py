@@ -19,7 +19,7 @@ from hfpie_cli.cli import app
 from hfpie_cli.invariants.span import find_span
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.vision import import_beside_torchvision
-from hfpie_cli.weights import table as weights
+from hfpie_cli.weights import registry as weights
 from hfpie_cli.weights.foreign import load_foreign
 from hfpie_cli.weights.unpickle import main as unpickle
 from tests.conftest import smooth_picture
@@ -164,7 +164,7 @@ def test_every_way_to_its_weights_restores_the_same(case, published, folder, mon
     hfpie("weights", "convert", "from.pth")
     assert np.array_equal(restored(case, "from.safetensors"), direct)
     entry = dataclasses.replace(
-        weights.table()["scunet-psnr"],
+        weights.known_weights()["scunet-psnr"],
         task=case.task,
         scale=scale,
         tile=256,
@@ -172,7 +172,7 @@ def test_every_way_to_its_weights_restores_the_same(case, published, folder, mon
         repo="they/theirs",
         sha256=hashlib.sha256(pickle).hexdigest(),
     )
-    monkeypatch.setattr(weights, "table", lambda: {entry.name: entry})
+    monkeypatch.setattr(weights, "known_weights", lambda: {entry.name: entry})
     with HubServer() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
         server.add("they/theirs", "net.pth", pickle)
@@ -277,7 +277,7 @@ def test_nafnet_that_blows_up_is_told_by_name(folder):
 
 @pytest.mark.parametrize("name", ["drunet", "nomos-webphoto", "realesrgan-x4plus", "scunet-psnr"])
 def test_the_table_says_what_the_published_shapes_cost(name):
-    entry = weights.table()[name]
+    entry = weights.known_weights()[name]
     network = architectures.network_of(entry)
     assert sum(p.numel() for p in network.parameters()) == entry.parameters
     assert architectures.flop_a_pixel(network) == entry.flop

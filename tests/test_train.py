@@ -23,10 +23,10 @@ from hfpie_cli.training.config import TrainConfig, load_config, write_config
 from hfpie_cli.training.log import RunLog
 from hfpie_cli.training.loop import fit
 from hfpie_cli.training.losses import LossConfig
-from hfpie_cli.training.optim import orthogonalise
+from hfpie_cli.training.muon import orthogonalise
 from hfpie_cli.training.run import setup
 from hfpie_cli.weights.checkpoint import load_checkpoint
-from hfpie_cli.weights.table import SHIPPED
+from hfpie_cli.weights.registry import SHIPPED
 
 from .conftest import run_on_a_terminal, run_twice
 
@@ -194,7 +194,7 @@ def test_a_loss_that_is_not_finite_stops_with_advice_and_keeps_the_good_state(da
     }
     for pixel_loss in wrong.values():
         with monkeypatch.context() as patch:
-            patch.setattr("hfpie_cli.training.objectives.losses.pixel_loss", pixel_loss)
+            patch.setattr("hfpie_cli.training.objective.losses.pixel_loss", pixel_loss)
             with pytest.raises(HfpieError, match="is not finite") as caught:
                 train(changed(steps=8, save_seconds=0), tmp_path / "run", data)
         assert "--rate" in caught.value.hint

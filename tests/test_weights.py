@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from hfpie_cli.cli import app
 from hfpie_cli.errors import UnavailableError
 from hfpie_cli.tasks import TASKS
-from hfpie_cli.weights import table as weights
+from hfpie_cli.weights import registry as weights
 from hfpie_cli.weights.checkpoint import load_checkpoint, save_checkpoint
 from hfpie_cli.weights.kinds import task_of
 from hfpie_cli.weights.unpickle import main as unpickle
@@ -88,7 +88,7 @@ def server(monkeypatch, tmp_path, identity):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     Image.fromarray(np.full((20, 30, 3), 99, np.uint8)).save("a.png")
-    cached_table = weights.table  # tests may replace it
+    cached_table = weights.known_weights  # tests may replace it
     cached_table.cache_clear()
     with HubServer() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
@@ -146,7 +146,7 @@ def test_a_fault_is_one_line_and_exit_code_4(server, fault):
 
 
 def test_a_wrong_hash_is_refused_and_removed(server):
-    right = weights.table()["pinned"].sha256
+    right = weights.known_weights()["pinned"].sha256
     wrong = server.add("me/pinned", "net.safetensors", b"something else")
     result = denoise("--weights", "pinned", code=4)
     assert f"SHA-256 is {wrong}, should be {right}" in result.stderr
@@ -208,7 +208,7 @@ def test_a_pickle_of_known_hash_is_converted_once(server):
     done = len(server.requests)
     assert np.asarray(Image.open("a_deblurred.png")).mean() == 99
     made = next(Path("cache/hfpie/converted").rglob("*.safetensors"))
-    assert made.parent.name == weights.table()["sharper"].sha256
+    assert made.parent.name == weights.known_weights()["sharper"].sha256
     before = made.stat().st_mtime_ns
     for path in cached():
         path.unlink()
@@ -222,7 +222,7 @@ def test_a_pickle_of_known_hash_is_converted_once(server):
 
 
 def test_a_pickle_of_another_hash_is_refused_before_it_is_downloaded(server):
-    right, wrong = weights.table()["sharper"].sha256, server.add("they/pickled", "deep/net.pth", b"another")
+    right, wrong = weights.known_weights()["sharper"].sha256, server.add("they/pickled", "deep/net.pth", b"another")
     result = hfpie("deblur", "a.png", "--weights", "sharper", code=4)
     assert f"SHA-256 is {wrong}, should be {right}" in result.stderr
     assert "the known hash comes from other projects and may be wrong: ask the owner of they/pickled" in result.stderr
@@ -232,17 +232,17 @@ def test_a_pickle_of_another_hash_is_refused_before_it_is_downloaded(server):
 
 def test_a_pickle_that_holds_code_is_refused_whatever_its_hash(server, monkeypatch):
     sha256 = server.add("they/pickled", "deep/net.pth", pickled(Trap()))
-    entry = dataclasses.replace(weights.table()["sharper"], sha256=sha256)
-    monkeypatch.setattr(weights, "table", lambda: {"sharper": entry})
+    entry = dataclasses.replace(weights.known_weights()["sharper"], sha256=sha256)
+    monkeypatch.setattr(weights, "known_weights", lambda: {"sharper": entry})
     assert "without running its code" in hfpie("deblur", "a.png", "--weights", "sharper", code=4).stderr
     assert not CANARY.exists()
     assert not list(Path("cache/hfpie").rglob("*.safetensors"))
     unknown = dataclasses.replace(entry, sha256="")
-    monkeypatch.setattr(weights, "table", lambda: {"sharper": unknown})
+    monkeypatch.setattr(weights, "known_weights", lambda: {"sharper": unknown})
     assert "never opens a pickle" in hfpie("deblur", "a.png", "--weights", "sharper", code=4).stderr
 
 
-FOREIGN = [entry for entry in weights.table().values() if entry.repo]
+FOREIGN = [entry for entry in weights.known_weights().values() if entry.repo]
 
 
 @pytest.mark.parametrize("entry", FOREIGN, ids=[entry.name for entry in FOREIGN])
@@ -255,7 +255,7 @@ def test_every_name_is_fetched_from_where_the_table_says(server, entry, identity
     server.commit = entry.revision if len(entry.revision) == 40 else COMMIT
     sha256 = server.add(entry.repo, entry.file, content)
     pinned = dataclasses.replace(entry, sha256=sha256 if entry.sha256 else "")
-    monkeypatch.setattr(weights, "table", lambda: {entry.name: pinned})
+    monkeypatch.setattr(weights, "known_weights", lambda: {entry.name: pinned})
     assert hfpie("weights", "list", "--json").stdout.count("on the Hub") == 1
     hfpie("weights", "pull", entry.name)
     online = len(server.requests)
@@ -382,7 +382,7 @@ def test_files_that_are_something_else_are_named(tmp_path, monkeypatch, content,
 
 
 def test_every_entry_is_pinned_and_has_a_source_or_ships():
-    for entry in weights.table().values():
+    for entry in weights.known_weights().values():
         assert entry.sha256 or "non-commercial" in entry.licence
         assert entry.seen == (entry.shipped is not None or not entry.sha256)
         assert entry.shipped or entry.on_hub
@@ -392,7 +392,7 @@ def test_every_entry_is_pinned_and_has_a_source_or_ships():
 def test_the_documentation_lists_every_checkpoint():
     page = (weights.PACKAGE.parent / "docs/weights.md").read_text(encoding="utf-8")
     rows = {row.split("`")[1]: row for row in page.splitlines() if row.startswith("| `")}
-    for entry in weights.table().values():
+    for entry in weights.known_weights().values():
         if entry.name != weights.TEST_WEIGHTS:
             row = rows[entry.name]
             assert entry.task in row

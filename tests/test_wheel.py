@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hfpie_cli.weights.table import table
+from hfpie_cli.weights.registry import known_weights
 
 ROOT = Path(__file__).parent.parent
 NO_NETWORK = """
@@ -33,7 +33,7 @@ def wheel(tmp_path_factory) -> Path:
 def test_the_wheel_holds_what_it_needs(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {"hfpie_cli/weights.toml", "hfpie_cli/py.typed"} <= set(names)
-    shipped = {f"hfpie_cli/checkpoints/{entry.file}" for entry in table().values() if not entry.source}
+    shipped = {f"hfpie_cli/checkpoints/{entry.file}" for entry in known_weights().values() if not entry.source}
     assert shipped <= set(names)
     assert {f"hfpie_cli/pages/templates/{name}" for name in ("compare.html", "report.html", "viewer.js")} <= set(names)
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from hfpie_cli.weights.checkpoint import load_checkpoint, save_checkpoint
-from hfpie_cli.weights.table import resolve
+from hfpie_cli.weights.registry import resolve
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hfpie_cli.files import atomic_path
 from hfpie_cli.weights.checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
-from hfpie_cli.weights.table import SHIPPED, Entry, table
+from hfpie_cli.weights.registry import SHIPPED, Entry, known_weights
 
 TABLE = Path(__file__).parent.parent / "weights.toml"
 FLOP_SIDE = 256  # pixels a side of the picture whose cost is counted
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--score", action="append", default=[], metavar="PROTOCOL=RESULT")
     given = vars(parser.parse_args())
     name, source, scores = given.pop("name"), given.pop("checkpoint"), dict(s.split("=", 1) for s in given.pop("score"))
-    entries = dict(table())
+    entries = dict(known_weights())
     values = dataclasses.asdict(entries[name]) if name in entries else {"name": name, "scores": {}}
     if source is not None:
         installed = install(load_checkpoint(source), name)

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 
 from hfpie_cli import Restorer
-from hfpie_cli.data.degradations import DEGRADATIONS
+from hfpie_cli.degradations.named import DEGRADATIONS
 
 OUT = Path(__file__).parent.parent / "docs"
 GAP, TITLE = 6, 22  # pixels between crops, and of the line above them

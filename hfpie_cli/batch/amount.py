@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..jobs import Job
 from ..pace import covered_pixels
 from ..photos.sizes import Size, read_size
+from ..plan import Job
 from ..restore import Restorer
 
 SAMPLED = 500  # files whose heads are read before a run; the pixels of the others follow from their bytes

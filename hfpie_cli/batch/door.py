@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import HfpieError, UsageError
-from ..jobs import Job, Naming
+from ..plan import Job, Naming
 from .journal import Entry, Journals, Stamp
 
 EXISTS = "output already exists"

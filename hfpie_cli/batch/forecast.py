@@ -9,10 +9,10 @@ import numpy as np
 
 from ..console import Console, in_words
 from ..errors import HfpieError
-from ..jobs import Job
 from ..pace import measure_pace
 from ..photos.contents import read_content
 from ..photos.formats import SUFFIXES
+from ..plan import Job
 from ..restore import Restorer
 from ..shown import counted
 from .amount import Amount, covered_by, measure_amounts

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HfpieError
-from ..jobs import Job
 from ..outcome import Shared
 from ..photos.photo import Photo, to_8bit
 from ..photos.reader import read_photo
 from ..photos.sizes import read_size
+from ..plan import Job
 from ..restore import Restorer
 
 LEAST = 3  # files of consecutive numbers that are taken for frames unasked

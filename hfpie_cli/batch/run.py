@@ -18,11 +18,11 @@ import torch
 from ..console import Console
 from ..errors import HfpieError
 from ..files import atomic_path, sha256_of
-from ..jobs import Job
 from ..outcome import Outcome
 from ..photos.contents import Content, first_of, read_content
 from ..photos.formats import OutputStyle
 from ..photos.gate import read_stream
+from ..plan import Job
 from ..restore import Restorer
 from .amount import Amount
 from .content import Done, Place, checked, count_of, megapixels_of, pictures_of, restored, write_into

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..console import Console
 from ..errors import ExitCode, HfpieError
-from ..jobs import Job
+from ..plan import Job
 from ..shown import counted
 
 

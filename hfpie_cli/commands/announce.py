@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..hub.client import SCHEME
 from ..settings import Setting, check_tiles, foresee
 from ..shown import counted
-from ..weights.table import find_entry
+from ..weights.registry import find_entry
 
 if TYPE_CHECKING:
     from ..batch.amount import Amount

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..console import Console
-from ..data.datasets import DEFAULT_ROOT, DataSet, find, table
+from ..data.catalogue import DEFAULT_ROOT, DataSet, data_sets, find
 from ..errors import ExitCode, UnavailableError, UsageError
 from ..hub.client import fetch
 from ..shown import counted
@@ -80,7 +80,7 @@ def list_sets(options: DataOptions) -> int:
     listing = Table(caption=f"found in {options.data_root}; download with: hfpie data pull NAME")
     for heading in ("name", "here", "what", "licence", "size", "from"):
         listing.add_column(heading, no_wrap=heading in ("name", "here"))
-    for entry in table().values():
+    for entry in data_sets().values():
         here = any((options.data_root / entry.name).glob("*"))
         listing.add_row(
             entry.name, "yes" if here else "", entry.about, entry.licence, entry.size, "pull" if entry.hub else "web"
@@ -95,8 +95,7 @@ def list_sets(options: DataOptions) -> int:
 
 def pull_set(options: PullOptions) -> int:
     """Download, unpack, check."""
-    from ..data.pull import missing_folders, wanted_archives
-    from ..data.unpack import unpack
+    from ..data.download import missing_folders, unpack, wanted_archives
 
     console, entry = options.console(), _entry(options.name)
     archives = wanted_archives(entry, train=options.train)
@@ -122,7 +121,7 @@ def verify_set(options: NamedOptions) -> int:
 def _entry(name: str) -> DataSet:
     entry = find(name)
     if entry is None:
-        raise UsageError(f"no data set {name!r}", did_you_mean(name, table()))
+        raise UsageError(f"no data set {name!r}", did_you_mean(name, data_sets()))
     return entry
 
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..console import Console
-from ..data.datasets import DEFAULT_ROOT, find
+from ..data.catalogue import DEFAULT_ROOT, find
+from ..distributed import is_first
 from ..errors import ExitCode
-from ..evaluation.paper import columns
-from ..ranks import is_first
+from ..evaluation.quoted import columns
 from ..tasks import TASKS
-from ..weights.table import default_weights, find_here
+from ..weights.registry import default_weights, find_here
 from .announce import Request, foresee_network
 from .options import PictureOptions, add_command
 
 if TYPE_CHECKING:
-    from ..evaluation.scoreboard import Board
+    from ..evaluation.table import Board
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +146,7 @@ def _task_of(options: EvalOptions) -> str:
 def _show(board: Board, console: Console) -> None:
     from rich.console import Console as RichConsole
 
-    from ..evaluation.scoreboard import as_tables, records
+    from ..evaluation.table import as_tables, records
 
     if console.json:
         for record in records(board):

@@ -11,15 +11,15 @@ from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 from ..console import Console
+from ..distributed import Ranks
 from ..errors import ExitCode, HfpieError, UsageError
 from ..files import make_folders, sha256_of, sweep
 from ..hub.client import Hub
-from ..jobs import Job, Naming, Plan
 from ..lifetime import uncollected
-from ..ranks import Ranks
+from ..plan import Job, Naming, Plan
 from ..shown import counted
 from ..tasks import Task
-from ..weights.table import Weights, resolve
+from ..weights.registry import Weights, resolve
 from .announce import announce_large
 from .compare import compare_jobs
 from .options import as_hfpie_error

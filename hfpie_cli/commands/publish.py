@@ -12,7 +12,7 @@ import typer
 from ..errors import ExitCode, UsageError
 from ..hub.client import REPOSITORY, upload
 from ..weights.publish import contents, publishable
-from ..weights.table import locate
+from ..weights.registry import locate
 from .options import HubOptions, TalkOptions, add_command
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import typer
 
 from ..console import Console
+from ..distributed import PATIENCE, joined_ranks
 from ..errors import UsageError
 from ..interruption import stoppable
-from ..jobs import Plan, plan_jobs
 from ..photos.formats import EXTRAS, FILM_ENDINGS
-from ..ranks import PATIENCE, joined_ranks
+from ..plan import Plan, plan_jobs
 from ..shown import counted
 from ..tasks import TASKS, Task
-from ..weights.table import default_weights, find_here
+from ..weights.registry import default_weights, find_here
 from .announce import Request, foresee_network
 from .compare import check_request
 from .folder_run import FolderRun

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..data.datasets import DEFAULT_ROOT, TRAINING_SETS, training_folder
+from ..data.catalogue import DEFAULT_ROOT, TRAINING_SETS
+from ..data.matching import training_folder
+from ..distributed import is_first
 from ..errors import ExitCode, UsageError
-from ..ranks import is_first
 from ..settings import foresee
 from ..suggest import did_you_mean
-from ..weights.table import find_here
+from ..weights.registry import find_here
 from .options import PictureOptions, add_command
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from ..console import Console
-from ..data.datasets import DEFAULT_ROOT
+from ..data.catalogue import DEFAULT_ROOT
 from ..errors import ExitCode, UnavailableError
 from ..hub.client import SCHEME, Hub, HubFile, fetch
-from ..weights.table import Entry, get_entry, locate, public_entries, resolve, whereabouts
+from ..weights.registry import Entry, get_entry, locate, public_entries, resolve, whereabouts
 from . import publish
 from .options import HubOptions, add_command
 from .shell import Group

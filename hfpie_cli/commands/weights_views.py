@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..hub.client import Hub
 from ..shown import columns_of
-from ..weights.table import Entry, whereabouts
+from ..weights.registry import Entry, whereabouts
 
 LIST_HEADINGS = ("name", "for", "MB", "MFLOP/px", "s/MP", "where", "licence")
 PARTS_HEADINGS = ("part", "largest value", "share of join", "worth")

@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..degradations.named import DEGRADATIONS
+from ..degradations.operations import SR_SCALE
 from ..errors import HfpieError, UnavailableError, UsageError
 from ..photos.photo import FULL_SCALE, Photo, Pixels, to_16bit
 from ..photos.reader import read_photo
 from ..suggest import did_you_mean
 from ..tasks import TASKS
-from .datasets import DataSet, Track, find, find_pairs, find_photos, go_together, pair_folders, table
-from .degradations import DEGRADATIONS
-from .degrade import SR_SCALE
+from .catalogue import DataSet, Track, data_sets, find
 from .drawn import BENCHMARK_COUNT, DRAWN_SETS
+from .matching import find_pairs, find_photos, go_together, pair_folders
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _locate(name: str, root: Path) -> tuple[DataSet, Path]:
     if entry is None:
         if not Path(name).is_dir():
             message = f"{name}: neither a known data set nor a folder"
-            raise UnavailableError(message, did_you_mean(name, (*table(), *DRAWN_SETS)))
+            raise UnavailableError(message, did_you_mean(name, (*data_sets(), *DRAWN_SETS)))
         return DataSet(Path(name).resolve().name, "your own photographs", "", "", "", clean="*"), Path(name)
     folder = root / entry.name
     if not folder.is_dir():

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .degrade import Picture
+from ..degradations.operations import Picture
 from .lettering import Canvas, Colour, write_text
 
 BENCHMARK_SIZE, BENCHMARK_COUNT = (384, 512), 12  # pixels (h, w) and number of a drawn benchmark's pictures

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UnavailableError
-from .datasets import DataSet, find_pairs, go_together, holds, pair_folders, photos_below, table, training_photos
-from .store import PhotoStore, Tracker, open_store, reduced_store, untracked
+from .catalogue import DataSet, data_sets
+from .decoded import PhotoStore, Tracker, open_store, reduced_store, untracked
+from .matching import find_pairs, go_together, holds, pair_folders, photos_below, training_photos
 from .training_set import TrainingSet
 
 Pairs = Sequence[tuple[Path, Path]]  # (degraded, clean)
@@ -80,10 +81,10 @@ def published_as(folder: Path) -> DataSet | None:
 
     Raises UnavailableError if only others of its pictures are there, which are for scoring.
     """
-    for entry in table().values():
+    for entry in data_sets().values():
         if "/" in entry.train and holds(folder, entry.train):
             return entry
-    for entry in table().values():
+    for entry in data_sets().values():
         if "/" in entry.train and any("/" in pattern and holds(folder, pattern) for pattern in entry.patterns):
             message = f"{folder}: holds only evaluation pictures of {entry.name}, no training pictures"
             raise UnavailableError(message, entry.advice(folder, entry.train))

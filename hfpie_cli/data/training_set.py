@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ..errors import UnavailableError
 from ..shown import counted
+from .decoded import NOTHING, PhotoStore
 from .scenes import hold_out, scenes_by_look, scenes_by_name
-from .store import NOTHING, PhotoStore
 
 
 @dataclass(frozen=True)

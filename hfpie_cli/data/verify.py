@@ -15,8 +15,9 @@ from ..photos.reader import read_photo
 from ..shown import counted
 from ..tasks import TASKS
 from .benchmarks import open_benchmark
-from .datasets import DataSet, find_pairs, find_photos, holds, training_photos
-from .store import Tracker, untracked
+from .catalogue import DataSet
+from .decoded import Tracker, untracked
+from .matching import find_pairs, find_photos, holds, training_photos
 
 THREADS = min(os.cpu_count() or 1, 8)
 

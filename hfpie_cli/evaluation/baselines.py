@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
-from ..data.degrade import SR_SCALE
+from ..degradations.operations import SR_SCALE
 from ..photos.photo import Photo, Pixels, to_8bit
 from ..photos.resize import resize
 

@@ -9,23 +9,23 @@ from pathlib import Path
 
 from ..console import Console, LoggedConsole
 from ..data.benchmarks import Benchmark, open_benchmark, open_folders
-from ..data.datasets import DEFAULT_ROOT, find
+from ..data.catalogue import DEFAULT_ROOT, find
 from ..device import choose_device
+from ..distributed import PATIENCE, joined_ranks
 from ..errors import HfpieError, UnavailableError, UsageError
 from ..files import cache_folder, check_new
 from ..hub.client import Hub
 from ..photos.formats import is_hidden
-from ..ranks import PATIENCE, joined_ranks
 from ..shown import counted
 from ..suggest import did_you_mean
 from ..tasks import TASKS
 from .methods import NetworkSettings, classical_methods, load_networks
-from .paper import columns
 from .perceptual import load_lpips
+from .quoted import columns
 from .report import Subject, write_report
-from .score import Distance, Method, Scoring, as_file_name, check_images, count_of, score
-from .score_log import open_log
-from .scoreboard import Board, make_board, write_csv
+from .score_cache import open_log
+from .scoring import Distance, Method, Scoring, as_file_name, check_images, count_of, score
+from .table import Board, make_board, write_csv
 
 Name = str | PathLike[str]
 

@@ -12,9 +12,9 @@ from ..outcome import Progress
 from ..photos.photo import Photo
 from ..restore import Restorer
 from ..tasks import TASKS
-from ..weights.table import default_weights, resolve
+from ..weights.registry import default_weights, resolve
 from .baselines import BASELINES
-from .score import Method, at_once, input_method
+from .scoring import Method, at_once, input_method
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from ..models.pooling import pool_each
 from ..photos.quality import psnr
 from ..tensors import as_hwc, to_tensor
 from ..weights.checkpoint import load_checkpoint
-from ..weights.table import Weights
+from ..weights.registry import Weights
 from .metrics import to_8bit_range
 
 PEAK_LIMIT = 1e3  # larger values in a map mean that nothing bounds it; fp16 ends at 65,504

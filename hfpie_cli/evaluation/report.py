@@ -14,10 +14,10 @@ from ..pages.scene import LEAST_ROOM, PAGE_BYTES, Room, Scene, Version
 from ..photos.photo import Photo
 from ..photos.reader import read_photo
 from .methods import Network
-from .paper import TOLERANCE
-from .score import Method, Scores, image_path, unwatched
-from .score_log import Row
-from .scoreboard import DIGITS, HEADINGS, LOWER_IS_BETTER, OTHER_PROTOCOL, Board, written
+from .quoted import TOLERANCE
+from .score_cache import Row
+from .scoring import Method, Scores, image_path, unwatched
+from .table import DIGITS, HEADINGS, LOWER_IS_BETTER, OTHER_PROTOCOL, Board, written
 
 FEWEST, MOST = 3, 24  # pictures of a benchmark to look at
 CLEAN = "clean"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import HfpieError, UsageError
-from ..jobs import OUTPUT_SUFFIXES
 from ..photos.formats import is_hidden, is_photo
+from ..plan import OUTPUT_SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import boxes, exif
-from .deep import to_full_scale
+from .high_depth import to_full_scale
 from .photo import Metadata, NotReadError, Photo, split_alpha
 
 

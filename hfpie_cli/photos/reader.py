@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import HfpieError
-from . import boxes, colour, companions, deep, exif, gate, headers, heif, jpeg, png, raw, recognise, tiff_layout
+from . import boxes, colour, companions, exif, gate, headers, heif, high_depth, jpeg, png, raw, recognise, tiff_layout
 from .caught import caught, summed_up
 from .formats import FORMATS, RESOURCES_PREFIX
 from .limits import check_size
@@ -107,11 +107,11 @@ def _decode(data: bytes, name: str) -> Photo:
         width, height = file.size
         check_size(name, width, height, len(data))
         return heif.decode(data, file)
-    kind = deep.probe(data)
+    kind = high_depth.probe(data)
     if kind is None:
         return _decode_pillow(data, name)
     check_size(name, kind.width, kind.height, len(data))
-    pixels = deep.decode(data, kind)
+    pixels = high_depth.decode(data, kind)
     if pixels is None:
         photo = _decode_pillow(data, name)
         return replace(photo, notes=(*photo.notes, f"its {kind.bits} bits could be read as 8 only"))

@@ -14,7 +14,7 @@ from PIL import Image
 
 from ..errors import HfpieError
 from ..files import atomic_path
-from . import boxes, colour, companions, deep, exif, png, png_write, tiff_tags
+from . import boxes, colour, companions, exif, high_depth, png, png_write, tiff_tags
 from .formats import FORMATS, RESOURCES_PREFIX, OutputStyle, format_named
 from .limits import check_memory
 from .photo import Metadata, Photo, to_8bit, to_16bit
@@ -62,7 +62,7 @@ def _encode_into(stream: BinaryIO, photo: Photo, quality: int) -> None:
     elif photo.format == "PNG":
         png_write.write(photo, stream)
     elif photo.pixels.dtype.name in FORMATS[photo.format].deep:
-        stream.write(deep.encode(photo, quality))
+        stream.write(high_depth.encode(photo, quality))
     else:
         stream.write(_encode_8bit(photo, quality))
 

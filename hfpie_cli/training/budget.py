@@ -7,7 +7,7 @@ from collections import deque
 from statistics import fmean
 from typing import Protocol
 
-from ..ranks import Ranks
+from ..distributed import Ranks
 from .config import TrainConfig
 
 CHECK_EVERY = 20  # steps between two looks at the loss or at another process, which make a GPU wait

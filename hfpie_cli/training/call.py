@@ -13,13 +13,13 @@ from ..console import Console, LoggedConsole
 from ..data.sources import Opener
 from ..data.training_set import TrainingSet
 from ..device import choose_device, choose_training_device, use_cuda_device
+from ..distributed import PATIENCE, Ranks, joined_ranks
 from ..errors import UsageError
 from ..files import cache_folder
 from ..hub.client import Hub
-from ..ranks import PATIENCE, Ranks, joined_ranks
 from ..shown import counted
 from ..tasks import TASKS
-from ..weights.table import find_here, resolve
+from ..weights.registry import find_here, resolve
 from .config import TrainConfig, load_config, recipe_path
 from .log import RunLog
 from .loop import fit

@@ -12,8 +12,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..data.degradations import DEGRADATIONS
-from ..data.pairs import PAIRS
+from ..data.crops import PAIRS
+from ..degradations.named import DEGRADATIONS
 from ..errors import UsageError
 from ..files import atomic_path
 from ..models.highpass import HighpassConfig

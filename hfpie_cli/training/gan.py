@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from ..device import Device
+from ..distributed import Ranks
 from ..models.classifier import CHANNELS
 from ..models.discriminator import Discriminator, MapsDiscriminator
-from ..ranks import Ranks
 from . import losses
 from .losses import LossConfig
-from .objectives import CPU, Restoration
+from .objective import CPU, Restoration
 
 ALONE = Ranks()
 DISCRIMINATOR_BETAS = (0.5, 0.99)

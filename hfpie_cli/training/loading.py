@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..data.pairs import CropSampler
+from ..data.crops import CropSampler
 from ..data.training_set import TrainingSet
 from ..settings import default_threads
 from .budget import Budget

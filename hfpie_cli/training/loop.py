@@ -25,7 +25,7 @@ from .budget import CHECK_EVERY, LAST_REPORT, REPORTS, Budget, Minutes, Steps
 from .gan import adversarial_step
 from .loading import batches
 from .log import RunLog
-from .objectives import Restoration
+from .objective import Restoration
 from .run import Run, keep_best, save_state
 from .validation import PARTS_PICTURES, PARTS_SCORES, HeldOut, parts, samples, seconds_a_picture, validate
 

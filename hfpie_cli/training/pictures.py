@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..data.pairs import PAIRS
+from ..data.crops import PAIRS
 from ..data.training_set import TrainingSet
 from ..errors import UnavailableError, UsageError
 from ..files import atomic_path

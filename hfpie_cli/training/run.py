@@ -16,16 +16,16 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from ..device import Device
+from ..distributed import Ranks
 from ..errors import HfpieError, UsageError
 from ..models.highpass import HighpassConfig
 from ..models.legacy import LegacyConfig
-from ..ranks import Ranks
 from ..shown import counted
 from ..weights.checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
 from .config import TrainConfig, write_config
 from .gan import Adversary, make_adversaries
-from .objectives import HighpassExtraction, Objective, Restoration
-from .optim import make_optimizers
+from .muon import make_optimizers
+from .objective import HighpassExtraction, Objective, Restoration
 from .state import STATE, find_whole, keep
 
 BEST, CONFIG, LOCK = "best.safetensors", "config.toml", ".lock"

@@ -9,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.pairs import PAIRS, validation_pair
-from ..data.store import PhotoStore
+from ..data.crops import PAIRS, validation_pair
+from ..data.decoded import PhotoStore
 from ..data.training_set import TrainingSet
 from ..evaluation.parts import Part, examine
 from ..models.enlarging import enlarge
 from ..models.network import Network
 from ..photos.photo import to_8bit
 from .loading import packed, unpacked
-from .objectives import Restoration
+from .objective import Restoration
 from .run import Run
 
 SAMPLES = 4  # held-out pictures that every validation writes

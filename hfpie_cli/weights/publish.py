@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..tasks import TASKS
-from .table import TEST_WEIGHTS, Entry, table
+from .registry import TEST_WEIGHTS, Entry, known_weights
 
 CARD = "README.md"
 FREE_LICENCES = {"Apache-2.0": "apache-2.0"}  # ours: the Hub's; any other is `other` with a name of its own
@@ -18,7 +18,7 @@ def publishable(names: Iterable[str] = ()) -> list[Entry]:
 
     Raises UsageError for a name that is not there, is somebody else's, or whose file the package is without.
     """
-    ours = {name: entry for name, entry in table().items() if not entry.source}
+    ours = {name: entry for name, entry in known_weights().items() if not entry.source}
     chosen = list(names) or [name for name in ours if name != TEST_WEIGHTS]
     for name in chosen:
         if name not in ours or ours[name].shipped is None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .degrade import (
+from .operations import (
     Kernel,
     Picture,
     blur,

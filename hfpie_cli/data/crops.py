@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..degradations.named import DEGRADATIONS
+from ..degradations.operations import SR_SCALE, Picture
 from ..photos.photo import FULL_SCALE
-from .degradations import DEGRADATIONS
-from .degrade import SR_SCALE, Picture
+from .decoded import PhotoStore
 from .drawn import draw_any
-from .store import PhotoStore
 from .training_set import TrainingSet
 
 REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation that the training set holds already

@@ -13,15 +13,15 @@ import numpy as np
 from .. import __version__
 from ..console import FileProgress
 from ..data.benchmarks import Benchmark, Case, Pair
+from ..distributed import Ranks
 from ..errors import HfpieError, UsageError
 from ..outcome import Progress
 from ..photos.formats import OutputStyle
 from ..photos.photo import FULL_SCALE, Photo, Pixels, to_8bit
 from ..photos.quality import PEAK, psnr
 from ..photos.writer import write_photo
-from ..ranks import Ranks
 from .metrics import Samples, gmsd, luma, shave, ssim, to_8bit_range, to_16bit_range
-from .score_log import Row, ScoreLog, key_of
+from .score_cache import Row, ScoreLog, key_of
 
 METRICS = ("psnr", "ssim", "psnr_y", "ssim_y", "gmsd")  # RGB, then Matlab's Y channel, then the gradients
 LPIPS = "lpips"  # where it can be had

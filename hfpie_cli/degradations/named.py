@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .blurs import BlurAny, Defocus, GaussianBlur, MotionBlur
-from .degrade import (
+from .blur import BlurAny, Defocus, GaussianBlur, MotionBlur
+from .operations import (
     SR_SCALE,
     Degradation,
     Picture,
@@ -22,7 +22,7 @@ from .degrade import (
     reduce_bicubic,
 )
 from .sensor import Night, Sensor
-from .small import SmallPhoto
+from .small_photos import SmallPhoto
 
 MARGIN = 16  # pixels around a training crop that most degradations need, so that it sees real surroundings
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from .degrade import (
+from .operations import (
     SR_SCALE,
     Kernel,
     Picture,

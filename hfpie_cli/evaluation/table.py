@@ -15,9 +15,9 @@ from rich.text import Text
 from ..data.benchmarks import Benchmark
 from ..files import atomic_path
 from ..shown import counted
-from .paper import Column, column_for, matching_metrics, quoted_rows
-from .score import Scores
-from .score_log import Row
+from .quoted import Column, column_for, matching_metrics, quoted_rows
+from .score_cache import Row
+from .scoring import Scores
 
 HEADINGS = {
     "psnr": "PSNR",

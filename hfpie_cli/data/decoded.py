@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..degradations.operations import reduce_bicubic
 from ..errors import HfpieError, UnavailableError
 from ..files import atomic_path
 from ..photos.hidden import fill_hidden
@@ -29,7 +30,6 @@ from ..photos.photo import FULL_SCALE, Pixels, to_8bit, to_16bit
 from ..photos.reader import read_photo
 from ..shown import counted
 from . import listing
-from .degrade import reduce_bicubic
 from .listing import Entry, Listing
 
 INDEX_FORMAT = 4  # an index of another one is not looked for

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..photos.quality import psnr
-from .degrade import LUMA, Picture, jpeg, quantise, resized
+from .operations import LUMA, Picture, jpeg, quantise, resized
 
 GAMMA = 2.2
 TONES = 4096  # entries of a tone curve's table

@@ -1,117 +1,16 @@
-"""The table of data sets (datasets.toml), and the way from its patterns to files. Knows nothing of pixels."""
+"""From the patterns of a data set to files, and from file names to pairs. Knows nothing of pixels."""
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from ..errors import UnavailableError
-from ..files import cache_folder
 from ..photos.formats import is_hidden, is_photo
-from ..tasks import TASKS
+from .catalogue import TRAINING_SETS, DataSet, data_sets, numbered
 
-TABLE = Path(__file__).parent / "datasets.toml"
-DEFAULT_ROOT = cache_folder() / "data"
-TRAINING_SETS = {**{task.name: task.data_set for task in TASKS.values()}, "highpass": "DIV2K"}  # by what is trained
 SCALE_ENDING = re.compile(r"x[234]$")  # of reduced pictures' names, such as 0801x4
-
-
-@dataclass(frozen=True)
-class Track:
-    """Published pairs of a data set, as `datasets.toml` explains."""
-
-    name: str
-    task: str
-    degraded: str
-    clean: str
-    stand_in: str = ""
-
-
-@dataclass(frozen=True)
-class Archive:
-    """A zip file of a data repository. gives: the folders below the set's own that it unpacks to.
-
-    train: whether it is wanted for training only.
-    """
-
-    file: str
-    gives: tuple[str, ...]
-    train: bool = False
-
-
-@dataclass(frozen=True)
-class Repository:
-    """A data repository on the Hub and the commit that it is read at."""
-
-    repo: str
-    revision: str
-    archives: tuple[Archive, ...]
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """An entry of `datasets.toml`, which explains the fields."""
-
-    name: str
-    about: str
-    licence: str
-    size: str
-    source: str
-    clean: str = ""
-    pictures: int = 0
-    task: str | None = None
-    held_out: int = 0
-    tracks: tuple[Track, ...] = ()
-    train: str = ""
-    train_degraded: Mapping[str, str] = field(default_factory=dict)
-    train_source: str = ""
-    hub: Repository | None = None
-
-    @property
-    def patterns(self) -> tuple[str, ...]:
-        """Where its pictures lie below its folder, each place once: those that are scored, then those to train on."""
-        tracks = [pattern for track in self.tracks for pattern in (track.clean, track.degraded)]
-        return tuple(dict.fromkeys(filter(None, [self.clean, *tracks, self.train, *self.train_degraded.values()])))
-
-    def advice(self, folder: Path, pattern: str) -> str:
-        """What to do about a pattern that finds nothing in the set's folder: a command, or numbered steps."""
-        steps = self.steps(folder, pattern)
-        return _numbered(steps, indent=0) if len(steps) > 1 else steps[0]
-
-    def steps(self, folder: Path, pattern: str) -> list[str]:
-        """The same as a list."""
-        training = pattern in (self.train, *self.train_degraded.values())
-        option = " --train" if training and self.hub and any(archive.train for archive in self.hub.archives) else ""
-        source = self.train_source if training and self.train_source else self.source
-        if self.hub:
-            return [f"hfpie data pull {self.name}{option}  ({self.size}; also at {source})"]
-        size = f" ({self.size})" if self.size else ""
-        return [f"get {self.name}{size} from {source}", f"lay it out so that {folder / pattern} exists"]
-
-
-@cache
-def table() -> Mapping[str, DataSet]:
-    """Every entry of datasets.toml by name."""
-    entries: dict[str, dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    return {name: _parse(name, entry) for name, entry in entries.items()}
-
-
-def find(name: str) -> DataSet | None:
-    """The entry of a name, upper or lower case, or None."""
-    return {key.lower(): entry for key, entry in table().items()}.get(name.lower())
-
-
-def _parse(name: str, entry: dict[str, Any]) -> DataSet:
-    entry["tracks"] = tuple(Track(**track) for track in entry.get("tracks", ()))
-    if hub := entry.pop("hub", None):
-        archives = tuple(Archive(**archive | {"gives": tuple(archive["gives"])}) for archive in hub["archives"])
-        entry["hub"] = Repository(hub["repo"], hub["revision"], archives)
-    return DataSet(name, **entry)
 
 
 def find_photos(folder: Path, pattern: str) -> list[Path]:
@@ -189,19 +88,15 @@ def training_folder(task: str, root: Path) -> Path:
 
     Raises UnavailableError, which says where to get it, if it is not there.
     """
-    entry = table()[TRAINING_SETS[task]]
+    entry = data_sets()[TRAINING_SETS[task]]
     folder = root / entry.name
     if not holds(folder, entry.train):
         command = f"hfpie train --task {task}"
         own = ["put them into a folder", f"{command} --data FOLDER"]
         published = [*entry.steps(folder, entry.train), command]
-        hint = f"train on your own photographs:\n{_numbered(own)}\nor on {entry.name}:\n{_numbered(published)}"
+        hint = f"train on your own photographs:\n{numbered(own)}\nor on {entry.name}:\n{numbered(published)}"
         raise UnavailableError(f"{entry.name}, the data set for {task}, is not in {root}", hint)
     return folder
-
-
-def _numbered(steps: Iterable[str], indent: int = 2) -> str:
-    return "\n".join(f"{' ' * indent}{number}. {step}" for number, step in enumerate(steps, 1))
 
 
 def star_text(path: Path, folder: Path, pattern: str) -> str:

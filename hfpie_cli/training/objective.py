@@ -16,8 +16,8 @@ from ..models.classifier import Classifier
 from ..models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
 from ..photos.quality import psnr
 from ..weights.checkpoint import load_checkpoint
-from ..weights.classifier import load_classifier
-from ..weights.table import resolve
+from ..weights.perceptual import load_classifier
+from ..weights.registry import resolve
 from . import losses
 from .losses import LossConfig
 

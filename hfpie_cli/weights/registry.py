@@ -99,7 +99,7 @@ class Weights:
 
 
 @cache
-def table() -> dict[str, Entry]:
+def known_weights() -> dict[str, Entry]:
     """Every entry of weights.toml by name: the file in the package, or beside it in a source checkout."""
     path = PACKAGE / "weights.toml"
     path = path if path.exists() else PACKAGE.parent / "weights.toml"
@@ -114,7 +114,7 @@ def table() -> dict[str, Entry]:
 def find_entry(name: str) -> Entry | None:
     """The entry of this name, or of one that is its alias; of a task, its default one's. None if there is none."""
     name = TASKS[name].weights if name in TASKS else name
-    entries = table()
+    entries = known_weights()
     return entries.get(name) or next((entry for entry in entries.values() if name in entry.aliases), None)
 
 
@@ -203,7 +203,7 @@ def _refuse_pickle(name: str) -> None:
 
 def public_entries(task: str = "") -> list[Entry]:
     """The entries that are there for users, of one task or of all."""
-    return [e for e in table().values() if e.name != TEST_WEIGHTS and task in ("", e.task)]
+    return [e for e in known_weights().values() if e.name != TEST_WEIGHTS and task in ("", e.task)]
 
 
 def _names_there_are(task: str) -> str:

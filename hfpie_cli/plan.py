@@ -1,4 +1,4 @@
-"""From what the user names to a list of jobs: whatever is wrong with names is found before a pixel is computed."""
+"""Plan input-to-output jobs; refuse every conflict of names before anything is computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unpack an archive from elsewhere: only what is wanted, only below the target, whole or not at all."""
+"""Data sets from the Hub: the archives that a set is made of, unpacked below its folder, whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from ..console import FileProgress
 from ..errors import UnavailableError
+from ..hub.client import HubFile
+from .catalogue import Archive, DataSet
 
 MAX_ENTRIES = 500_000
 MAX_RATIO = 50  # unpacked to packed bytes; archives of pictures have about 1
@@ -83,3 +85,21 @@ def _check_room(archive: Path, entries: Sequence[zipfile.ZipInfo], folder: Path)
     if unpacked > free:
         message = f"{folder}: {unpacked / 1e9:.1f} GB to unpack, {free / 1e9:.1f} GB free"
         raise UnavailableError(message, "free disk space, or use another --data-root")
+
+
+def wanted_archives(entry: DataSet, *, train: bool) -> dict[Archive, HubFile]:
+    """What a set is pulled from, with or without the archives that are for training only, and where each lies.
+
+    Raises UnavailableError, with where its files are to be had, for a set that no data repository holds.
+    """
+    if entry.hub is None:
+        hint = f"fetch it from {entry.source} by hand, then check it with: hfpie data verify {entry.name}"
+        raise UnavailableError(f"{entry.name}: hfpie knows no repository to download it from", hint)
+    repo, revision = entry.hub.repo, entry.hub.revision
+    wanted = [archive for archive in entry.hub.archives if train or not archive.train]
+    return {archive: HubFile(repo, archive.file, revision, "dataset") for archive in wanted}
+
+
+def missing_folders(archive: Archive, folder: Path) -> list[str]:
+    """What an archive gives that a set's folder does not have yet."""
+    return [name for name in archive.gives if not (folder / name).exists()]

@@ -1,0 +1,1 @@
+"""What spoils pictures: noise, blur, compression and reduction, each by name."""
