@@ -214,7 +214,7 @@ def test_photographs_without_room_on_the_disk_are_decoded_when_asked_for(photos,
     assert [entry.offset is None for entry in store.entries] == [False] * 3 + [True] * 3
     assert sum(path.stat().st_size for path in (tmp_path / "cache").glob("*.rgb")) == 3 * of_one
     assert [np.array_equal(store[i], np.asarray(Image.open(path))) for i, path in enumerate(paths)] == [True] * 6
-    assert "for 3 of 6 photographs: decoded for every crop" in said[1]
+    assert "3 of 6 photographs do not fit" in said[1]
     assert len([line for line in said if "decoding" in line]) == 1
     whole = open_store(paths, photos, tmp_path / "cache", said.append)  # now there is room
     assert all(entry.offset is not None for entry in whole.entries)
