@@ -21,9 +21,13 @@ OURS = [name for name, entry in known_weights().items() if not entry.source]
 RESTORING = [name for name in OURS if known_weights()[name].task in TASKS and name != TEST_WEIGHTS]
 
 NETWORKS = {name: load_checkpoint(SHIPPED / known_weights()[name].file).network() for name in RESTORING}
-FULL_SCALE_ALONE = {"compact.sr-x4-bicubic", "compact.sr-x4"}  # at x4 the smaller scales bring under 0.02 dB so far
+IDLE = {  # scales that are alive, and bring less than WORTH after 6,000 steps and more: docs/training.md
+    "compact.deblur": {"1/4"},
+    "compact.sr-x4": {"1/2", "1/4"},
+    "compact.sr-x4-bicubic": {"1/2", "1/4"},
+    "compact.sr-x4-gan": {"1/2", "1/4"},
+}
 NEW = [name for name, network in NETWORKS.items() if not isinstance(network, LegacyNetwork)]
-ALIVE = [name for name in NEW if name not in FULL_SCALE_ALONE]
 HARD = {  # what each network needs its smaller scales for; dB that it loses at least without any one of them
     "compact.denoise": ("night-16", "awgn-50"),
     "compact.denoise-awgn": ("awgn-50", "awgn-25"),
@@ -94,7 +98,7 @@ def test_tiles_do_not_show(name):
     assert np.abs(tiled.photo.pixels.astype(int) - whole.photo.pixels).max() <= 1
 
 
-@pytest.mark.parametrize(("name", "degradation"), [(n, d) for n in ALIVE for d in HARD[n]])
+@pytest.mark.parametrize(("name", "degradation"), [(n, d) for n in NEW for d in HARD[n]])
 def test_every_scale_does_its_work(name, degradation):
     degraded, clean = degraded_batch(degradation, 192)
 
@@ -103,7 +107,7 @@ def test_every_scale_does_its_work(name, degradation):
         return float(-10 * (restored - clean).square().mean((1, 2, 3)).log10().mean())
 
     parts = {part.name: part for part in examine(NETWORKS[name], score)}
-    for scale in ("1", "1/2", "1/4"):
+    for scale in {"1", "1/2", "1/4"} - IDLE.get(name, set()):
         labels = (f"body {scale}", f"tail {scale}", f"up from {scale}")
         assert max(part.worth for label, part in parts.items() if label in labels) > WORTH
     assert max(part.peak for part in parts.values()) < PEAK_LIMIT
