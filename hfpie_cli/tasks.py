@@ -1,34 +1,47 @@
-"""What hfpie can do to a photograph: one line for each task."""
+"""What hfpie can do to a photograph: one row for each task. Its command, messages and defaults come from it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Task:
-    """A restoration task.
-
-    verb: for messages. suffix: of the output's name beside the input. scales: on offer, the network's own first.
-    weights: the checkpoint used when none is named; gan_weights: the same with --gan, empty if there is none.
-    data_set: what `hfpie train` looks for without --data, the paper's. degradation: what `hfpie eval` makes of clean
-    pictures unless told otherwise. flaw: what it removes, for messages; empty if it adds.
-    """
+    """A restoration task, and the command `hfpie NAME`."""
 
     name: str
     verb: str
+    """Past participle, for messages."""
     suffix: str
-    scales: tuple[int, ...]
+    """Added to an output's name beside the input; `{scale}` is filled in."""
+    scales: tuple[int, ...] = (1,)
+    """Scales to choose from, the network's own first."""
     weights: str
-    data_set: str
-    degradation: str
+    """Checkpoint used by default."""
     gan_weights: str = ""
+    """Checkpoint used with --gan; empty if there is none."""
+    data_set: str
+    """Data set that `hfpie train` looks for without --data: the paper's."""
+    degradation: str
+    """Degradation that `hfpie eval` applies to clean pictures by default."""
+    hard_degradation: str
+    """Degradation that needs every scale of the network: `hfpie weights info --parts` measures with it."""
     flaw: str = ""
+    """What it removes, for messages; empty if it enlarges."""
+    summary: str
+    """Help text of the command."""
+    examples: tuple[str, ...]
+    """Command lines for the help."""
 
     @property
     def scale(self) -> int:
         """The network's own."""
         return self.scales[0]
+
+    @property
+    def enlarges(self) -> bool:
+        """Whether outputs are larger than inputs."""
+        return self.scale > 1
 
     def output_suffix(self, scale: int) -> str:
         """What is added to the name of an output of this scale."""
@@ -38,8 +51,54 @@ class Task:
 TASKS = {
     task.name: task
     for task in (
-        Task("denoise", "denoised", "_denoised", (1,), "compact.denoise", "SIDD", "awgn-25", flaw="noise"),
-        Task("deblur", "deblurred", "_deblurred", (1,), "compact.deblur", "REDS", "gaussian-blur", flaw="blur"),
-        Task("sr", "enlarged", "_x{scale}", (4, 3, 2), "compact.sr-x4", "DIV2K", "bicubic-x4", "compact.sr-x4-gan"),
+        Task(
+            name="denoise",
+            verb="denoised",
+            suffix="_denoised",
+            weights="compact.denoise",
+            data_set="SIDD",
+            degradation="awgn-25",
+            hard_degradation="awgn-50",
+            flaw="noise",
+            summary="Remove noise of phones, night shots and JPEG, and Gaussian noise. No noise level to set.",
+            examples=(
+                "hfpie denoise photo.png",
+                "hfpie denoise holiday/ -o clean/",
+                "hfpie denoise night.jpg --strength 0.7",
+            ),
+        ),
+        Task(
+            name="deblur",
+            verb="deblurred",
+            suffix="_deblurred",
+            weights="compact.deblur",
+            data_set="REDS",
+            degradation="gaussian-blur",
+            hard_degradation="motion-jpeg",
+            flaw="blur",
+            summary="Sharpen soft focus and slight Gaussian blur; camera shake with --weights compact.deblur-motion.",
+            examples=(
+                "hfpie deblur photo.png",
+                "hfpie deblur scans/ -r -o sharp/",
+                "hfpie deblur - < soft.png > sharp.png",
+            ),
+        ),
+        Task(
+            name="sr",
+            verb="enlarged",
+            suffix="_x{scale}",
+            scales=(4, 3, 2),
+            weights="compact.sr-x4",
+            gan_weights="compact.sr-x4-gan",
+            data_set="DIV2K",
+            degradation="bicubic-x4",
+            hard_degradation="bicubic-x4",
+            summary="Enlarge small photographs 2, 3 or 4 times, including those with JPEG artefacts and noise.",
+            examples=(
+                "hfpie sr photo.png",
+                "hfpie sr --gan -i frames/ -o out/",
+                "hfpie sr small.jpg --scale 2 -o large.png",
+            ),
+        ),
     )
 }

@@ -13,6 +13,7 @@ from ..data.catalogue import DEFAULT_ROOT, find
 from ..distributed import is_first
 from ..errors import ExitCode
 from ..evaluation.quoted import columns
+from ..shown import either
 from ..tasks import TASKS
 from ..weights.registry import default_weights, find_here
 from .announce import Request, foresee_network
@@ -33,7 +34,7 @@ class EvalOptions(PictureOptions):
     degraded: Annotated[Path | None, typer.Option(help="Folder of degraded pictures; requires --clean.")] = None
     clean: Annotated[Path | None, typer.Option(help="Folder of clean pictures with the same names.")] = None
     task: Annotated[
-        str | None, typer.Option(help="denoise, deblur or sr; needed if the data set does not define it.")
+        str | None, typer.Option(help=f"{either(list(TASKS))}; needed if the data set does not define it.")
     ] = None
     degradation: Annotated[
         str | None,

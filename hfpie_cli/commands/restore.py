@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -22,61 +24,30 @@ from .folder_run import FolderRun
 from .options import add_command
 from .restore_options import DenoiseOptions, EnlargeOptions, RestoreOptions
 
+OPTIONS: dict[str, type[RestoreOptions]] = {"denoise": DenoiseOptions}  # of tasks with options of their own
 FEW = 3  # names that are told of files that are passed over
 
 
 def register(app: typer.Typer) -> None:
-    """Add the three commands."""
-    add_command(
-        app,
-        "denoise",
-        DenoiseOptions,
-        lambda options: restore_files(TASKS["denoise"], options, default_weights("denoise")),
-        summary="Remove noise of phones, night shots and JPEG, and Gaussian noise. No noise level to set.",
-        examples=(
-            "hfpie denoise photo.png",
-            "hfpie denoise holiday/ -o clean/",
-            "hfpie denoise night.jpg --strength 0.7",
-        ),
-    )
-    add_command(
-        app,
-        "deblur",
-        RestoreOptions,
-        lambda options: restore_files(TASKS["deblur"], options, default_weights("deblur")),
-        summary="Sharpen soft focus and slight Gaussian blur; camera shake with --weights compact.deblur-motion.",
-        examples=(
-            "hfpie deblur photo.png",
-            "hfpie deblur scans/ -r -o sharp/",
-            "hfpie deblur - < soft.png > sharp.png",
-        ),
-    )
-    add_command(
-        app,
-        "sr",
-        EnlargeOptions,
-        enlarge_files,
-        summary="Enlarge small photographs 2, 3 or 4 times, including those with JPEG artefacts and noise.",
-        examples=(
-            "hfpie sr photo.png",
-            "hfpie sr --gan -i frames/ -o out/",
-            "hfpie sr small.jpg --scale 2 -o large.png",
-        ),
-    )
+    """Add a command for each task."""
+    for task in TASKS.values():
+        usual = EnlargeOptions if task.enlarges else RestoreOptions
+        run: Callable[[Any], int] = partial(enlarge_files if task.enlarges else restore_files, task)
+        add_command(app, task.name, OPTIONS.get(task.name, usual), run, summary=task.summary, examples=task.examples)
 
 
-def enlarge_files(options: EnlargeOptions) -> int:
-    """The same for `sr`, whose default weights --gan chooses."""
+def enlarge_files(task: Task, options: EnlargeOptions) -> int:
+    """Enlarge photographs; --gan chooses the default weights."""
     if options.gan and options.weights:
         raise UsageError("--gan and --weights both choose the weights", "remove one of them")
     if options.in_place and not options.overwrite:
-        raise UsageError("sr --in-place replaces pictures with larger ones", "add --overwrite to confirm")
-    return restore_files(TASKS["sr"], options, default_weights("sr", gan=options.gan), options.scale)
+        raise UsageError(f"{task.name} --in-place replaces pictures with larger ones", "add --overwrite to confirm")
+    return restore_files(task, options, default_weights(task.name, gan=options.gan), options.scale)
 
 
-def restore_files(task: Task, options: RestoreOptions, default: str, scale: int = 1) -> int:
+def restore_files(task: Task, options: RestoreOptions, default: str = "", scale: int = 1) -> int:
     """Check options and weights, plan the jobs, then do them, or print them with --dry-run."""
-    console = options.console()
+    console, default = options.console(), default or default_weights(task.name)
     request = Request(options.device, options.precision, options.tile, options.overlap, options.threads)
     name, setting = foresee_network(options.weights or default, request)
     weights = find_here(options.weights or default, options.hub(), task=task.name, force=options.force)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from ..photos.formats import DEFAULT_QUALITY, OutputStyle, format_named
+from ..photos.formats import DEFAULT_QUALITY, FORMAT_NAMES, OutputStyle, format_named
 from ..plan import Naming
 from .options import PictureOptions
 
@@ -56,10 +56,8 @@ class RestoreOptions(PictureOptions):
     force: Annotated[bool, typer.Option("--force", help="Allow weights trained for another task.")] = False
     strength: Annotated[float, typer.Option(min=0, max=1, help="Blend: 1 is the restored picture, 0 the input.")] = 1.0
     tta: Annotated[bool, typer.Option("--tta", help="Average over 8 rotations and flips: 8 times slower.")] = False
-    format: Annotated[
-        str | None, typer.Option(help="png, jpg, tiff, webp, avif, bmp or ppm; default: the input's.")
-    ] = None
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG, WebP and AVIF.")] = DEFAULT_QUALITY
+    format: Annotated[str | None, typer.Option(help=f"{FORMAT_NAMES}; default: the input's.")] = None
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of lossy formats.")] = DEFAULT_QUALITY
     yes: Annotated[bool, typer.Option("--yes", help="Start jobs of more than 10 minutes without asking.")] = False
     compare: Annotated[
         Path | None, typer.Option(help="Write a page that compares inputs and outputs to this .html file.")
@@ -90,7 +88,7 @@ class RestoreOptions(PictureOptions):
     def style(self) -> OutputStyle:
         form = format_named(self.format) if self.format else None
         if self.format and form is None:
-            raise UsageError(f"no format {self.format!r}", "use png, jpg, tiff, webp, avif, bmp or ppm")
+            raise UsageError(f"no format {self.format!r}", f"use {FORMAT_NAMES}")
         return OutputStyle(form, self.quality, self.strip_metadata)
 
 

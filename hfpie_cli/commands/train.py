@@ -14,6 +14,7 @@ from ..data.matching import training_folder
 from ..distributed import is_first
 from ..errors import ExitCode, UsageError
 from ..settings import foresee
+from ..shown import either
 from ..suggest import did_you_mean
 from ..weights.registry import find_here
 from .options import PictureOptions, add_command
@@ -34,7 +35,7 @@ class TrainOptions(PictureOptions):
     """Options of `hfpie train`; those that are None leave the recipe's value."""
 
     task: Annotated[
-        str | None, typer.Option(help="denoise, deblur, sr or highpass (the loss network).", show_default=False)
+        str | None, typer.Option(help=f"{either(list(TRAINING_SETS))} (the loss network).", show_default=False)
     ] = None
     gan: Annotated[bool, typer.Option("--gan", help="Adversarial training; needs --init.")] = False
     data: Annotated[

@@ -13,13 +13,12 @@ from ..console import Console
 from ..data.catalogue import DEFAULT_ROOT
 from ..errors import ExitCode, UnavailableError
 from ..hub.client import SCHEME, Hub, HubFile, fetch
+from ..tasks import TASKS
 from ..weights.registry import Entry, get_entry, locate, public_entries, resolve, whereabouts
 from . import publish
 from .options import HubOptions, add_command
 from .shell import Group
 from .weights_views import HASH_SHOWN, PARTS_HEADINGS, VERIFY_HEADINGS, print_info, print_list, print_table
-
-HARD = {"denoise": "awgn-50", "deblur": "motion-jpeg", "sr": "bicubic-x4"}  # by task: what needs every scale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +148,7 @@ def _show_parts(options: InfoOptions) -> int:
     from ..evaluation.parts import examine_weights
 
     entry, console = get_entry(options.name), options.console()
-    degradation = options.degradation or HARD.get(entry.task)
+    degradation = options.degradation or (TASKS[entry.task].hard_degradation if entry.task in TASKS else None)
     benchmark = open_benchmark(options.dataset, options.data_root or DEFAULT_ROOT, entry.task, degradation)
     parts = examine_weights(resolve(entry.name, options.hub()), benchmark.first(options.limit).pairs())
     if options.json:

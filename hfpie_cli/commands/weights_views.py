@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..hub.client import Hub
 from ..shown import columns_of
+from ..tasks import TASKS
 from ..weights.registry import Entry, whereabouts
 
 LIST_HEADINGS = ("name", "for", "MB", "MFLOP/px", "s/MP", "where", "licence")
@@ -20,10 +21,9 @@ WIDTH = 140  # columns where the output is no terminal
 WIDE = 110  # columns that a terminal must have for all of the list
 COSTS = {"MFLOP/px", "s/MP"}  # what narrower ones leave out
 GROUPS = {  # by task and whether detail is invented
-    ("denoise", False): "denoise",
-    ("deblur", False): "deblur",
-    ("sr", False): "sr, faithful",
-    ("sr", True): "sr, invents detail",
+    (task.name, gan): f"{task.name}, {'invents detail' if gan else 'faithful'}" if task.gan_weights else task.name
+    for task in TASKS.values()
+    for gan in ((False, True) if task.gan_weights else (False,))
 }
 OTHERS = "training only"
 

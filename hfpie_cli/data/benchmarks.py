@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..degradations.named import DEGRADATIONS
-from ..degradations.operations import SR_SCALE
 from ..errors import HfpieError, UnavailableError, UsageError
 from ..photos.photo import FULL_SCALE, Photo, Pixels, to_16bit
 from ..photos.reader import read_photo
+from ..shown import either
 from ..suggest import did_you_mean
 from ..tasks import TASKS
 from .catalogue import DataSet, Track, data_sets, find
@@ -95,7 +95,7 @@ def open_benchmark(name: str, root: Path, task: str | None = None, degradation: 
 def open_folders(degraded: Path, clean: Path, task: str | None) -> Benchmark:
     """The pairs of two folders of a user. Raises UnavailableError for folders that do not go together."""
     if task is None:
-        raise UsageError("the task of two folders is unknown", "use --task denoise, deblur or sr")
+        raise UsageError("the task of two folders is unknown", f"use --task {either(list(TASKS))}")
     cases = [
         Case(path.relative_to(clean).as_posix(), number, (small, path), partial(_read_pair, small, path, task))
         for number, (small, path) in enumerate(pair_folders(degraded, clean))
@@ -123,7 +123,7 @@ def _task_of(entry: DataSet, degradation: str | None) -> str:
     named = {track.name: track.task for track in entry.tracks}
     task = named.get(degradation or "") or entry.task
     if task is None:
-        raise UsageError(f"{entry.name}: the task is unknown", "use --task denoise, deblur or sr")
+        raise UsageError(f"{entry.name}: the task is unknown", f"use --task {either(list(TASKS))}")
     return task
 
 
@@ -230,7 +230,7 @@ def _scorable(clean: Pixels, path: Path, task: str) -> Pixels:
 
 
 def _border(task: str) -> int:
-    return SR_SCALE if task == "sr" else 0
+    return TASKS[task].scale if TASKS[task].enlarges else 0
 
 
 def _read_pair(degraded: Path, clean: Path, task: str) -> Pair:

@@ -78,5 +78,5 @@ def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hu
 
 def classical_methods(task: str) -> list[Method]:
     """The degraded input, where it has the clean picture's size, and the methods that need no training."""
-    plain = [] if task == "sr" else [input_method()]
+    plain = [] if TASKS[task].enlarges else [input_method()]
     return plain + [Method(name, at_once(restore)) for name, restore in BASELINES.get(task, {}).items()]

@@ -13,6 +13,7 @@ from ..pages.page import write_page
 from ..pages.scene import LEAST_ROOM, PAGE_BYTES, Room, Scene, Version
 from ..photos.photo import Photo
 from ..photos.reader import read_photo
+from ..tasks import TASKS
 from .methods import Network
 from .quoted import TOLERANCE
 from .score_cache import Row
@@ -56,7 +57,7 @@ def write_report(boards: Sequence[Board], subjects: Sequence[Subject], path: Pat
 
 def _section(board: Board, subject: Subject, room: int, watch: Watch) -> dict[str, Any]:
     """What the template needs to know of one table. room: characters for its pictures."""
-    metric = "psnr_y" if subject.benchmark.task == "sr" else "psnr"
+    metric = "psnr_y" if TASKS[subject.benchmark.task].enlarges else "psnr"
     names = [method.name for method in subject.methods]
     return {
         "board": board,

@@ -12,16 +12,17 @@ import numpy as np
 from PIL import Image
 
 from ..errors import HfpieError
+from ..shown import either
 from . import boxes, colour, gate, png
-from .formats import OutputStyle
+from .formats import FORMATS, OutputStyle
 from .headers import PNG_SIGNATURE
 from .limits import check_size
 from .photo import NotReadError, Photo, to_8bit
 from .reader import metadata_of, read_bytes, refusals, upright
 from .writer import prepared, save_options
 
-HELD = {"PNG", "WEBP", "AVIF"}  # formats that are written as animations
-READ = HELD | {"GIF"}
+HELD = [name for name, row in FORMATS.items() if row.animated]
+READ = {*HELD, "GIF"}
 ONCE, FOREVER = 1, 0  # plays
 WEBP_ANIMATED, WEBP_ALPHA = 2, 16  # flags in a WebP's head
 
@@ -97,7 +98,7 @@ def check_held(animation: Animation, form: str, name: str) -> None:
     """Raise HfpieError if files of the format hold no animation."""
     if form not in HELD:
         message = f"{name}: an animation of {len(animation.frames)} frames, which {form} cannot hold"
-        raise HfpieError(message, "choose --format png, webp or avif")
+        raise HfpieError(message, f"choose --format {either(HELD).lower()}")
 
 
 def encode_animation(animation: Animation, style: OutputStyle, *, name: str) -> bytes:

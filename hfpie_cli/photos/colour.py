@@ -12,6 +12,7 @@ from dataclasses import replace
 from PIL import ImageCms
 
 from . import icc
+from .formats import FORMATS
 from .photo import ColourPoints, Metadata
 
 HDR = {16: "PQ", 18: "HLG"}  # transfer functions of high dynamic range
@@ -32,7 +33,6 @@ PRIMARIES: dict[int, icc.Primaries] = {  # red, green, blue, white as CIE x, y; 
     22: ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077), D65),
 }
 PRIMARIES[UNSPECIFIED] = PRIMARIES[1]
-PROFILED = {"PNG", "JPEG", "TIFF", "WEBP", "AVIF"}  # formats that hold ICC profiles
 CLOSE_GAMMA, CLOSE_XY = 0.05, 0.002  # to sRGB's: differences that no one sees
 
 
@@ -59,7 +59,7 @@ def fitted(metadata: Metadata, form: str, *, grey: bool) -> Metadata:
     if form == "PNG" and told:
         return metadata
     profile = metadata.icc or (b"" if hdr else _profile(metadata, grey=grey))
-    if form not in PROFILED:
+    if "icc" not in FORMATS[form].blocks:
         if profile and not _is_srgb(profile):
             raise ColourError(f"its colours are not sRGB, which {form} cannot tell")
         return metadata

@@ -2,37 +2,82 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+from ..shown import either
 
 
 @dataclass(frozen=True)
 class Format:
-    """A file format that is read and written.
-
-    endings: of file names, that of new files first. deep: the types of samples of more than 8 bits that it holds.
-    alpha: whether it holds transparency. strips: whether it is written strip by strip. max_side: pixels, 0 for a limit
-    far above what hfpie opens. max_block: bytes of EXIF, of XMP, 0 for no limit.
-    """
+    """A file format that hfpie reads and writes: Pillow does both unless a module of `photos` does it better."""
 
     endings: tuple[str, ...]
+    """File name endings; new files get the first."""
     deep: tuple[str, ...] = ()
+    """Sample types of more than 8 bits that it holds."""
+    grey: bool = True
+    """Whether it holds one channel; if not, grey is written as RGB."""
     alpha: bool = False
+    """Whether it holds transparency."""
+    animated: bool = False
+    """Whether it is written as an animation."""
+    lossy: bool = False
+    """Whether it takes a quality of 1 to 100."""
+    blocks: frozenset[str] = frozenset()
+    """Metadata blocks that it holds: icc, exif, xmp, dpi, comment, resources."""
+    saving: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of Pillow's `save`."""
     strips: bool = False
+    """Whether it is written strip by strip."""
     max_side: int = 0
+    """Largest side in pixels; 0 if the limit is far above what hfpie opens."""
     max_block: int = 0
+    """Largest EXIF or XMP block in bytes; 0 for no limit."""
 
 
-FORMATS = {  # by Pillow's names
-    "PNG": Format((".png",), deep=("uint16",), alpha=True, strips=True),
-    "JPEG": Format((".jpg", ".jpeg", ".jpe", ".jfif"), max_side=65500, max_block=65504),
-    "TIFF": Format((".tif", ".tiff"), deep=("uint16", "float32"), alpha=True, strips=True),
-    "WEBP": Format((".webp",), alpha=True, max_side=16383),
-    "AVIF": Format((".avif",), deep=("uint16",), alpha=True, max_side=65536),
-    "BMP": Format((".bmp", ".dib")),
+_DESCRIBED = frozenset({"icc", "exif", "xmp"})
+FORMATS = {  # by Pillow's names; PNG and TIFF are written by png_write and tiff_write
+    "PNG": Format((".png",), deep=("uint16",), alpha=True, animated=True, blocks=_DESCRIBED | {"dpi"}, strips=True),
+    "JPEG": Format(
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
+        lossy=True,
+        blocks=_DESCRIBED | {"dpi", "comment", "resources"},
+        saving={"subsampling": 0},
+        max_side=65500,
+        max_block=65504,
+    ),
+    "TIFF": Format(
+        (".tif", ".tiff"), deep=("uint16", "float32"), alpha=True, blocks=_DESCRIBED | {"dpi", "resources"}, strips=True
+    ),
+    "WEBP": Format(
+        (".webp",),
+        grey=False,
+        alpha=True,
+        animated=True,
+        lossy=True,
+        blocks=_DESCRIBED,
+        saving={"exact": True},
+        max_side=16383,
+    ),
+    "AVIF": Format(
+        (".avif",),
+        deep=("uint16",),
+        grey=False,
+        alpha=True,
+        animated=True,
+        lossy=True,
+        blocks=_DESCRIBED,
+        saving={"subsampling": "4:4:4"},
+        max_side=65536,
+    ),
+    "BMP": Format((".bmp", ".dib"), blocks=frozenset({"dpi"})),
     "PPM": Format((".ppm", ".pgm", ".pnm"), deep=("uint16",)),
 }
+FORMAT_NAMES = either([name.lower() for name in FORMATS])  # for help and messages
 SUFFIXES = {suffix: name for name, row in FORMATS.items() for suffix in row.endings}
 EXTRAS = {  # what an extra reads: its name, the module that it brings, the format that is written, the endings
     "HEIC": ("heif", "pi_heif", "JPEG", (".heic", ".heif", ".hif")),

@@ -177,7 +177,7 @@ def is_grey_profile(icc: bytes) -> bool:
 def _written_grey(photo: Photo) -> bool:
     """Whether the file will be grey: WebP and AVIF have colours only, and OpenCV no 16-bit grey with alpha."""
     deep_alpha = photo.alpha is not None and photo.pixels.dtype == np.uint16 and photo.format == "PNG"
-    return photo.pixels.shape[2] == 1 and photo.format not in {"WEBP", "AVIF"} and not deep_alpha
+    return photo.pixels.shape[2] == 1 and FORMATS[photo.format].grey and not deep_alpha
 
 
 def _encode_8bit(photo: Photo, quality: int) -> bytes:
@@ -194,28 +194,19 @@ def _encode_8bit(photo: Photo, quality: int) -> bytes:
 
 def save_options(photo: Photo, quality: int) -> dict[str, Any]:
     """Pillow's arguments for the format: its quality settings and the metadata that it can carry."""
-    metadata, form = photo.metadata, photo.format
-    by_format: dict[str, dict[str, Any]] = {
-        "JPEG": {"quality": quality, "subsampling": 0},
-        "WEBP": {"quality": quality, "exact": True},
-        "AVIF": {"quality": quality, "subsampling": "4:4:4"},
-        "PNG": {"compress_level": png_write.LEVELS[8]},
+    metadata, row = photo.metadata, FORMATS[photo.format]
+    if photo.format == "PNG":  # png.py writes its metadata
+        return {"compress_level": png_write.LEVELS[8]}
+    blocks = {
+        "icc": ("icc_profile", metadata.icc),
+        "exif": ("exif", metadata.exif and exif.PREFIX + metadata.exif),
+        "xmp": ("xmp", metadata.xmp),
+        "dpi": ("dpi", metadata.dpi),
+        "resources": ("extra", b"".join(_resource_segments(metadata.resources))),
+        "comment": ("comment", metadata.comment),
     }
-    options = by_format.get(form, {})
-    if form in {"PNG", "BMP", "PPM"}:  # a PNG's metadata are written by a module of their own
-        return options | ({"dpi": metadata.dpi} if metadata.dpi and form == "BMP" else {})
-    if metadata.icc:
-        options["icc_profile"] = metadata.icc
-    if metadata.exif:
-        options["exif"] = exif.PREFIX + metadata.exif
-    if metadata.xmp:
-        options["xmp"] = metadata.xmp
-    if form == "JPEG":
-        options["extra"] = b"".join(_resource_segments(metadata.resources))
-        options["comment"] = metadata.comment
-    if metadata.dpi and form == "JPEG":
-        options["dpi"] = metadata.dpi
-    return options
+    held = dict(argument for block, argument in blocks.items() if block in row.blocks and argument[1])
+    return {**row.saving, **({"quality": quality} if row.lossy else {}), **held}
 
 
 def _resource_segments(resources: bytes) -> Iterator[bytes]:
