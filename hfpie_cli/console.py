@@ -23,10 +23,12 @@ MARK = "hfpie: "  # that errors begin with; their hints stand below the text
 
 @dataclass(frozen=True)
 class Console:
-    """quiet: errors only. json: one JSON object a line on standard output for each result."""
+    """Writes messages to standard error and results to standard output."""
 
     quiet: bool = False
+    """Errors only."""
     json: bool = False
+    """One JSON object a line for each result."""
 
     def say(self, text: str) -> None:
         """A line for a person, on standard error; what would not be seen in it is escaped."""
@@ -103,6 +105,7 @@ class LoggedConsole(Console):
     """For callers from Python who passed no console: lines go to the logger `hfpie_cli`, bars are not shown."""
 
     quiet: bool = True
+    """True: standard error stays empty."""
 
     def say(self, text: str) -> None:
         """At the level INFO, which Python shows to nobody who has not asked for it."""

@@ -19,10 +19,12 @@ BYTES_PER_TILE_PIXEL = 6_000  # of the widest networks at full resolution, measu
 
 @dataclass(frozen=True)
 class Device:
-    """A torch device and the precision of its arithmetic (a key of PRECISIONS)."""
+    """A torch device and the precision of its arithmetic."""
 
     torch_device: torch.device
+    """Where tensors lie."""
     precision: str
+    """A key of PRECISIONS."""
 
     @property
     def name(self) -> str:

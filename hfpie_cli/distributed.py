@@ -19,12 +19,16 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process's number, from 0, and how many there are; local and local_count: the same on this machine."""
+    """Which of several processes this is."""
 
     rank: int = 0
+    """This process's number, from 0."""
     count: int = 1
+    """Number of processes."""
     local: int = 0
+    """This process's number on this machine."""
     local_count: int = 1
+    """Number of processes on this machine."""
 
     def device(self, name: str, kind: str) -> str:
         """The device for this process, where `name` was asked for and is of a `kind`: to each its own GPU."""

@@ -7,72 +7,16 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import HfpieError, UsageError
 from .files import check_ordinary, walk
+from .jobs import Job, LeftOut, Naming, Plan
 from .photos.formats import SUFFIXES, endings_of, format_named, is_hidden, is_photo, passed_over, written_as
 from .tasks import TASKS
 
-LeftOut = dict[str, list[Path]]  # paths by the reason, as Plan names them
 STREAM = "-"  # standard input or output
 OUTPUT_SUFFIXES = [task.output_suffix(scale) for task in TASKS.values() for scale in task.scales]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A file to restore. source: None is standard input. target: None is standard output. format: None is its own."""
-
-    source: Path | None
-    target: Path | None
-    format: str | None
-
-    @property
-    def name(self) -> str:
-        return str(self.source) if self.source else "standard input"
-
-    @property
-    def output_name(self) -> str:
-        """The output in messages: in place as the input is named, unless that is a link to it."""
-        own = self.source is not None and not self.source.is_symlink() and self.source.resolve() == self.target
-        return str(self.source if own else self.target or "standard output")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The jobs in order, also those whose outputs exist and may be skipped, and what of the folders is left out.
-
-    left_out: `outputs` (photographs with the names of earlier ones), `folders` within that are not entered, `films`,
-    `unread` pictures of other formats, those that need an extra, by its name, and `links` out of a folder, which
-    --in-place does not follow. faults: of inputs that cannot be done, beside others that can. folder: that outputs go
-    to, if one is named.
-    """
-
-    jobs: list[Job]
-    left_out: LeftOut
-    faults: list[HfpieError] = field(default_factory=list)
-    folder: Path | None = None
-
-
-@dataclass(frozen=True)
-class Naming:
-    """How outputs are named: `suffix` behind the stem beside the input; `output` as the user gave it, if at all."""
-
-    suffix: str
-    output: str | None = None
-    format: str | None = None
-    recursive: bool = False
-    in_place: bool = False
-    overwrite: bool = False
-    skip_existing: bool = False
-    resume: bool = False
-    follow_symlinks: bool = False
-
-    @property
-    def keeps_outputs(self) -> bool:
-        """Whether outputs that exist are a fault that is found before anything is computed."""
-        return not (self.overwrite or self.in_place or self.skip_existing or self.resume)
 
 
 def plan_jobs(inputs: Sequence[str], naming: Naming) -> Plan:

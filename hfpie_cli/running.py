@@ -28,11 +28,14 @@ Forward = Callable[[Tensor], Tensor]  # (n, 3, h, w) on the device -> (n, 3, sca
 
 @dataclass(frozen=True)
 class Pass:
-    """The network for one turn of the ensemble: in the device's precision, and at fp32 for what is not finite in it."""
+    """The network for one turn of the ensemble."""
 
     turn: Turn
+    """Turn and flip."""
     reduced: Forward
+    """At the device's precision."""
     exact: Forward
+    """At fp32, for what is not finite otherwise."""
 
 
 class Runner:

@@ -24,14 +24,14 @@ TOPOLOGY = Path("/sys/devices/system/cpu")
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and how precisely a network will run, as far as is known before torch is loaded.
-
-    device: cpu, mps, cuda or cuda:N. precision: a name of PRECISIONS. threads: of the CPU.
-    """
+    """Where and how precisely a network will run, as far as is known without importing torch."""
 
     device: str
+    """cpu, mps, cuda or cuda:N."""
     precision: str
+    """A name of PRECISIONS."""
     threads: int
+    """CPU threads."""
 
     def __str__(self) -> str:
         threads = f", {counted(self.threads, 'thread')}" if self.device == "cpu" else ""

@@ -10,6 +10,7 @@ class Task:
     """A restoration task, and the command `hfpie NAME`."""
 
     name: str
+    """Name of the command."""
     verb: str
     """Past participle, for messages."""
     suffix: str

@@ -43,7 +43,9 @@ class Turn:
     """One of the 8 ways to turn and mirror a picture (n, c, h, w)."""
 
     quarters: int
+    """Quarter turns."""
     flip: bool
+    """Whether to mirror it afterwards."""
 
     def apply(self, picture: Tensor) -> Tensor:
         """Turn, then mirror."""

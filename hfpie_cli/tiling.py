@@ -25,11 +25,14 @@ Process = Callable[[Tensor], Tensor]  # (n, 3, height, width) -> (n, 3, scale he
 
 @dataclass(frozen=True)
 class Axis:
-    """The tiles along one side: all of `tile` pixels, from `starts` on; the last may reach over the end."""
+    """The tiles along one side of a picture; the last may reach over its end."""
 
     length: int
+    """The side, pixels."""
     tile: int
+    """Tile side, pixels."""
     starts: tuple[int, ...]
+    """First pixel of each tile."""
 
     def windows(self, scale: int) -> Tensor:
         """Each tile's weights along this axis, (tiles, scale tile); over every pixel they add up to one."""
@@ -71,7 +74,9 @@ class Plan:
     """The grid of tiles over a picture."""
 
     rows: Axis
+    """Tiles from top to bottom."""
     columns: Axis
+    """Tiles from left to right."""
 
     def __len__(self) -> int:
         return len(self.rows.starts) * len(self.columns.starts)

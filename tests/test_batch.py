@@ -22,9 +22,9 @@ from hfpie_cli.batch.pipeline import Crew, Pipeline, Settled
 from hfpie_cli.cli import app
 from hfpie_cli.errors import HfpieError
 from hfpie_cli.files import TEMPORARY, atomic_path, sweep
+from hfpie_cli.jobs import Job
 from hfpie_cli.pace import covered_pixels
 from hfpie_cli.photos.sizes import read_size
-from hfpie_cli.plan import Job
 from tests.conftest import run_twice, save_picture, smooth_picture
 
 COMMAND = (sys.executable, "-m", "hfpie_cli", "denoise")

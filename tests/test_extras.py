@@ -14,11 +14,12 @@ import pytest
 import tifffile
 
 from hfpie_cli.errors import HfpieError, UsageError
+from hfpie_cli.jobs import Naming
 from hfpie_cli.photos import exif, formats
 from hfpie_cli.photos.formats import OutputStyle, is_photo
 from hfpie_cli.photos.reader import read_photo
 from hfpie_cli.photos.writer import encode_photo, told
-from hfpie_cli.plan import Naming, plan_jobs
+from hfpie_cli.plan import plan_jobs
 
 HEIC = Path(__file__).parent / "heic"
 RED, GREEN, GREY = (0.8, 0.2, 0.2), (0.2, 0.7, 0.3), (0.5, 0.5, 0.5)

@@ -13,8 +13,8 @@ from hfpie_cli import Restorer
 from hfpie_cli.batch.frames import find_shots, folder_sequences, numbered_sequences
 from hfpie_cli.batch.journal import NAME
 from hfpie_cli.cli import app
+from hfpie_cli.jobs import Job
 from hfpie_cli.photos.photo import Photo
-from hfpie_cli.plan import Job
 from tests.conftest import make_checkpoint, save_picture, smooth_picture
 
 EXAMPLE = Path(__file__).parent.parent / "examples/chelsea.png"

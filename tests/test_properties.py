@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hfpie_cli.errors import HfpieError
+from hfpie_cli.jobs import Naming
 from hfpie_cli.photos import exif
 from hfpie_cli.photos.formats import OutputStyle
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.photos.reader import read_photo
 from hfpie_cli.photos.writer import encode_photo
-from hfpie_cli.plan import Naming, plan_jobs
+from hfpie_cli.plan import plan_jobs
 from hfpie_cli.tensors import ALL_TURNS
 from hfpie_cli.tiling import plan_axis
 

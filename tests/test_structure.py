@@ -21,12 +21,13 @@ LAYERS = [  # rooms: folders, and modules at the top; each imports only from tho
     {"data", "weights", "invariants", "running", "noise"},
     {"degradations"},
     {"photos", "models", "tiling", "tensors", "device", "hub", "console", "vision"},
-    {"tasks", "files", "interruption", "lanes", "lifetime", "distributed", "settings", "shown", "suggest"},
+    {"tasks", "files", "jobs", "interruption", "lanes", "lifetime", "distributed", "settings", "shown", "suggest"},
     {"errors"},
 ]
 LIGHT = {  # what the help imports
     "cli",
     "plan",
+    "jobs",
     "console",
     "shown",
     "tasks",
@@ -127,6 +128,21 @@ def light_imports(name: str, node: ast.ImportFrom) -> bool:
 def test_files_stay_small():
     for path in PACKAGE.rglob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path
+
+
+def test_every_field_of_a_public_dataclass_is_documented_under_itself():
+    for name, tree in MODULES.items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
+                continue
+            if not any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list):
+                continue
+            for field, after in zip(node.body, [*node.body[1:], None], strict=True):
+                if not isinstance(field, ast.AnnAssign) or ast.unparse(field.target).startswith("_"):
+                    continue
+                documented = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+                is_option = "typer." in ast.unparse(field.annotation)  # its help text says what it is
+                assert documented or is_option, (name, node.name, ast.unparse(field.target))
 
 
 def test_scripts_outside_the_package_name_what_is_in_it():

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..jobs import Job
 from ..pace import covered_pixels
 from ..photos.sizes import Size, read_size
-from ..plan import Job
 from ..restore import Restorer
 
 SAMPLED = 500  # files whose heads are read before a run; the pixels of the others follow from their bytes
@@ -17,12 +17,12 @@ SAMPLED = 500  # files whose heads are read before a run; the pixels of the othe
 
 @dataclass(frozen=True)
 class Amount:
-    """Of one file. pixels: of the input, 0 where nothing tells before it is decoded. size: as its head says, if it was
-    read and says so.
-    """
+    """How much there is to restore in one file."""
 
     pixels: float = 0.0
+    """Pixels of the input; 0 if unknown before decoding."""
     size: Size | None = None
+    """Size that the file's header states, if it was read."""
 
 
 def measure_amounts(jobs: Sequence[Job], *, heads: int = SAMPLED) -> list[Amount]:

@@ -28,18 +28,22 @@ Tell = Callable[[int, int], None]  # tiles that are done, of how many
 
 @dataclass(frozen=True)
 class Written:
-    """A reel that is restored, in a file without a name, which is gone when it is closed."""
+    """A restored sequence in an unnamed temporary file, which vanishes when it is closed."""
 
     file: IO[bytes]
+    """The open file."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a reel is written: a folder, None for the system's own; how; what it will be called in messages."""
+    """Where and how a sequence is written."""
 
     folder: Path | None
+    """Folder of the temporary file; None for the system's own."""
     style: OutputStyle
+    """How it is encoded."""
     name: str
+    """The output's name, for messages."""
 
 
 Done = Photo | Animation | Written

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import HfpieError, UsageError
-from ..plan import Job, Naming
+from ..jobs import Job, Naming
 from .journal import Entry, Journals, Stamp
 
 EXISTS = "output already exists"
@@ -20,11 +20,14 @@ RESTORED_IN_PLACE = "already restored in place with other settings"
 
 @dataclass(frozen=True)
 class Door:
-    """What the command line asks for, and what the journals say. settings: a hash of how files are made."""
+    """Decides which files to do: what the command line asks for, and what the journals say."""
 
     naming: Naming
+    """How outputs are named."""
     journals: Journals
+    """Journals of the output folders."""
     settings: str
+    """Hash of everything that decides the outputs' content."""
 
     def sort_out(self, jobs: Sequence[Job]) -> tuple[list[Job], list[tuple[Job, str]]]:
         """(the jobs to do, those to skip and why). Raises UsageError if one would replace a file of somebody else's."""

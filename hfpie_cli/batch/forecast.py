@@ -9,10 +9,10 @@ import numpy as np
 
 from ..console import Console, in_words
 from ..errors import HfpieError
+from ..jobs import Job
 from ..pace import measure_pace
 from ..photos.contents import read_content
 from ..photos.formats import SUFFIXES
-from ..plan import Job
 from ..restore import Restorer
 from ..shown import counted
 from .amount import Amount, covered_by, measure_amounts
@@ -20,16 +20,18 @@ from .amount import Amount, covered_by, measure_amounts
 
 @dataclass(frozen=True)
 class Forecast:
-    """jobs: those that can be done, as far as the heads of their files tell. amounts: of each.
-
-    faults: of the other files. seconds: for all jobs, None where the weights are not here. device: its name.
-    """
+    """What a run would do, and how long it would take."""
 
     jobs: list[Job]
+    """Jobs that can be done, as far as file headers tell."""
     amounts: list[Amount]
+    """How much there is to restore, one for each job."""
     faults: list[HfpieError]
+    """Errors of the files that cannot be done."""
     seconds: float | None
+    """Time for all jobs; None if the weights are not on this machine."""
     device: str
+    """Name of the device."""
 
     @property
     def megapixels(self) -> float:

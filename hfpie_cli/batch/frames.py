@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HfpieError
+from ..jobs import Job
 from ..outcome import Shared
 from ..photos.photo import Photo, to_8bit
 from ..photos.reader import read_photo
 from ..photos.sizes import read_size
-from ..plan import Job
 from ..restore import Restorer
 
 LEAST = 3  # files of consecutive numbers that are taken for frames unasked
@@ -40,10 +40,12 @@ Frame = TypeVar("Frame")
 
 @dataclass(frozen=True)
 class Look:
-    """What is compared of a frame. size: (height, width)."""
+    """A thumbnail to compare frames by."""
 
     size: tuple[int, int]
+    """(height, width) of the frame."""
     pixels: NDArray[np.float32]
+    """(LOOK, LOOK, 3), 0 to 255."""
 
     def is_like(self, other: Look) -> bool:
         """Whether both may be frames of one shot."""
@@ -143,14 +145,14 @@ def _in_order(name: str) -> list[tuple[int, int, str]]:
 
 @dataclass
 class Averages:
-    """What the frames of each shot share, measured when the first of them is restored.
-
-    in_animations: whether frames of one file share anything.
-    """
+    """What the frames of each shot share, measured when its first frame is restored."""
 
     restorer: Restorer
+    """Measures the averages."""
     shots: Sequence[Sequence[Job]]
+    """Jobs of each shot."""
     in_animations: bool = True
+    """Whether the frames of one file share averages."""
     _number: dict[str, int] = field(default_factory=dict)  # of the shot, by the frame's name
     _known: dict[int, Shared | None] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)

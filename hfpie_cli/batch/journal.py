@@ -28,10 +28,12 @@ PIECE = 1 << 20  # bytes that are read at once
 
 @dataclass(frozen=True)
 class Stamp:
-    """A file's bytes, and when it was written last, in nanoseconds."""
+    """Identifies a version of a file without reading it."""
 
     size: int
+    """Bytes."""
     time: int
+    """Last modification, nanoseconds."""
 
     @classmethod
     def of(cls, path: Path) -> Stamp:
@@ -42,18 +44,22 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line. target, source: files; source_stamp: as it was when it was read. settings: a hash of how.
-
-    result, sha256: the file that was written; None and empty where an `error` kept it from being.
-    """
+    """One line of a journal: how a file was made."""
 
     target: str
+    """Output path."""
     source: str
+    """Input path."""
     source_stamp: Stamp
+    """The input when it was read."""
     settings: str
+    """Hash of everything that decides the output's content."""
     result: Stamp | None = None
+    """The output as written; None after an error."""
     sha256: str = ""
+    """Hash of the output; empty after an error."""
     error: str = ""
+    """Why there is no output; empty if there is one."""
 
     @classmethod
     def parse(cls, line: bytes) -> Entry | None:
@@ -81,13 +87,12 @@ class Entry:
 
 @dataclass
 class Journal:
-    """Entries by target, read from an open file as they come, and claims on targets.
-
-    root: targets below it are named from there on, so that the folder may be moved.
-    """
+    """Entries by target, read from an open file as they come, and claims on targets."""
 
     handle: int
+    """Descriptor of the open file."""
     root: Path
+    """Folder that targets are relative to, so that it can be moved."""
     _entries: dict[str, Entry] = field(default_factory=dict)
     _fresh: set[str] = field(default_factory=set)  # targets of entries that came after it was opened
     _read: int = 0
@@ -178,14 +183,17 @@ def _unlock_byte(handle: int, place: int) -> None:
 
 @dataclass
 class Journals:
-    """The journals of a run: that of the folder `output`, else by the folders that files are written to, in the cache.
+    """A run's journals: one in the folder `output`, or one in the cache for each folder written to.
 
-    A process must not open a journal twice: closing one would end the claims of the other.
+    A process must not open a journal twice: closing one would release the claims of the other.
     """
 
     output: Path | None = None
+    """Folder named by --output; None for outputs beside their inputs."""
     flags: int = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    """Flags that journals are opened with."""
     remembers: bool = True
+    """False for a run that keeps no journal."""
     _open: dict[Path, Journal] = field(default_factory=dict)
 
     @classmethod

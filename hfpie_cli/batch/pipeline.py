@@ -27,16 +27,21 @@ class Settled:
     """What a stage returns for an item that needs no further stage."""
 
     result: Any
+    """The item's result."""
 
 
 @dataclass(frozen=True)
 class Crew:
-    """How many threads each stage has, and how many items may be on their way."""
+    """How many threads each stage has."""
 
     loaders: int = 1
+    """Threads that load."""
     workers: int = 1
+    """Threads that work."""
     savers: int = 1
+    """Threads that save."""
     in_flight: int = 1
+    """Items between the start of loading and the end of saving."""
 
 
 @dataclass
@@ -56,9 +61,13 @@ class Pipeline(Generic[Item]):
     """
 
     load: Callable[[Item], Any]
+    """First stage: item to loaded item."""
     work: Callable[[Item, Any], Any]
+    """Second stage: item and loaded item to worked item."""
     save: Callable[[Item, Any], Any]
+    """Last stage: item and worked item to result."""
     crew: Crew
+    """Threads of each stage."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 

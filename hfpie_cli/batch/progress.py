@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ..console import Console
-from ..plan import Job
+from ..jobs import Job
 from ..shown import counted
 from .amount import Amount
 

@@ -13,48 +13,44 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..console import Console
 from ..errors import HfpieError
 from ..files import atomic_path, sha256_of
+from ..jobs import Job
 from ..outcome import Outcome
 from ..photos.contents import Content, first_of, read_content
 from ..photos.formats import OutputStyle
 from ..photos.gate import read_stream
-from ..plan import Job
 from ..restore import Restorer
 from .amount import Amount
 from .content import Done, Place, checked, count_of, megapixels_of, pictures_of, restored, write_into
+from .crew import choose_crew, threads_each
 from .door import Door
 from .frames import Averages
 from .journal import Entry, Stamp
-from .pipeline import Crew, Pipeline, Settled
+from .pipeline import Pipeline, Settled
 from .progress import RunProgress, run_progress
 from .tally import Tally, tell_failed, tell_skipped
-
-MOST_WORKERS = 4  # photographs that a CPU restores at a time, each with its share of the threads
-WAITING = 3  # photographs beyond those: one that is read, two that are written
-ROOM = 1 << 30  # bytes of pixels that may be on their way
 
 
 @dataclass(frozen=True)
 class Told:
-    """What is said of a file that is done: lines for people, a record for programs.
-
-    changed: False where there was nothing to restore.
-    """
+    """What is reported of a finished file."""
 
     lines: tuple[str, ...]
+    """Lines for people."""
     record: dict[str, Any]
+    """JSON record for programs."""
     changed: bool = True
+    """False if there was nothing to restore."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """Why a file was left as it is."""
+    """A file that was skipped."""
 
     reason: str
+    """Why, for the summary."""
 
 
 Describe = Callable[[Job, Outcome, float], Told]  # the last is seconds
@@ -63,50 +59,74 @@ AsError = Callable[[Exception, str], HfpieError]  # the last is the file's name
 
 @dataclass(frozen=True)
 class Manner:
-    """How files are written and talked about."""
+    """How files are written and reported."""
 
     style: OutputStyle
+    """How outputs are encoded."""
     describe: Describe
+    """Makes the report of a finished file."""
     as_error: AsError
+    """Makes an HfpieError of any exception."""
     keep_times: bool = False
+    """Whether outputs get the timestamps of their inputs."""
     debug: bool = False
-    shots: Sequence[Sequence[Job]] = ()  # frames that share their averages
-    shared_frames: bool = True  # whether those of an animation do
+    """Whether to print tracebacks."""
+    shots: Sequence[Sequence[Job]] = ()
+    """Frames that share their averages."""
+    shared_frames: bool = True
+    """Whether the frames of an animation share theirs."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What is to be restored. replaces: a file that is there. stamp, read_at: of the source, when it was read."""
+    """An input that was read."""
 
     content: Content
+    """The decoded input."""
     style: OutputStyle
+    """How its output is encoded."""
     notes: tuple[str, ...]
+    """Remarks about the file, for the user."""
     replaces: bool
+    """Whether the output replaces a file."""
     stamp: Stamp
+    """The input when it was read."""
     read_at: int
+    """When it was read, nanoseconds."""
     seconds: float
+    """Time that reading took."""
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What is to be written."""
+    """A restored input, ready to be written."""
 
     content: Done
+    """What is written."""
     outcome: Outcome
+    """How it was restored."""
     loaded: Loaded
+    """The input."""
     seconds: float
+    """Time that reading and restoring took."""
 
 
 @dataclass
 class Stages:
-    """What the threads of a run do to a job."""
+    """The three stages that the threads of a run put each job through."""
 
     restorer: Restorer
+    """The network and its settings."""
     door: Door
+    """Decides which jobs to do."""
     manner: Manner
+    """How outputs are written and reported."""
     progress: RunProgress
+    """The run's progress bar."""
     averages: Averages
+    """What frames of a shot share."""
     check: Callable[[], None] = lambda: None
+    """Raises when the run is stopped."""
 
     def load(self, job: Job) -> Loaded | Settled:
         """Read a photograph whose turn has come."""
@@ -211,7 +231,7 @@ def restore_all(
     On Ctrl-C and its like: what is under way is dropped, with its temporary files.
     """
     crew = choose_crew(restorer, amounts)
-    with run_progress(console, jobs, amounts) as progress, _threads_each(crew.workers):
+    with run_progress(console, jobs, amounts) as progress, threads_each(crew.workers):
         stages = Stages(restorer, door, manner, progress, Averages(restorer, manner.shots, manner.shared_frames))
         pipeline = Pipeline(stages.load, stages.work, stages.save, crew)
         stages.check = pipeline.check
@@ -226,27 +246,6 @@ def restore_all(
                 sys.stdout.flush()
                 os._exit(getattr(stop, "code", 130))
             raise
-
-
-def choose_crew(restorer: Restorer, amounts: Sequence[Amount]) -> Crew:
-    """Several photographs at a time on a CPU, which is faster than several threads on each; one on other devices."""
-    largest = max((amount.pixels for amount in amounts), default=0.0) * 3 * (1 + restorer.scale**2)
-    room = max(1, int(ROOM / max(largest, 1.0)))
-    most = min(MOST_WORKERS, torch.get_num_threads()) if restorer.device.torch_device.type == "cpu" else 1
-    workers = max(1, min(most, len(amounts), room))
-    return Crew(1, workers, min(2, len(amounts) or 1), max(1, min(workers + WAITING, room)))
-
-
-@contextmanager
-def _threads_each(workers: int) -> Iterator[None]:
-    """Within the block each of several workers has its share of torch's threads."""
-    before = torch.get_num_threads()
-    if workers > 1:
-        torch.set_num_threads(max(1, before // workers))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _settle(job: Job, result: Any, stages: Stages, tally: Tally, console: Console) -> None:

@@ -8,21 +8,28 @@ from typing import Any
 
 from ..console import Console
 from ..errors import ExitCode, HfpieError
-from ..plan import Job
+from ..jobs import Job
 from ..shown import counted
 
 
 @dataclass
 class Tally:
-    """Counts of a run. verb: what is done to photographs, for messages. ranks: processes that it sums up."""
+    """Counts of a run, over all its processes once they are added up."""
 
     planned: int
+    """Jobs of the run."""
     verb: str
+    """Past participle of what is done to photographs, for messages."""
     done: int = 0
-    unchanged: int = 0  # of those that are done: there was nothing to restore
-    skipped: Counter[str] = field(default_factory=Counter)  # by the reason
-    failed: list[str] = field(default_factory=list)  # inputs
-    first_code: ExitCode = ExitCode.FAILED  # of the first that failed
+    """Jobs that were done."""
+    unchanged: int = 0
+    """Done jobs that had nothing to restore."""
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Skipped jobs, by reason."""
+    failed: list[str] = field(default_factory=list)
+    """Inputs that failed."""
+    first_code: ExitCode = ExitCode.FAILED
+    """Exit code of the first that failed."""
 
     def fail(self, name: str, error: HfpieError) -> None:
         """Count a file that failed."""

@@ -28,13 +28,18 @@ MEMINFO = Path("/proc/meminfo")
 
 @dataclass(frozen=True)
 class Request:
-    """How a network is asked to run, as on the command line; None leaves what the checkpoint or the device says."""
+    """How a network is asked to run, as on the command line; None leaves the default."""
 
     device: str
+    """auto, cpu, cuda, cuda:N or mps."""
     precision: str
+    """auto, fp32, bf16 or fp16."""
     tile: int | None = None
+    """Tile side, pixels."""
     overlap: int | None = None
+    """Tile overlap, pixels."""
     threads: int | None = None
+    """CPU threads."""
 
 
 def foresee_network(name: str, request: Request) -> tuple[str, Setting]:

@@ -13,7 +13,7 @@ import typer
 
 from ..console import Console
 from ..errors import ExitCode, UsageError
-from ..plan import Job
+from ..jobs import Job
 from ..shown import counted
 from .options import TalkOptions, add_command
 

@@ -15,8 +15,8 @@ from ..distributed import Ranks
 from ..errors import ExitCode, HfpieError, UsageError
 from ..files import make_folders, sha256_of, sweep
 from ..hub.client import Hub
+from ..jobs import Job, Naming, Plan
 from ..lifetime import uncollected
-from ..plan import Job, Naming, Plan
 from ..shown import counted
 from ..tasks import Task
 from ..weights.registry import Weights, resolve
@@ -35,21 +35,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FolderRun:
-    """A run over planned jobs, of which this process does its rank's share.
-
-    default: weights when none are named. here: those to use, None if they have to be downloaded. heading: the network
-    and where it runs, in words.
-    """
+    """A run over planned jobs, of which this process does its rank's share."""
 
     task: Task
+    """What is done."""
     options: RestoreOptions
+    """Command-line options."""
     naming: Naming
+    """How outputs are named."""
     default: str
+    """Weights used if none are named."""
     here: Weights | None
+    """Weights to use; None if they must be downloaded."""
     scale: int
+    """Scale of the outputs."""
     heading: str
+    """Network and device, in words."""
     console: Console
+    """For messages."""
     ranks: Ranks
+    """Processes that share the run."""
 
     def restore(self, plan: Plan) -> int:
         """Restore what is to be done; the exit code."""

@@ -13,8 +13,9 @@ from ..console import Console
 from ..distributed import PATIENCE, joined_ranks
 from ..errors import UsageError
 from ..interruption import stoppable
+from ..jobs import Plan
 from ..photos.formats import EXTRAS, FILM_ENDINGS
-from ..plan import Plan, plan_jobs
+from ..plan import plan_jobs
 from ..shown import counted
 from ..tasks import TASKS, Task
 from ..weights.registry import default_weights, find_here

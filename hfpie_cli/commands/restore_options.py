@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
+from ..jobs import Naming
 from ..photos.formats import DEFAULT_QUALITY, FORMAT_NAMES, OutputStyle, format_named
-from ..plan import Naming
 from .options import PictureOptions
 
 

@@ -24,37 +24,42 @@ from .matching import find_pairs, find_photos, go_together, pair_folders
 
 @dataclass(frozen=True)
 class Pair:
-    """degraded: a photo as the network gets it (float32 where noise is not clipped). clean: (h, w, 3), 8 or 16 bits."""
+    """A degraded picture and its clean original."""
 
     degraded: Photo
+    """The network's input; float32 where noise is not clipped."""
     clean: Pixels
+    """(h, w, 3), 8 or 16 bits."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One picture of a benchmark, opened when its turn comes.
-
-    number: its place in the whole benchmark, which seeds what is random. sources: the files that it is made from.
-    """
+    """One picture of a benchmark, opened only when it is scored."""
 
     name: str
+    """Name in the report."""
     number: int
+    """Index in the whole benchmark; seeds its random numbers."""
     sources: tuple[Path, ...]
+    """Files that it is made from."""
     open: Callable[[], Pair]
+    """Opens the pair."""
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A set to score on. degradation: a published track's name, a key of DEGRADATIONS, or empty for pairs of a user.
-
-    protocol: how its pairs are made, in words, for the report.
-    """
+    """A set of pictures to score on."""
 
     name: str
+    """Name in the report."""
     task: str
+    """A key of TASKS."""
     degradation: str
+    """A published track's name, a key of DEGRADATIONS, or empty for a user's own pairs."""
     protocol: str
+    """How its pairs are made, in words, for the report."""
     cases: tuple[Case, ...]
+    """Its pictures."""
 
     @property
     def border(self) -> int:

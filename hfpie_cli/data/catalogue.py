@@ -19,54 +19,76 @@ TRAINING_SETS = {**{task.name: task.data_set for task in TASKS.values()}, "highp
 
 @dataclass(frozen=True)
 class Track:
-    """Published pairs of a data set, as `datasets.toml` explains."""
+    """Published pairs of a data set."""
 
     name: str
+    """Value of --degradation that selects it."""
     task: str
+    """A key of TASKS."""
     degraded: str
+    """Pattern of the degraded pictures, relative to DATA/NAME."""
     clean: str
+    """Pattern of the clean pictures."""
     stand_in: str = ""
+    """Degradation that makes the same pairs where the published ones are missing."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip file of a data repository. gives: the folders below the set's own that it unpacks to.
-
-    train: whether it is wanted for training only.
-    """
+    """A zip file of a data repository."""
 
     file: str
+    """Path in the repository."""
     gives: tuple[str, ...]
+    """Folders that it unpacks to, below the data set's own."""
     train: bool = False
+    """Whether only training needs it."""
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A data repository on the Hub and the commit that it is read at."""
+    """A data repository on the Hub."""
 
     repo: str
+    """owner/name."""
     revision: str
+    """Commit that is read."""
     archives: tuple[Archive, ...]
+    """Its zip files."""
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """An entry of `datasets.toml`, which explains the fields."""
+    """An entry of `datasets.toml`. Patterns are relative to DATA/NAME."""
 
     name: str
+    """Its name on the command line."""
     about: str
+    """What it holds, in a few words."""
     licence: str
+    """Terms of use."""
     size: str
+    """Size of the download, in words."""
     source: str
+    """Where it comes from."""
     clean: str = ""
+    """Pattern of pictures that a degradation is applied to."""
     pictures: int = 0
+    """How many pictures `clean`, or else the first track, has when complete."""
     task: str | None = None
+    """Task that it is scored for by default."""
     held_out: int = 0
+    """Only this many of `clean`, from the end, are scored; they are never trained on."""
     tracks: tuple[Track, ...] = ()
+    """Published pairs."""
     train: str = ""
+    """Pattern of clean pictures to train on."""
     train_degraded: Mapping[str, str] = field(default_factory=dict)
+    """Pattern of their published degraded pictures, by task."""
     train_source: str = ""
+    """Where the training pictures come from, if elsewhere."""
     hub: Repository | None = None
+    """Repository to download it from."""
 
     @property
     def patterns(self) -> tuple[str, ...]:

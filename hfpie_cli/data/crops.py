@@ -30,21 +30,24 @@ Pixels = NDArray[Any]  # (h, w, 3), of the store or a Picture
 
 @dataclass(frozen=True)
 class CropSampler:
-    """Random crops, turned and mirrored, degraded by one of `mix` (names of DEGRADATIONS or PAIRS, and their shares).
-
-    drawn: share of the crops that are drawn by `draw_any` instead of cut from photographs. dark: share of all that lose
-    up to 3 stops of light before they are degraded. The darkened crop is then the clean one: a night is to stay dark.
+    """Random crops, turned and mirrored, then degraded.
 
     Sample `index` of step `step` comes from a generator seeded by (seed, step, index): resuming needs only the step,
     and several processes only their indices.
     """
 
     data: TrainingSet
+    """Photographs and pairs."""
     mix: Mapping[str, float]
+    """Shares of the names of DEGRADATIONS, and of PAIRS."""
     scale: int
+    """Enlargement of the network."""
     seed: int
+    """Seed of every random number."""
     dark: float = 0.0
+    """Share of crops that lose up to 3 stops of light before they are degraded; the dark crop is the clean one."""
     drawn: float = 0.0
+    """Share of crops that `draw_any` draws instead of cutting them from photographs."""
 
     def batch(self, step: int, indices: Sequence[int], crop: int) -> tuple[Tensor, Tensor]:
         """(degraded (n, 3, crop / scale, crop / scale), clean (n, 3, crop, crop)), float32 around [0, 1].

@@ -144,16 +144,17 @@ SHARES = (0.2, 0.2, 0.2, 0.15, 0.2, 0.05)
 
 @dataclass(frozen=True)
 class DrawnSet:
-    """A benchmark that needs no files: picture `number` is drawn from a generator seeded by (seed, number).
+    """A benchmark without files: picture `number` is drawn from a generator seeded by (seed, number).
 
     Another release of OpenCV or Pillow may shape letters a little differently; a report names both.
-
-    bits: 8 or 16, that its pictures are rounded to.
     """
 
     draw: Draw
+    """Draws a picture."""
     seed: int
+    """Seed of the set."""
     bits: int = 8
+    """Bits that its pictures are rounded to: 8 or 16."""
 
     def picture(self, number: int) -> NDArray[np.uint8 | np.uint16]:
         """(h, w, 3) of BENCHMARK_SIZE."""

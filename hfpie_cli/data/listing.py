@@ -17,17 +17,20 @@ from ..files import atomic_path, sha256_of
 
 @dataclass(frozen=True)
 class Entry:
-    """A photograph: where it lies in the memory map, or None where there was no room for it.
-
-    type: uint8 or uint16. look: the picture as 16 x 16 grey pixels, uint8 in hex.
-    """
+    """A photograph of a listing."""
 
     name: str
+    """Path below the folder."""
     offset: int | None
+    """Offset in the memory map, bytes; None if it did not fit there."""
     height: int
+    """Pixels."""
     width: int
+    """Pixels."""
     type: str
+    """uint8 or uint16."""
     look: str
+    """Thumbnail of 16 x 16 grey pixels, uint8 in hex."""
 
     @property
     def bytes(self) -> int:
@@ -37,16 +40,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Listing:
-    """The photographs, the files that are none with the reason of each; size (bytes) and SHA-256 of the pixels' file.
-
-    made_of: the SHA-256 of the file that these were made from; empty for decoded ones.
-    """
+    """What a folder of photographs holds, and the file of their decoded pixels."""
 
     entries: list[Entry]
+    """The photographs."""
     refused: dict[str, str]
+    """Why each other file is not one."""
     size: int
+    """Size of the pixels' file, bytes."""
     digest: str
+    """SHA-256 of the pixels' file."""
     made_of: str = ""
+    """SHA-256 of the file that these were made from; empty for decoded ones."""
 
 
 def write(index: Path, listing: Listing) -> None:

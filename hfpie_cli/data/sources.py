@@ -17,17 +17,18 @@ Pairs = Sequence[tuple[Path, Path]]  # (degraded, clean)
 
 @dataclass(frozen=True)
 class Opener:
-    """Opens training sets for a task and a scale of enlargement.
-
-    cache: where decoded pictures are kept. say: is told what is decoded, and every file that cannot be. track: shows
-    how far the decoding is.
-    """
+    """Opens training sets for a task and a scale of enlargement."""
 
     task: str
+    """A key of TASKS, or highpass."""
     scale: int
+    """Enlargement of the network."""
     cache: Path
+    """Folder of decoded pictures."""
     say: Callable[[str], None]
+    """Called with what is decoded, and with every file that cannot be."""
     track: Tracker = untracked
+    """Shows the progress of decoding."""
 
     def training_set(self, data: Path | None, degraded: Path | None, clean: Path | None) -> TrainingSet:
         """Of a folder of photographs or of a published data set, and of two folders of pairs; either may be None.

@@ -14,16 +14,16 @@ from .scenes import hold_out, scenes_by_look, scenes_by_name
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Clean photographs, and pairs that were published as such; either may be empty.
-
-    degraded[i] is the degraded picture of paired[i], 1/scale of its size. reduced[i] is photos[i] reduced bicubically
-    by the scale; there are none at scale 1.
-    """
+    """Clean photographs, and published pairs; either may be empty."""
 
     photos: PhotoStore = NOTHING
+    """Clean photographs."""
     reduced: PhotoStore = NOTHING
+    """reduced[i] is photos[i] reduced bicubically by the scale; empty at scale 1."""
     paired: PhotoStore = NOTHING
+    """Clean pictures of the pairs."""
     degraded: PhotoStore = NOTHING
+    """degraded[i] belongs to paired[i] and has 1/scale of its size."""
 
     def __str__(self) -> str:
         counts = ((len(self.photos), "photograph"), (len(self.paired), "pair"))

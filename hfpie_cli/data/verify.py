@@ -26,11 +26,14 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a data set as it lies here. problem: empty if it is as published."""
+    """A part of a data set on this machine."""
 
     what: str
+    """What it is, in words."""
     count: int
+    """Pictures found."""
     problem: str = ""
+    """How it differs from what was published; empty if it does not."""
 
 
 def parts_of(entry: DataSet, root: Path, track: Tracker = untracked) -> Iterator[Part]:

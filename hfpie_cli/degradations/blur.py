@@ -31,12 +31,19 @@ class Lens:
     """One blurred exposure: all that is random about a blurred photograph but its noise."""
 
     kernel: Kernel
-    linear: bool  # in linear light, as it happens; else in the picture's values, as much software does
-    highlights: float  # how many times brighter than the file shows it its white was, 1 to 6; only in linear light
-    noise: float  # sigma, 1/255; 0: none
-    sensor: bool  # a little noise of a camera instead, which comes with its own JPEG
-    quality: int  # of the file as JPEG; 0: none
-    subsample: bool  # JPEG halves the chroma
+    """Blur kernel, sum 1."""
+    linear: bool
+    """Whether it blurs linear light, as lenses do, or the picture's values, as much software does."""
+    highlights: float
+    """Brightness of clipped white before it was clipped, 1 to 6; only in linear light."""
+    noise: float
+    """Sigma of the noise, 1/255; 0 for none."""
+    sensor: bool
+    """Whether a little camera noise takes its place, with its own JPEG."""
+    quality: int
+    """JPEG quality of the file; 0 for no JPEG."""
+    subsample: bool
+    """Whether JPEG halves the chroma."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Lens:
@@ -68,7 +75,9 @@ class BlurAny:
     """Gaussian, defocus, motion and their products, some with highlights that were clipped; then noise and JPEG."""
 
     margin: ClassVar[int] = 32
+    """Surroundings that a crop needs, pixels."""
     sensor: ClassVar[Sensor] = Sensor(psnr=(28, 44), quality=(20, 100))
+    """Noise of a camera for some of the pictures."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         lens = Lens.draw(rng)
@@ -81,9 +90,10 @@ class BlurAny:
 
 @dataclass(frozen=True)
 class Defocus:
-    """A disc of `radius` pixels with a rim one pixel soft, in the picture's values, rounded to 8 bits."""
+    """A disc with a rim one pixel soft, applied to the picture's values, rounded to 8 bits."""
 
     radius: float
+    """Pixels."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         return quantise(blur(picture, disc_kernel(self.radius, 1.0)))
@@ -91,13 +101,12 @@ class Defocus:
 
 @dataclass(frozen=True)
 class GaussianBlur:
-    """Anisotropic Gaussian blur, sigmas uniform in 0.7 to 3.0 pixels, any angle (paper 4.2.2).
-
-    Then noise of standard deviation up to `noise` (1/255) and, where `quality` is given, JPEG.
-    """
+    """Anisotropic Gaussian blur, sigmas uniform in 0.7 to 3.0 pixels, any angle (paper 4.2.2)."""
 
     noise: tuple[float, float] = (0, 0)
+    """Range of sigma of the noise that follows, 1/255."""
     quality: tuple[int, int] | None = None
+    """Range of the quality of the JPEG that follows; None for no JPEG."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         sigma_x, sigma_y = rng.uniform(0.7, 3.0, 2)
@@ -110,8 +119,11 @@ class MotionBlur:
     """Blur along a random path of 5 to 25 pixels, then noise and JPEG (REDS-JPEG, paper table 4)."""
 
     margin: ClassVar[int] = 24
+    """Surroundings that a crop needs, pixels."""
     noise: tuple[float, float] = (0, 0)
+    """Range of sigma of the noise, 1/255."""
     quality: tuple[int, int] | None = None
+    """Range of JPEG quality; None for no JPEG."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         blurred = blur(picture, motion_kernel(rng.uniform(5, 25), rng))

@@ -29,11 +29,14 @@ MARGIN = 16  # pixels around a training crop that most degradations need, so tha
 
 @dataclass(frozen=True)
 class GaussianNoise:
-    """AWGN with sigma uniform in `low` to `high` (1/255), one for the picture; `rounded`: clipped to 8 bits."""
+    """Additive white Gaussian noise, of one sigma a picture."""
 
     low: float
+    """Smallest sigma, 1/255."""
     high: float
+    """Largest sigma, 1/255."""
     rounded: bool = False
+    """Whether the result is clipped and rounded to 8 bits."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         noisy = add_gaussian_noise(picture, rng.uniform(self.low, self.high), rng)
@@ -42,10 +45,12 @@ class GaussianNoise:
 
 @dataclass(frozen=True)
 class NoisyJpeg:
-    """AWGN with sigma uniform in `noise` (1/255), then JPEG of a quality in `quality`, half of it with less chroma."""
+    """Additive white Gaussian noise, then JPEG, half of it with halved chroma."""
 
     noise: tuple[float, float]
+    """Range of sigma, 1/255."""
     quality: tuple[int, int]
+    """Range of JPEG quality."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         return finish(picture, self.noise, self.quality, rng)
@@ -53,12 +58,13 @@ class NoisyJpeg:
 
 @dataclass(frozen=True)
 class Grey:
-    """The noise that another degradation adds to the picture in grey, the same in red, green and blue; 8 bits.
+    """Another degradation's noise in grey, the same in red, green and blue; 8 bits.
 
-    What film grain and grey photographs have; the picture keeps its colours, of which that noise knows nothing.
+    Film grain and grey photographs have such noise. It is drawn for the grey picture; the picture keeps its colours.
     """
 
     noise: Degradation
+    """Degradation that adds the noise."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         grey = np.repeat(picture.mean(2, keepdims=True), 3, 2)
@@ -67,14 +73,14 @@ class Grey:
 
 @dataclass(frozen=True)
 class Jpeg:
-    """JPEG of a quality uniform in `quality`, and as often as `twice` says once more, the blocks elsewhere.
-
-    chroma: whether it is halved; None for either.
-    """
+    """JPEG compression, once or twice on different block grids."""
 
     quality: tuple[int, int]
+    """Range of JPEG quality."""
     twice: float = 0.0
+    """Share that is compressed twice."""
     chroma: bool | None = None
+    """Whether chroma is halved; None for either."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         for shift in [(0, 0)] if rng.random() >= self.twice else [tuple(rng.integers(0, 8, 2)), (0, 0)]:
@@ -86,13 +92,15 @@ class Jpeg:
 
 @dataclass(frozen=True)
 class Impulses:
-    """Dead pixels, salt and pepper: a share of the samples, log-uniform in `share`, is black, white or any value.
+    """Dead pixels, salt and pepper, of whole pixels or single channels: samples become black, white or any value.
 
-    Of whole pixels or of single channels; then 8 bits, a third of it as JPEG of a quality in `quality`.
+    The result has 8 bits, and a third of it is compressed as JPEG.
     """
 
     share: tuple[float, float] = (1e-4, 0.05)
+    """Range of the share of samples hit, drawn log-uniformly."""
     quality: tuple[int, int] = (70, 100)
+    """Range of JPEG quality."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         share = np.exp(rng.uniform(*np.log(self.share)))
@@ -109,6 +117,7 @@ class Chain:
     """Degradations one after the other."""
 
     links: tuple[Degradation, ...]
+    """In order."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         for link in self.links:
@@ -128,15 +137,14 @@ def unchanged(picture: Picture, rng: np.random.Generator) -> Picture:
 
 @dataclass(frozen=True)
 class Named:
-    """A degradation, and what training and scoring must know of it.
-
-    scale: how many times smaller it makes the picture. margin: pixels of the degraded picture around a crop that it
-    needs to see, eight of them for JPEG grids.
-    """
+    """A degradation, and what training and scoring must know of it."""
 
     apply: Degradation
+    """The degradation."""
     scale: int = 1
+    """How many times smaller it makes the picture."""
     margin: int = MARGIN
+    """Surroundings that a crop needs, pixels of the degraded picture; 8 of them for JPEG grids."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         return self.apply(picture, rng)

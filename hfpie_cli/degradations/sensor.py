@@ -32,23 +32,40 @@ STRONGEST = 0.6  # noise of training; more would leave nothing of a dark picture
 class Camera:
     """One camera in one moment: all that is random about a noisy photograph but the noise itself."""
 
-    knee: float  # linear light at which read noise equals shot noise
-    rows: float  # deviation of the noise of whole rows, of that of the read noise
-    hot: float  # share of the sensor's sites that shine
-    gains: tuple[float, float]  # white balance of red and blue
-    saturation: float  # by the colour matrix
-    phase: tuple[int, int] | None  # row and column of red in the mosaic; None: white noise in each channel
-    pedestal: bool  # what the noise takes below black stays until after demosaicing, else the raw data clip it
-    contrast: float  # of the tone curve: 0 a plain gamma, 1 an S
-    median: int  # side of a median filter over the luma, pixels; 1: none
-    luma: float  # sigma of smoothing, pixels; 0: none
-    chroma: float  # the same; the chroma is smoothed as much as the luma at least
-    blotches: float  # how far smoothed chroma noise is brought back to its strength, 0 to 1
-    sharpening: float  # amount of an unsharp mask over the luma
-    size: float  # of the sensor's picture, of the file's: above 1 it is reduced, below 1 the grain is coarse
-    first_quality: int  # of a JPEG of the sensor's size; 0: none
-    quality: int  # of the file as JPEG; 0: none
-    subsample: bool  # JPEG halves the chroma
+    knee: float
+    """Linear light at which read noise equals shot noise."""
+    rows: float
+    """Deviation of row noise, as a share of the read noise's."""
+    hot: float
+    """Share of hot pixels."""
+    gains: tuple[float, float]
+    """White balance of red and blue."""
+    saturation: float
+    """Saturation that the colour matrix adds."""
+    phase: tuple[int, int] | None
+    """Row and column of red in the mosaic; None for white noise in each channel."""
+    pedestal: bool
+    """Whether values below black survive until after demosaicing; otherwise the raw data clip them."""
+    contrast: float
+    """Contrast of the tone curve: 0 is a plain gamma, 1 an S curve."""
+    median: int
+    """Side of a median filter over the luma, pixels; 1 for none."""
+    luma: float
+    """Sigma of luma smoothing, pixels; 0 for none."""
+    chroma: float
+    """Sigma of chroma smoothing, pixels; at least the luma's."""
+    blotches: float
+    """How far smoothed chroma noise regains its strength, 0 to 1."""
+    sharpening: float
+    """Amount of an unsharp mask on the luma."""
+    size: float
+    """Size of the sensor's picture over the file's: above 1 it is reduced, below 1 the grain is coarse."""
+    first_quality: int
+    """Quality of a JPEG at the sensor's size; 0 for no JPEG."""
+    quality: int
+    """JPEG quality of the file; 0 for no JPEG."""
+    subsample: bool
+    """Whether JPEG halves the chroma."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator, quality: tuple[int, int]) -> Camera:
@@ -174,14 +191,16 @@ PHONE = Camera(  # a phone at night, for scores: nothing of it is random but the
 
 @dataclass(frozen=True)
 class Sensor:
-    """Photographs of random cameras, their noise as strong as a PSNR uniform in `psnr` (dB) asks for.
+    """Photographs of random cameras, as noisy as a PSNR drawn uniformly asks for.
 
     So the noise's deviation is log-uniform, and inputs are spread evenly from nearly clean to 14 dB. The PSNR is that
     before JPEG, as estimated on a thinned picture.
     """
 
     psnr: tuple[float, float] = (14.0, 40.0)
+    """Range of the PSNR, dB."""
     quality: tuple[int, int] = (30, 100)
+    """Range of JPEG quality."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         camera = Camera.draw(rng, self.quality)
@@ -192,9 +211,10 @@ class Sensor:
 
 @dataclass(frozen=True)
 class Night:
-    """Photographs of PHONE whose PSNR is `psnr` dB, within 0.02 dB, unless JPEG alone takes the picture below it."""
+    """Photographs of PHONE at a fixed PSNR, within 0.02 dB, unless JPEG alone takes the picture below it."""
 
     psnr: float
+    """dB."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         seed = int(rng.integers(2**62))

@@ -39,16 +39,26 @@ SENSOR = Sensor(psnr=(24, 44), quality=(30, 95))
 class Reduction:
     """How one picture became small and what was lost: all that is random but the noise."""
 
-    kernel: Kernel | None  # of a blur before, in pixels of the large picture
-    first: float  # factor of a reduction before the one to the final size, by odd software; 1: none
-    filters: tuple[str, str]  # of the two, names of FILTERS
-    between: int  # quality of a JPEG between the two; 0: none
-    noise: str  # "none", "colour", "grey" or "sensor"
-    sigma: float  # of colour and grey noise, 1/255
-    file: str  # "png", "jpeg", "twice" (JPEG) or "webp"
-    qualities: tuple[int, int]  # of the files; the second is the last
-    subsample: bool  # JPEG halves the chroma
-    shift: tuple[int, int]  # of the first JPEG's blocks against the last one's
+    kernel: Kernel | None
+    """Kernel of a blur before the reduction, in pixels of the large picture; None for no blur."""
+    first: float
+    """Factor of a first reduction, before the one to the final size; 1 for none."""
+    filters: tuple[str, str]
+    """Names of FILTERS, for the two reductions."""
+    between: int
+    """JPEG quality between the two reductions; 0 for no JPEG."""
+    noise: str
+    """"none", "colour", "grey" or "sensor"."""
+    sigma: float
+    """Sigma of colour and grey noise, 1/255."""
+    file: str
+    """"png", "jpeg", "twice" (JPEG) or "webp"."""
+    qualities: tuple[int, int]
+    """JPEG or WebP quality of the first and the last file."""
+    subsample: bool
+    """Whether JPEG halves the chroma."""
+    shift: tuple[int, int]
+    """Offset of the first JPEG's blocks from the last one's."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Reduction:

@@ -32,15 +32,22 @@ Name = str | PathLike[str]
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What is to be scored: a data set, a table of the paper, or two folders; as `evaluate` explains."""
+    """What to score: a data set, a table of the paper, or two folders; as `evaluate` explains."""
 
     dataset: str | None
+    """Name of a data set, or a folder of clean pictures."""
     table: int | None
+    """One of the paper's tables, 1 to 6."""
     degraded: Path | None
+    """Folder of degraded pictures."""
     clean: Path | None
+    """Folder of their clean originals."""
     task: str | None
+    """A key of TASKS; None for the data set's own."""
     degradation: str | None
+    """A track's name or a key of DEGRADATIONS; None for the default."""
     data_root: Path
+    """Folder of the data sets."""
 
     def __post_init__(self) -> None:
         """Raises UsageError for what does not go together, before anything is computed."""

@@ -22,20 +22,29 @@ class NetworkSettings:
     """How networks run, as on the command line; None leaves the checkpoint's own value."""
 
     device: str = "auto"
+    """auto, cpu, cuda, cuda:N or mps."""
     precision: str = "auto"
+    """auto, fp32, bf16 or fp16."""
     tile: int | None = None
+    """Tile side, pixels."""
     overlap: int | None = None
+    """Tile overlap, pixels."""
     tta: bool = False
+    """Whether to average over 8 turns and flips."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network under test. sha256: of its file. how: device, precision and tiles, for the report."""
+    """A network under test."""
 
     name: str
+    """As the user named it."""
     sha256: str
+    """Hash of its file."""
     how: str
+    """Device, precision and tiles, for the report."""
     restorer: Restorer
+    """Runs it."""
 
     def restore(self, photo: Photo, progress: Progress) -> Photo:
         """As `hfpie` restores a photo."""

@@ -31,16 +31,16 @@ WORTH_LIMIT = 0.01  # dB: a part that is worth less does nothing
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a network.
-
-    peak: the largest absolute value of its maps. share: of what the join that it goes into adds up, by root mean
-    square; None where it goes into none. worth: dB that the score loses without it; None where it was not measured.
-    """
+    """One part of a network."""
 
     name: str
+    """Where it is, such as "body 1/2"."""
     peak: float
+    """Largest absolute value of its maps."""
     share: float | None = None
+    """Its share of the sum at the join that it feeds, by root mean square; None if it feeds none."""
     worth: float | None = None
+    """PSNR that the score loses without it, dB; None if it was not measured."""
 
     def faults(self) -> list[str]:
         """What is wrong with it, a line each."""
@@ -110,10 +110,12 @@ def _scale(level: int) -> str:
 
 @dataclass
 class Seen:
-    """What passed through a part. shares: in its join, a number each picture."""
+    """Statistics of what passed through a part."""
 
     peak: float = 0.0
+    """Largest absolute value."""
     shares: list[float] = field(default_factory=list)
+    """Share of its join, one for each picture."""
 
     @property
     def share(self) -> float | None:

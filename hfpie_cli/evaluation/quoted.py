@@ -18,18 +18,28 @@ CHANNELS = {"psnr": ("psnr", "psnr_y"), "ssim": ("ssim", "ssim_y"), "lpips": ("l
 
 @dataclass(frozen=True)
 class Column:
-    """One column of one table, as `paper_tables.toml` explains. rows: a value for each of the metrics."""
+    """One column of one table of the paper, quoted."""
 
     table: int
+    """Number of the table."""
     title: str
+    """What the column shows."""
     dataset: str
+    """Data set that `hfpie eval --table` scores."""
     task: str
+    """A key of TASKS."""
     input: str
+    """Row of the degraded pictures, which tells whether our protocol is the paper's."""
     ours: str
+    """Row of our table that `input` is compared with."""
     metrics: tuple[str, ...]
+    """Names of the metrics."""
     rows: Mapping[str, tuple[float, ...]]
+    """One value for each metric, by method."""
     degradation: str | None = None
+    """Degradation that is scored; None for the task's published pairs."""
     also: tuple[str, ...] = ()
+    """Other degradations of the set that the column may be compared with."""
 
 
 @cache

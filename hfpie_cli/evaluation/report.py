@@ -28,15 +28,16 @@ Watch = Callable[[Sequence[Case]], Iterable[Case]]  # passes pictures on as they
 
 @dataclass(frozen=True)
 class Subject:
-    """What a table is about: its rows, and the networks among them, the one under test first.
-
-    images: a folder that holds the restored pictures already.
-    """
+    """What a report's table is about."""
 
     benchmark: Benchmark
+    """What was scored."""
     networks: tuple[Network, ...]
+    """Networks among the rows, the one under test first."""
     methods: tuple[Method, ...]
+    """All rows that were measured."""
     images: Path | None = None
+    """Folder that already holds the restored pictures, if any."""
 
 
 def write_report(boards: Sequence[Board], subjects: Sequence[Subject], path: Path, watch: Watch = iter) -> None:

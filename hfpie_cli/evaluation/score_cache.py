@@ -21,10 +21,12 @@ Row = dict[str, float]  # a metric's name, its value
 
 @dataclass(frozen=True)
 class ScoreLog:
-    """A file of scores. known: the rows that it held when it was opened, by key."""
+    """A file of scores, to resume an evaluation from."""
 
     path: Path
+    """The file."""
     known: dict[str, Row] = field(default_factory=dict)
+    """Rows that it held when it was opened, by key."""
 
     def add(self, key: str, row: Row) -> None:
         """Append one line in a single write, which several processes may do at once."""

@@ -48,16 +48,16 @@ def as_file(pixels: Pixels, clean: Pixels) -> Samples:
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the table. restore: degraded photo to restored photo, telling how far it is.
-
-    made_of: text that changes when its results may. samples: of its pixels and the clean ones, how the former become
-    numbers from 0 to 255.
-    """
+    """A row of a table: a way to restore pictures."""
 
     name: str
+    """Name of the row."""
     restore: Restore
+    """Degraded photo to restored photo; reports its progress."""
     made_of: str = ""
+    """Text that changes whenever the results may."""
     samples: Callable[[Pixels, Pixels], Samples] = as_file
+    """Turns its pixels, beside the clean ones, into numbers from 0 to 255."""
 
     @property
     def folder(self) -> str:
@@ -71,7 +71,9 @@ class Scores:
     """One method's scores by picture, in the benchmark's order."""
 
     method: str
+    """Name of the method."""
     rows: dict[str, Row]
+    """Metrics of each picture, by its name."""
 
     @property
     def identical(self) -> int:
@@ -89,17 +91,18 @@ class Scores:
 
 @dataclass(frozen=True)
 class Scoring:
-    """How a benchmark is scored besides its own protocol.
-
-    lpips: the distance, if it can be had. log: where scores are kept as they come. images: a folder for the restored
-    pictures. ranks: the processes that share the pictures. peak: the white of 16-bit pictures, where it is below 65535.
-    """
+    """How a benchmark is scored, beyond its own protocol."""
 
     lpips: Distance | None = None
+    """LPIPS distance, if available."""
     log: ScoreLog | None = None
+    """Where scores are saved as they come."""
     images: Path | None = None
+    """Folder to save the restored pictures to."""
     ranks: Ranks = field(default_factory=Ranks)
+    """Processes that share the pictures."""
     peak: int | None = None
+    """White of 16-bit pictures, if below 65535."""
 
     @property
     def metrics(self) -> tuple[str, ...]:

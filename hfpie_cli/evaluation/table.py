@@ -34,15 +34,16 @@ OTHER_PROTOCOL = "different protocol, not comparable"
 
 @dataclass(frozen=True)
 class Line:
-    """A row. source: empty for what was measured, else where it is quoted from.
-
-    identical: pictures that came out equal to the clean ones; `values` are the means over the others.
-    """
+    """A row of a table."""
 
     method: str
+    """Name of the method."""
     values: Row
+    """Means over the pictures."""
     source: str = ""
+    """Where it is quoted from; empty if measured."""
     identical: int = 0
+    """Pictures that equal the clean ones; `values` leaves them out."""
 
     @property
     def label(self) -> str:
@@ -52,17 +53,20 @@ class Line:
 
 @dataclass(frozen=True)
 class Board:
-    """A benchmark's table. apart: quoted rows of another protocol, whose values must not be set beside ours.
-
-    made_with: of the networks by name, what their records say of weights and device.
-    """
+    """A benchmark's table."""
 
     benchmark: Benchmark
+    """What was scored."""
     scores: tuple[Scores, ...]
+    """Every method's scores by picture."""
     lines: tuple[Line, ...]
+    """Its rows, measured and quoted."""
     apart: tuple[Line, ...] = ()
+    """Quoted rows of another protocol, which must not be compared with ours."""
     column: Column | None = None
+    """Column of the paper that is quoted, if any."""
     made_with: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Records of the networks by name: weights and device."""
 
     @property
     def title(self) -> str:

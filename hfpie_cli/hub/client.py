@@ -34,12 +34,16 @@ Kind = Literal["model", "dataset"]
 
 @dataclass(frozen=True)
 class HubFile:
-    """A file in a repository of the Hub. revision: a commit (40 hex digits), a branch or a tag."""
+    """A file in a repository of the Hub."""
 
     repo: str
+    """owner/name."""
     path: str
+    """Path in the repository."""
     revision: str = DEFAULT_REVISION
+    """A commit (40 hex digits), a branch or a tag."""
     kind: Kind = "model"
+    """model or dataset."""
 
     def __str__(self) -> str:
         prefix = "datasets/" if self.kind == "dataset" else ""
@@ -64,16 +68,16 @@ class HubFile:
 
 @dataclass(frozen=True)
 class Hub:
-    """How the Hub is reached.
-
-    endpoint: its address. cache: a folder in the layout that all Hub tools share. offline: use that folder alone.
-    progress: show a bar while downloading, on a terminal.
-    """
+    """How the Hub is reached."""
 
     endpoint: str
+    """Its address."""
     cache: Path
+    """Folder in the layout that all Hub tools share."""
     offline: bool = False
+    """Whether to use that folder alone."""
     progress: bool = True
+    """Whether to show a bar while downloading, on a terminal."""
 
     @classmethod
     def from_environment(cls, *, offline: bool = False, progress: bool = True) -> Hub:
@@ -86,16 +90,16 @@ class Hub:
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file of the Hub that lies in the cache.
-
-    commit: 40 hex digits. sha256: of what lies there, computed just now. published: what the Hub says it is, a SHA-256
-    or git's hash of a blob; empty where it was not asked, as the file was there already.
-    """
+    """A file of the Hub in the cache."""
 
     path: Path
+    """Where it is."""
     commit: str
+    """40 hex digits."""
     sha256: str
+    """Hash of the file, just computed."""
     published: str
+    """Hash that the Hub states, SHA-256 or git's of a blob; empty if the file was cached and the Hub not asked."""
 
 
 def fetch(file: HubFile, hub: Hub, *, sha256: str = "", way_out: str = "") -> Fetched:

@@ -26,10 +26,12 @@ ReadRows = Callable[[int, int], Tensor]  # (top, height) -> (3, height, width) o
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells along one side of `length` pixels: `cell` each, the last from half to one and a half of that."""
+    """The cells along one side of a picture; the last is half to one and a half of a cell."""
 
     length: int
+    """The side, pixels."""
     cell: int
+    """Side of a cell, pixels."""
 
     @cached_property
     def edges(self) -> list[int]:

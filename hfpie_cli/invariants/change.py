@@ -16,10 +16,12 @@ SLIGHT, SLIGHT_IN_CELL = 0.5, 1.0  # of 255: of clean photographs 0.36 and 0.76,
 
 @dataclass(frozen=True)
 class Change:
-    """Root mean squares of the difference, in units of 1/255: over the whole, and over the cell that changed most."""
+    """Root mean square of the difference, in units of 1/255."""
 
     whole: float
+    """Over the whole picture."""
     cell: float
+    """Over the cell that changed most."""
 
     @property
     def slight(self) -> bool:

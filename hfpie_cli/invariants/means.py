@@ -25,10 +25,12 @@ Limits = tuple[float, float]  # what pixels are clipped to when they are written
 
 @dataclass(frozen=True)
 class EnlargedMeans:
-    """Of enlarged photographs: every cell has the mean of the bicubic enlargement, in each colour."""
+    """For enlarged photographs: every cell keeps the mean of the bicubic enlargement, in each colour."""
 
     limits: Limits
+    """Range that pixels are clipped to."""
     cell: int = 32
+    """Side of a cell, pixels."""
 
     def measure(self, degraded: Tensor, restored: Tensor, columns: Grid) -> Tensor:
         """(6, cells): how much too dark each cell is in each colour, and the mean of its `headroom`."""
@@ -57,14 +59,16 @@ def headroom(picture: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class KeptMeans:
-    """Of photographs that keep their size: cells of mid-tones keep their mean in each colour, and grey gets no tint.
+    """For photographs that keep their size: mid-tone cells keep their mean in each colour, and grey gets no tint.
 
-    Grey that is nearly black or white, whose brightness the network may change, is corrected in its colour alone.
-    Corrected is only what cannot be the mean of the noise that was removed.
+    Grey that is nearly black or white, whose brightness the network may change, is corrected in its colour alone. Only
+    differences too large to be the mean of the removed noise are corrected.
     """
 
     limits: Limits
+    """Range that pixels are clipped to."""
     cell: int = 64
+    """Side of a cell, pixels."""
 
     def measure(self, degraded: Tensor, restored: Tensor, columns: Grid) -> Tensor:
         """(24, cells): for the mid-tones of each colour, then for the tint of extreme greys in each, their count, how

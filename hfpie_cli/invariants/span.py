@@ -26,10 +26,12 @@ SAMPLES = 1 << 18  # pixels that a span is found from, about
 
 @dataclass(frozen=True)
 class Span:
-    """The part of full scale, from `low` to `high`, that the network sees as [0, 1]."""
+    """The range of values that the network sees as [0, 1], as parts of full scale."""
 
     low: float = 0.0
+    """Seen as 0."""
     high: float = 1.0
+    """Seen as 1."""
 
     @property
     def width(self) -> float:

@@ -11,28 +11,35 @@ ALL_PRECISIONS = frozenset({"fp32", "bf16", "fp16"})
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """What holds for (n, 3, h, w) RGB in [0, 1] -> (n, 3, scale h, scale w). Lengths are input pixels.
+    """What the rest of the package must know of a network (n, 3, h, w) -> (n, 3, scale h, scale w), RGB in [0, 1].
 
-    stride: tiles start at multiples of it, and their sides are multiples of it. smallest: the least side it takes.
-    cuts: whether it may see a photograph in tiles; if not, it sees all of it. tile, overlap: what suits it where
-    nobody says otherwise. shares_averages: it takes a `pool` (models/pooling.py), so that all tiles have one
-    photograph's averages. folds: with these it folds (models/fold.py). keeps_means: local brightness is to stay, as
-    its task does not change it. residual: it adds to its input, which stays at fp32. precisions: those it bears.
-    takes_noise: it takes the noise's standard deviation, `noise`, in [0, 1].
+    Lengths are input pixels.
     """
 
     scale: int
+    """Enlargement."""
     stride: int = 1
+    """Tiles start at multiples of it, and their sides are multiples of it."""
     smallest: int = 1
+    """Smallest side that it takes."""
     cuts: bool = True
+    """Whether it may see a photograph in tiles; otherwise it sees all of it."""
     tile: int = 256
+    """Tile side by default."""
     overlap: int = 32
+    """Tile overlap by default."""
     shares_averages: bool = False
+    """Whether it takes a `pool` (models/pooling.py), so that all tiles share one photograph's averages."""
     folds: bool = False
+    """Whether it folds (models/fold.py) once these averages are known."""
     keeps_means: bool = True
+    """Whether local brightness must stay, as its task does not change it."""
     residual: bool = False
+    """Whether it adds to its input, which stays at fp32."""
     precisions: frozenset[str] = ALL_PRECISIONS
+    """Precisions that it runs at."""
     takes_noise: bool = False
+    """Whether it takes the noise's standard deviation, `noise`, in [0, 1]."""
 
 
 class Restoring(nn.Module):

@@ -15,13 +15,12 @@ KERNEL = 5
 
 @dataclass(frozen=True)
 class HighpassConfig:
-    """width: maps of the two hidden layers. cutoff: radius of the frequencies removed, cycles per pixel, below 0.5.
-
-    Raises ValueError for a shape that makes no sense.
-    """
+    """The shape of the loss network. Raises ValueError for an impossible shape."""
 
     width: int = 32
+    """Maps of the two hidden layers."""
     cutoff: float = 0.125
+    """Radius of the frequencies removed, cycles per pixel, below 0.5."""
 
     def __post_init__(self) -> None:
         if type(self.width) is not int or not 1 <= self.width <= 256:

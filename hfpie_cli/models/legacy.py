@@ -19,17 +19,22 @@ from .pooling import Pool
 
 @dataclass(frozen=True)
 class LegacyConfig:
-    """The shape of such a network: width and RCABs of each scale, and the rest as in NetworkConfig (tail: its
-    reconstruction). Raises ValueError for a shape that makes no sense.
-    """
+    """The shape of such a network. Raises ValueError for an impossible shape."""
 
     width: int = 64
+    """Maps at every scale."""
     blocks: tuple[int, int, int] = (4, 16, 64)
+    """RCABs of each scale, largest scale first."""
     scale: int = 1
+    """As in NetworkConfig."""
     unshuffle: int = 1
+    """As in NetworkConfig."""
     tail: int = 0
+    """NetworkConfig's `reconstruction`."""
     edges: bool = True
+    """As in NetworkConfig."""
     feature_attention: bool = True
+    """As in NetworkConfig."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", tuple(self.blocks))

@@ -26,24 +26,28 @@ INPUT_SHIFT = 0.5  # the mean of a picture in [0, 1], about
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """The shape of a network; the defaults are the paper's. Kept in every checkpoint.
+    """The shape of a network, kept in every checkpoint; the defaults are the paper's.
 
-    widths: maps of each scale's layers, largest scale first. bodies, tails: RCABs of each scale before and behind the
-    join with the smaller scale. scale: enlargement, 1 or 2 or 4. unshuffle: 2 works at half the resolution
-    (pixel-unshuffle before, pixel-shuffle after), 1 at the full one. reconstruction: maps of the first stage of a
-    reconstruction that doubles the size stage by stage, half as many at each stage; 0 for one pixel-shuffle that draws
-    the pixels by one linear map. edges, feature_attention: False gives the paper's ablations "w/o Edge" and
-    "w/o FeaAtt". Raises ValueError for a shape that makes no sense.
+    Raises ValueError for an impossible shape.
     """
 
     widths: tuple[int, int, int] = (64, 64, 64)
+    """Maps of each scale's layers, largest scale first."""
     bodies: tuple[int, int, int] = (4, 16, 64)
+    """RCABs of each scale before the join with the smaller scale."""
     tails: tuple[int, int, int] = (1, 1, 0)
+    """RCABs of each scale behind that join."""
     scale: int = 1
+    """Enlargement: 1, 2 or 4."""
     unshuffle: int = 1
+    """2 works at half the resolution (pixel-unshuffle before, pixel-shuffle after), 1 at the full one."""
     reconstruction: int = 0
+    """Maps of the first stage of a reconstruction that doubles the size stage by stage, halving its maps; 0 for a
+    single linear pixel-shuffle."""
     edges: bool = True
+    """False is the paper's ablation "w/o Edge"."""
     feature_attention: bool = True
+    """False is the paper's ablation "w/o FeaAtt"."""
 
     def __post_init__(self) -> None:
         for name, (low, high) in {"widths": (1, 512), "bodies": (0, 256), "tails": (0, 256)}.items():

@@ -16,12 +16,16 @@ from .scene import PAGE_BYTES, Room, Version
 
 @dataclass(frozen=True)
 class Compared:
-    """A page that was written. left_out: pictures that it has no room for. size: in bytes."""
+    """A page that was written."""
 
     path: Path
+    """The page."""
     pictures: int
+    """Pictures on it."""
     left_out: int
+    """Pictures that did not fit."""
     size: int
+    """Bytes."""
 
 
 def check_page(path: Path, *, overwrite: bool) -> None:

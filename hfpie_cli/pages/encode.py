@@ -30,9 +30,13 @@ class Window:
     """A part of a picture, in its pixels."""
 
     left: int
+    """First column."""
     top: int
+    """First row."""
     width: int
+    """Columns."""
     height: int
+    """Rows."""
 
     def cut(self, picture: Picture) -> Picture:
         """What a picture shows there."""

@@ -14,19 +14,24 @@ from ..plan import OUTPUT_SUFFIXES
 
 @dataclass(frozen=True)
 class Match:
-    """A picture: its name and its files, one a version."""
+    """A picture and its versions."""
 
     name: str
+    """Name that the versions have in common."""
     files: tuple[Path, ...]
+    """One file for each version."""
 
 
 @dataclass(frozen=True)
 class Matches:
-    """versions: their names. pictures: what they have in common. alone: how many files have no partner."""
+    """The pictures that several folders have in common."""
 
     versions: tuple[str, ...]
+    """Names of the versions."""
     pictures: tuple[Match, ...]
+    """Pictures that all versions have."""
     alone: int
+    """Number of files without a partner."""
 
 
 def match_versions(paths: Sequence[Path], *, recursive: bool = False) -> Matches:

@@ -34,39 +34,52 @@ USUAL_LOSSLESS, USUAL_JPEG = 2.4, 0.9  # bytes a pixel of a noisy photograph
 
 @dataclass(frozen=True)
 class Version:
-    """A version of a picture. score: what is known of it, for its label."""
+    """A version of a picture."""
 
     name: str
+    """Its name on the page."""
     photo: Photo
+    """Its pixels."""
     score: str = ""
+    """Its score, for the label."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What can be looked at: the whole or a part, as one address a version. reduction: pixels a side that became one.
-
-    left, top: in the whole picture.
-    """
+    """A picture as the viewer shows it, whole or in part."""
 
     label: str
+    """Its name on the page."""
     width: int
+    """Pixels shown."""
     height: int
+    """Pixels shown."""
     reduction: int
+    """Pixels of a side that were reduced to one."""
     left: int
+    """First column in the whole picture."""
     top: int
+    """First row in the whole picture."""
     addresses: tuple[str, ...]
+    """Data address of each version."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture of a page. note: what is embedded. mark: why it stands out. size: characters in the page."""
+    """A picture of a page."""
 
     name: str
+    """Its name."""
     note: str
+    """What is embedded, in words."""
     mark: str
+    """Why it stands out."""
     thumbnail: str
+    """Data address of its thumbnail."""
     versions: tuple[Version, ...]
+    """Versions to compare."""
     views: tuple[View, ...]
+    """The whole picture and parts of it."""
 
     @property
     def size(self) -> int:

@@ -29,14 +29,14 @@ WEBP_ANIMATED, WEBP_ALPHA = 2, 16  # flags in a WebP's head
 
 @dataclass(frozen=True)
 class Animation:
-    """Frames of one size with what travels with them: the first one's metadata are the file's.
-
-    durations: milliseconds of every frame. plays: how often it is shown, 0 for ever.
-    """
+    """Frames of one size; the first one's metadata are the file's."""
 
     frames: tuple[Photo, ...]
+    """The frames, in order."""
     durations: tuple[float, ...]
+    """Milliseconds of each frame."""
     plays: int
+    """How often it is shown; 0 for ever."""
 
     @property
     def format(self) -> str:

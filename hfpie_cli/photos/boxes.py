@@ -16,11 +16,14 @@ USUAL = {(1, 13), (2, 2), (1, 2), (2, 13)}  # code points of sRGB, and those tha
 
 @dataclass(frozen=True)
 class Box:
-    """A box of a file: its type, and where its content lies."""
+    """A box of an ISO base media file."""
 
     type: bytes
+    """Its four letters."""
     start: int
+    """Offset of its content."""
     end: int
+    """Offset behind its content."""
 
 
 def kind_of(data: bytes) -> str:

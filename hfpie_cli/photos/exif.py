@@ -26,11 +26,14 @@ def strip_prefix(block: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory in a block: byte order, the places of its entries by their tags, that of the link to the next one."""
+    """A directory in an EXIF block."""
 
     order: str
+    """Byte order, as `struct` writes it."""
     entries: dict[int, int]
+    """Offset of each entry by its tag."""
     link: int
+    """Offset of the link to the next directory."""
 
 
 def _directory(block: bytes, at: int = 4) -> Directory | None:

@@ -33,9 +33,10 @@ HEAD = 200  # bytes that tell a film
 
 @dataclass(frozen=True)
 class Film(Reel):
-    """A film, whose frames are decoded when their turn comes."""
+    """A film, decoded frame by frame."""
 
     head: Head
+    """What its header says."""
     noun = "frame"
 
     @property

@@ -23,51 +23,64 @@ UP, DOWN = 0x200 | EXACT, 0x20 | EXACT  # Lanczos and area: chroma that nothing 
 
 @dataclass(frozen=True)
 class Look:
-    """How a film's frames are stored. pixels: FFmpeg's name of their format. turn: quarter turns to stand upright.
-
-    primaries, transfer, matrix, range: as FFmpeg and ITU-T H.273 number them; 2 is unknown, of the range 0. aspect: of
-    a pixel, where it is not square.
-    """
+    """How a film's frames are stored."""
 
     codec: str
+    """FFmpeg's name of the codec."""
     pixels: str
+    """FFmpeg's name of the pixel format."""
     width: int
+    """Pixels as stored."""
     height: int
+    """Pixels as stored."""
     bits: int
+    """Bits of a sample."""
     turn: int
+    """Quarter turns that make it upright."""
     primaries: int
+    """ITU-T H.273 number; 2 is unknown."""
     transfer: int
+    """ITU-T H.273 number; 2 is unknown."""
     matrix: int
+    """ITU-T H.273 number; 2 is unknown."""
     range: int
+    """FFmpeg's number; 0 is unknown."""
     aspect: Fraction | None
+    """Aspect ratio of a pixel; None if square."""
 
 
 @dataclass(frozen=True)
 class Frame(Photo):
-    """A frame of a film. time: when it is shown, in the film's own unit."""
+    """A frame of a film."""
 
     time: int = 0
+    """When it is shown, in the film's time unit."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """What the head of a film says.
-
-    count: of its frames, estimated unless is_counted. unit: of its times, in seconds. rate: frames a second on average.
-    seconds: its length by its head, 0 where that does not say it. sounds: the codecs of its sound. left_out: what is
-    not written again, in words.
-    """
+    """What the header of a film says."""
 
     path: Path
+    """The file."""
     name: str
+    """Its name in messages."""
     look: Look
+    """How frames are stored."""
     count: int
+    """Number of frames, estimated unless `is_counted`."""
     is_counted: bool
+    """Whether the file states the count."""
     unit: Fraction
+    """Time unit, seconds."""
     rate: Fraction | None
+    """Average frames a second."""
     seconds: float
+    """Duration; 0 if the header does not state it."""
     sounds: tuple[str, ...]
+    """Codecs of its sound."""
     left_out: str
+    """What will not be written again, in words."""
 
     @property
     def format(self) -> str:

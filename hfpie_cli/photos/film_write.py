@@ -159,15 +159,16 @@ def _add(container: Any, stream: Any, sound: Sound, film: Head, photo: Photo) ->
 
 @dataclass
 class Sound:
-    """The sound of a film, whose packets are copied as they are. streams: that it goes to, by the number in the film.
-
-    waiting: a packet whose time has not come.
-    """
+    """The sound of a film, copied packet by packet without decoding."""
 
     packets: Iterator[Any]
+    """Packets of the input."""
     container: Any
+    """Output file."""
     streams: dict[int, Any]
+    """Output streams by the input's stream number."""
     waiting: Any = None
+    """Packet whose time has not come."""
 
     @classmethod
     def copied(cls, source: Any, container: Any) -> Sound:

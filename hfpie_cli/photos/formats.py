@@ -100,11 +100,14 @@ DEFAULT_QUALITY = 95
 
 @dataclass(frozen=True)
 class OutputStyle:
-    """How files are written. format: a key of FORMATS, or None for the photo's own. quality: of lossy formats."""
+    """How files are written."""
 
     format: str | None = None
+    """A key of FORMATS; None for the photo's own."""
     quality: int = DEFAULT_QUALITY
+    """Quality of lossy formats, 1 to 100."""
     strip_metadata: bool = False
+    """Whether to drop all metadata but the colour profile."""
 
 
 def is_photo(path: Path) -> bool:

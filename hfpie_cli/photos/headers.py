@@ -20,16 +20,20 @@ NOT_FF = re.compile(rb"[^\xff]")
 
 @dataclass(frozen=True)
 class Facts:
-    """format: a key of FORMATS, or GIF. pictures: frames or pages that are no previews. passes: over the
-    pixels, to decode. fault: why its bytes cannot be its pixels, in words; empty if they may be.
-    """
+    """What a file's header states."""
 
     format: str
+    """A key of FORMATS, or GIF."""
     width: int
+    """Pixels."""
     height: int
+    """Pixels."""
     pictures: int = 1
+    """Frames or pages, without previews."""
     passes: int = 1
+    """Passes over the pixels that decoding takes."""
     fault: str = ""
+    """Why its bytes cannot hold its pixels; empty if they can."""
 
 
 def read_header(data: bytes) -> Facts | None:

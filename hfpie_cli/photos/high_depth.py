@@ -24,14 +24,20 @@ AVIF_BITS = (10, 12)
 
 @dataclass(frozen=True)
 class DeepKind:
-    """What `probe` found: a format of more than 8 bits and its size. start, top: of a PPM's samples."""
+    """A file of more than 8 bits a sample, as `probe` found it."""
 
     format: str
+    """A key of FORMATS."""
     width: int
+    """Pixels."""
     height: int
+    """Pixels."""
     bits: int = 16
+    """Bits of a sample."""
     start: int = 0
+    """Offset of a PPM's samples."""
     top: int = 65535
+    """White of a PPM's samples."""
 
 
 def probe(data: bytes) -> DeepKind | None:

@@ -55,44 +55,52 @@ class NotReadError(ValueError):
 
 @dataclass(frozen=True)
 class Metadata:
-    """What travels with the pixels: ICC profile, EXIF (upright) and XMP as bytes, pixels per inch across and down.
-
-    resources: Photoshop's, with IPTC captions, of JPEG and TIFF. comment: of JPEG. chunks: (name, body) of PNG's chunks
-    of colours and texts. points: what AVIF, HEIC and PNG say of colours outside ICC. bits: of a sample, where the file
-    has fewer than its type holds: 10 or 12 of AVIF and HEIC. tags: TIFF's others. per_unit: pixels across and down of a
-    TIFF whose unit is not said, or is told by a tag of its own. size: width and height of the picture as it was read,
-    which tags, per_unit and the gain map belong to. gain_map: of Ultra HDR, a JPEG of its own.
-    """
+    """What travels with the pixels."""
 
     icc: bytes = b""
+    """ICC profile."""
     exif: bytes = b""
+    """EXIF block, its orientation upright."""
     xmp: bytes = b""
+    """XMP packet."""
     dpi: tuple[float, float] | None = None
+    """Pixels per inch across and down."""
     resources: bytes = b""
+    """Photoshop's resources in JPEG and TIFF, with IPTC captions."""
     comment: bytes = b""
+    """Comment of a JPEG."""
     chunks: tuple[tuple[bytes, bytes], ...] = ()
+    """(name, body) of a PNG's colour and text chunks."""
     points: ColourPoints | None = None
+    """Code points that AVIF, HEIC and PNG state for colours outside ICC."""
     bits: int = 0
+    """Bits of a sample where the file has fewer than its type holds, such as 10 or 12 of AVIF and HEIC."""
     tags: tuple[Tag, ...] = ()
+    """Further TIFF tags."""
     per_unit: tuple[float, float] | None = None
+    """Pixels across and down of a TIFF whose unit is unstated or stated by a tag of its own."""
     size: tuple[int, int] | None = None
+    """(width, height) of the picture as read, which `tags`, `per_unit` and `gain_map` refer to."""
     gain_map: bytes = b""
+    """Gain map of Ultra HDR, a JPEG file."""
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph. pixels: (h, w, 1) grey or (h, w, 3) RGB in the file's own type (uint8, uint16, float32).
-
-    alpha: (h, w) of the same type, or None. format: a key of FORMATS. others: how much else its file has: previews,
-    a video. notes: what a user should know of how it was read, a line each.
-    """
+    """A photograph."""
 
     pixels: Pixels
+    """(h, w, 1) grey or (h, w, 3) RGB in the file's own type: uint8, uint16 or float32."""
     alpha: Pixels | None = None
+    """(h, w) of the same type, or None."""
     metadata: Metadata = field(default_factory=Metadata)
+    """What travels with the pixels."""
     format: str = "PNG"
+    """A key of FORMATS."""
     others: int = 0
+    """Number of further parts of its file: previews, a video."""
     notes: tuple[str, ...] = ()
+    """Remarks on how it was read, for the user, a line each."""
 
     @property
     def height(self) -> int:

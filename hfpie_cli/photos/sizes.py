@@ -18,15 +18,16 @@ SEVERAL = {"GIF", "PNG", "WEBP", "AVIF", "TIFF"}  # formats whose frames or page
 
 @dataclass(frozen=True)
 class Size:
-    """Pixels (height, width) of a frame, and bytes a sample of the file's own depth, as far as its head tells.
-
-    frames: how many there are, or pages.
-    """
+    """Size of a picture file, as far as its header tells."""
 
     height: int
+    """Pixels."""
     width: int
+    """Pixels."""
     sample_bytes: int
+    """Bytes of a sample at the file's own depth."""
     frames: int = 1
+    """Frames or pages."""
 
     @property
     def pixels(self) -> int:

@@ -24,12 +24,16 @@ from .writer import check_writable, encode_photo, told
 
 @dataclass(frozen=True)
 class Stack(Reel):
-    """The pages of a TIFF file, decoded when their turn comes. called: its name."""
+    """The pages of a TIFF file, decoded one at a time."""
 
     data: bytes
+    """The file's bytes."""
     called: str
+    """Its name in messages."""
     layout: Layout
+    """Its directories."""
     places: Sequence[PagePlace]
+    """Where its pages are."""
     noun = "page"
 
     @property

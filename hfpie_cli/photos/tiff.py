@@ -35,14 +35,20 @@ HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 @dataclass(frozen=True)
 class TiffKind:
-    """What a page holds. deep: whether `decode` reads it: more than 8 bits, or Lab."""
+    """What a TIFF page holds."""
 
     deep: bool
+    """Whether `decode` reads it: more than 8 bits, or Lab."""
     is_lab: bool
+    """Whether its colours are Lab."""
     width: int
+    """Pixels."""
     height: int
+    """Pixels."""
     tags: tuple[Tag, ...]
+    """Tags to keep."""
     notes: tuple[str, ...] = ()
+    """Remarks for the user."""
 
 
 def probe(data: bytes) -> TiffKind:

@@ -50,9 +50,10 @@ NOTHING: Numbers = np.zeros(0, np.uint64)
 
 @dataclass(frozen=True)
 class Page:
-    """A directory's picture: its tags by number, each as its numbers."""
+    """The picture that a TIFF directory describes."""
 
     tags: dict[int, Numbers]
+    """Values of each tag, by its number."""
 
     def one(self, tag: int, default: int) -> int:
         """The first number of a tag."""

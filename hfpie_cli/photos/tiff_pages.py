@@ -49,11 +49,14 @@ IMAGES = re.compile(r"ImageJ=.*?\nimages=(\d{1,9})\n", re.DOTALL)
 
 @dataclass(frozen=True)
 class PagePlace:
-    """Where a page is. directory: its place in the file. skipped: bytes of pixels before its own, behind the same."""
+    """Where a page is in a TIFF file."""
 
     directory: int
+    """Offset of its directory."""
     page: Page
+    """What the directory says."""
     skipped: int = 0
+    """Bytes of earlier slices' pixels behind the same directory."""
 
 
 def find_pages(data: bytes, layout: Layout) -> list[PagePlace]:

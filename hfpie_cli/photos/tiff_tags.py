@@ -30,12 +30,16 @@ DOUBLE = 12
 
 @dataclass(frozen=True)
 class Tag:
-    """A tag. type: TIFF's number of it. value: its bytes, the low ones first."""
+    """A TIFF tag."""
 
     code: int
+    """Its number."""
     type: int
+    """TIFF's number of its type."""
     count: int
+    """Number of values."""
     value: bytes
+    """Its bytes, little-endian."""
 
     def numbers(self) -> list[float]:
         """Of a tag of doubles or shorts."""

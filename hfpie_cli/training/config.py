@@ -52,60 +52,74 @@ Section = TypeVar("Section")
 
 @dataclass(frozen=True)
 class Finish:
-    """Large crops at the end of a run, so that the network's averages over whole pictures see more of them (4.1).
-
-    share: of the run. crop: side of the clean crops, pixels. batch: crops a step.
-    """
+    """Large crops at the end of a run, for the network's averages over whole pictures (paper 4.1)."""
 
     share: float = 0.0
+    """Share of the run."""
     crop: int = 0
+    """Side of the clean crops, pixels."""
     batch: int = 0
+    """Crops a step."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A recipe. Every key stands in the TOML file under the same name; dataclasses are tables of their own.
-
-    degradation: names of DEGRADATIONS, or `pairs` for those of a paired data set, and their shares. validation: those
-    scored on held-out pictures. crop: side of the clean crops, pixels. batch: crops a step, over all processes.
-    steps or minutes: the length of the run, one of the two; a share is one of that. rate: of the optimiser, reached
-    after `warmup_share`, multiplied by `decay_per_1000` every 1,000 steps, and falling linearly to zero over the last
-    `decay_share`. weight_decay: of Muon's kernels. betas: of Adam. clip: largest norm of the gradient, 0 for any. ema:
-    decay of the weight average, 0 for none. precision: fp32, bf16, or auto for what the device does fast. compile: by
-    torch.compile. validate_every: steps; by the clock, validations take a twentieth of the time at most. save_seconds:
-    the longest time between two saved states. dark: share of the clean crops that first lose up to 3 stops of light.
-    drawn: share of them that are drawn (text, lines, flat shapes, skies) instead of cut from photographs. echo: steps
-    for each batch that is degraded, for a GPU that trains faster than the CPU degrades (loading.Echoes); above 1 a
-    resumed run is not the same bit for bit.
-    """
+    """A recipe. The TOML file has the same keys; dataclasses are tables."""
 
     task: str
+    """A key of TASKS, or highpass."""
     network: Config
+    """Shape of the network."""
     degradation: dict[str, float]
+    """Shares of the names of DEGRADATIONS, and of `pairs` for those of a paired data set."""
     validation: tuple[str, ...]
+    """Degradations scored on held-out pictures."""
     crop: int
+    """Side of the clean crops, pixels."""
     batch: int
+    """Crops a step, over all processes."""
     steps: int = 0
+    """Length of the run; or `minutes`."""
     minutes: float = 0.0
+    """Length of the run; or `steps`."""
     optimizer: str = "muon"
+    """adam or muon."""
     rate: float = 4e-3
+    """Peak learning rate."""
     weight_decay: float = 0.1
+    """Weight decay of Muon's kernels."""
     betas: tuple[float, float] = (0.9, 0.99)
+    """Betas of Adam."""
     warmup_share: float = 0.02
+    """Share of the run in which the rate rises linearly."""
     clip: float = 0.5
+    """Largest norm of the gradient; 0 for no limit."""
     ema: float = 0.999
+    """Decay of the weight average; 0 for no average."""
     decay_per_1000: float = 1.0
+    """Factor of the rate every 1,000 steps."""
     decay_share: float = 0.2
+    """Share of the run, at its end, in which the rate falls linearly to zero."""
     precision: str = "auto"
+    """fp32, bf16, or auto for what the device does fast."""
     compile: bool = False
+    """Whether to use torch.compile."""
     seed: int = 0
+    """Seed of every random number."""
     validate_every: int = 500
+    """Steps between validations; in a run by the clock they take a twentieth of the time at most."""
     save_seconds: int = 240
+    """Longest time between two saved states."""
     dark: float = 0.0
+    """Share of clean crops that first lose up to 3 stops of light."""
     drawn: float = 0.0
+    """Share of crops that are drawn (text, lines, flat shapes, skies), not photographed."""
     echo: int = 1
+    """Steps for each degraded batch (loading.Echoes); above 1, a resumed run differs in its last bits."""
     losses: LossConfig = field(default_factory=LossConfig)
+    """Weights of the losses."""
     finish: Finish = field(default_factory=Finish)
+    """Large crops at the end."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for what cannot be trained."""

@@ -30,22 +30,27 @@ CORNER = 4  # side of the crops' corner that is looked at first, pixels
 
 @dataclass(frozen=True)
 class Request:
-    """This process's share of a step's batch: crops of `crop` pixels, by their numbers."""
+    """This process's share of a step's batch."""
 
     step: int
+    """Number of the step."""
     crop: int
+    """Side of the crops, pixels."""
     indices: tuple[int, ...]
+    """Numbers of the crops."""
 
 
 @dataclass(frozen=True)
 class Requests:
-    """What the steps from the run's on train on, without end; loaders ask some steps ahead.
+    """An endless series of requests from the run's step on; loaders work some steps ahead.
 
     With echoes, one request serves as many steps.
     """
 
     run: Run
+    """The run."""
     budget: Budget
+    """Its length."""
 
     def __iter__(self) -> Iterator[Request]:
         for step in count(self.run.step, self.run.config.echo):
@@ -57,12 +62,14 @@ class Requests:
 class Echoes:
     """Data echoing: each batch made is followed by others drawn from the last ECHO_POOL, turned and mirrored.
 
-    After Choi et al., "Faster neural network training with data echoing" (2019). count: steps for each batch made; 1
-    passes batches on. What is drawn depends on the seed and on the steps since the run was started or resumed.
+    After Choi et al., "Faster neural network training with data echoing" (2019). What is drawn depends on the seed and
+    on the steps since the run was started or resumed.
     """
 
     count: int
+    """Steps for each batch made; 1 passes batches on."""
     seed: int
+    """Seed of what is drawn."""
 
     def __call__(self, made: Iterable[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
         """(degraded (n, 3, h, w), clean (n, 3, scale h, scale w)) of every step."""
@@ -89,10 +96,12 @@ class Echoes:
 
 @dataclass(frozen=True)
 class Batches(Dataset[tuple[Tensor, Tensor]]):
-    """(degraded, clean) of a request; `packed` for a device that is far from the CPU."""
+    """Makes the (degraded, clean) batch of a request."""
 
     sampler: CropSampler
+    """Makes the crops."""
     packed: bool
+    """Whether to pack tensors for the way to another device."""
 
     def __getitem__(self, request: Request) -> tuple[Tensor, Tensor]:
         degraded, clean = self.sampler.batch(request.step, request.indices, request.crop)

@@ -18,16 +18,16 @@ PREWITT = torch.tensor([[1.0, 0, -1], [1, 0, -1], [1, 0, -1]]) / 3
 
 @dataclass(frozen=True)
 class GmsMask:
-    """Soft masking by gradient magnitude similarity (paper 3.4).
-
-    threshold: above it a pixel counts as badly restored. opening: side of the structuring element, pixels, odd.
-    sigma: of the Gaussian that softens the mask, pixels. rounds: of blur and opening.
-    """
+    """Soft masking by gradient magnitude similarity (paper 3.4)."""
 
     threshold: float = 0.2
+    """Above it a pixel counts as badly restored."""
     opening: int = 5
+    """Side of the structuring element, pixels, odd."""
     sigma: float = 1.5
+    """Sigma of the Gaussian that softens the mask, pixels."""
     rounds: int = 2
+    """Rounds of blur and opening."""
 
     def __post_init__(self) -> None:
         if (
@@ -42,22 +42,28 @@ class GmsMask:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """The weights of the terms; one of weight 0 does not count. gms: mask the pixel, PSNR and high-pass terms (3.4).
-
-    adversarial, adversarial_maps: of the discriminator that is shown pictures, of the one that is shown a classifier's
-    maps.
-    """
+    """The weights of the loss terms; a term of weight 0 is not computed."""
 
     pixel: float = 1.0
+    """L1."""
     psnr: float = 0.0
+    """PSNR of each picture."""
     highpass: float = 0.0
+    """High-pass loss (3.2)."""
     perceptual: float = 0.0
+    """Perceptual loss of a classifier's maps."""
     adversarial: float = 0.0
+    """Loss of the discriminator of pictures."""
     adversarial_maps: float = 0.0
+    """Loss of the discriminator of a classifier's maps."""
     gms: bool = False
+    """Whether to mask the pixel, PSNR and high-pass terms (3.4)."""
     gms_mask: GmsMask = field(default_factory=GmsMask)
+    """How to mask them."""
     discriminator_width: int = 48
+    """Maps of a discriminator's first layer."""
     discriminator_rate: float = 2e-4
+    """Learning rate of the discriminators."""
 
     def __post_init__(self) -> None:
         adversarial = (self.adversarial, self.adversarial_maps)

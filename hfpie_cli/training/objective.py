@@ -37,10 +37,12 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class View:
-    """What a discriminator is shown of a batch: tensors (n, ...) of both sides."""
+    """A batch as a discriminator sees it."""
 
     restored: Sequence[Tensor]
+    """Tensors (n, ...) of the restored side."""
     clean: Sequence[Tensor]
+    """Tensors (n, ...) of the clean side."""
 
 
 class Restoration:

@@ -19,11 +19,14 @@ DATA_FILE = "data.json"  # in the run: its folders, and a hash of its pictures' 
 
 @dataclass(frozen=True)
 class Folders:
-    """data: of photographs, or of a data set as published. degraded and clean: of pairs, both or neither."""
+    """Folders to train on: `data`, or `degraded` and `clean`."""
 
     data: Path | None = None
+    """Photographs, or a published data set."""
     degraded: Path | None = None
+    """Degraded pictures of pairs."""
     clean: Path | None = None
+    """Their clean originals."""
 
     def __post_init__(self) -> None:
         """Raises UsageError for one side of pairs, UnavailableError for a folder that is missing."""

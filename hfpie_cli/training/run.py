@@ -36,20 +36,35 @@ class Run:
     """A training run under way: everything that changes, and the folder that keeps it."""
 
     folder: Path
+    """Where the run is kept."""
     config: TrainConfig
+    """Its recipe."""
     device: Device
+    """Where it trains."""
     ranks: Ranks
+    """Processes that train together."""
     network: nn.Module
-    trained: nn.Module  # the network as it is called in training: compiled, its gradients shared among processes
-    average: nn.Module  # exponential moving average of the weights: what is validated and shipped
+    """The network."""
+    trained: nn.Module
+    """The network wrapped for training: compiled, with gradients shared among processes."""
+    average: nn.Module
+    """Exponential moving average of the weights: what is validated and shipped."""
     optimizers: list[torch.optim.Optimizer]
+    """One for each group of parameters."""
     objective: Objective
-    adversaries: dict[str, Adversary]  # the discriminators of adversarial training, by what they are shown
+    """The loss."""
+    adversaries: dict[str, Adversary]
+    """Discriminators of adversarial training, by what they see."""
     step: int = 0
+    """Steps done."""
     best: float = float("-inf")
-    seconds: float = 0.0  # that it has taken
-    minutes_done: float = 0.0  # of the last budget of time that was used up
-    pictures: int = 0  # held out that a validation scores at most, 0 before the first
+    """Best validation score."""
+    seconds: float = 0.0
+    """Time that it has taken."""
+    minutes_done: float = 0.0
+    """The last budget of minutes that was used up."""
+    pictures: int = 0
+    """Largest number of held-out pictures that a validation scores; 0 before the first."""
 
     @property
     def is_done(self) -> bool:

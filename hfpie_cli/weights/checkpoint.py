@@ -38,11 +38,14 @@ ARCHITECTURES: dict[str, type[Config]] = {  # by the metadata key `architecture`
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network's shape and its weights, with what is known of them (task, run, steps: free text)."""
+    """A network's shape and its weights."""
 
     config: Config
+    """Shape."""
     weights: Mapping[str, Tensor]
+    """Tensors by name."""
     info: Mapping[str, str]
+    """Free text: task, run, steps."""
 
     def network(self) -> nn.Module:
         """The network with these weights, in evaluation mode."""

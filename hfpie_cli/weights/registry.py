@@ -29,39 +29,52 @@ _CONVERT = "download it yourself, then: hfpie weights convert FILE"
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One checkpoint of weights.toml.
-
-    use: what it is for, in a few words. gan: whether it invents detail. stride, tile, overlap: input pixels.
-    size: bytes, 0 if it is not known before the download. flop: per input pixel, a multiply-add counts as two. seconds:
-    of one CPU thread at float32 for a megapixel of input, of all entries in the same run.
-    file: its name in the package, or its path in `repo`, a repository of the Hub; a pickle is converted after its hash
-    was compared. revision: there. sha256: of the file, empty if it is not known; then what the Hub publishes holds.
-    seen: whether a download has confirmed it. aliases: other names of the same. source: the page that tells more of
-    somebody else's checkpoint, empty for our own. scores: measured, by protocol.
-    """
+    """One checkpoint of weights.toml."""
 
     name: str
+    """Name on the command line."""
     task: str
+    """A key of TASKS, or what else it is for."""
     use: str
+    """What it is for, in a few words."""
     gan: bool = False
+    """Whether it invents detail."""
     scale: int
+    """Enlargement."""
     stride: int = 1
+    """Tiles start at multiples of it, input pixels."""
     tile: int
+    """Tile side, input pixels."""
     overlap: int
+    """Tile overlap, input pixels."""
     file: str
+    """File name in the package, or path in `repo`; a pickle is converted after its hash was compared."""
     size: int = 0
+    """Bytes; 0 if unknown before the download."""
     sha256: str = ""
+    """Hash of the file; if empty, the hash that the Hub publishes is checked."""
     licence: str
+    """Terms of use."""
     trained_on: str = ""
+    """Data and training, in words."""
     flop: int = 0
+    """Floating-point operations per input pixel; a multiply-add counts as two."""
     seconds: float = 0.0
+    """Time of one CPU thread at fp32 for a megapixel of input, all entries measured in one run."""
     parameters: int = 0
+    """Number of parameters."""
     repo: str = ""
+    """Repository on the Hub, owner/name."""
     revision: str = ""
+    """Commit in `repo`."""
     seen: bool = True
+    """Whether a download of ours has confirmed the hash."""
     aliases: list[str] = field(default_factory=list)
+    """Other names."""
     source: str = ""
+    """Home page of somebody else's checkpoint; empty for our own."""
     scores: dict[str, str] = field(default_factory=dict)
+    """Measured scores, by protocol."""
 
     @property
     def is_default(self) -> bool:
@@ -87,15 +100,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Weights:
-    """A checkpoint's file that is there and is what it should be.
-
-    tile, overlap: what the table says of it; None for a file that is not in the table.
-    """
+    """The verified file of a checkpoint."""
 
     name: str
+    """Name of the entry, or the file's stem."""
     path: Path
+    """The file."""
     tile: int | None = None
+    """Tile side that the registry states; None for a file outside it."""
     overlap: int | None = None
+    """Tile overlap that the registry states; None for a file outside it."""
 
 
 @cache
