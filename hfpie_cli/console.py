@@ -31,9 +31,9 @@ class Console:
     """One JSON object a line for each result."""
 
     def say(self, text: str) -> None:
-        """A line for a person, on standard error; what would not be seen in it is escaped."""
+        """A line for a person, on standard error, wrapped on a terminal; what would not be seen in it is escaped."""
         if not self.quiet:
-            print(shown(text), file=sys.stderr, flush=True)
+            _print(shown(text), indent=2)
 
     def warn(self, text: str) -> None:
         """The same for what may be wrong."""
@@ -54,8 +54,8 @@ class Console:
 
     @property
     def draws(self) -> bool:
-        """Whether bars are drawn: on a terminal and unless quiet."""
-        return not self.quiet and sys.stderr.isatty()
+        """Whether bars are drawn: on a terminal that shows no records, and unless quiet."""
+        return not self.quiet and sys.stderr.isatty() and not (self.json and sys.stdout.isatty())
 
     def bar(self, *columns: ProgressColumn) -> Progress:
         """A progress bar on standard error; only on a terminal and unless quiet."""

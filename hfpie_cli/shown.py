@@ -36,6 +36,11 @@ def counted(count: float, noun: str) -> str:
     return f"{number} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
+def in_megapixels(megapixels: float) -> str:
+    """`0.03`, `0.24`, `12.2`: small pictures get a second digit."""
+    return f"{megapixels:.2f}" if megapixels < 1 else f"{megapixels:.1f}"
+
+
 def either(names: Sequence[str]) -> str:
     """`a`, `a or b`, `a, b or c`."""
     *others, last = names

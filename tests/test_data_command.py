@@ -42,6 +42,16 @@ def zipped(files) -> bytes:
     return buffer.getvalue()
 
 
+def test_the_table_fits_a_terminal_of_80_columns(monkeypatch, tmp_path):
+    monkeypatch.setattr("hfpie_cli.commands.tables.columns_of", lambda stream: 80)
+    told = run("list", "--data-root", tmp_path).stdout
+    table = told.partition("\nhere: ")[0]
+    assert max(map(len, table.splitlines())) <= 80
+    for entry in data_sets().values():
+        assert {entry.name, *entry.about.split(), *entry.licence.split()} <= set(table.split()), entry.name
+    assert "hfpie data pull NAME" in told
+
+
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     """REDS as published, one picture of each side, at the commit that the table names."""

@@ -129,6 +129,7 @@ def test_a_missing_set_says_what_to_put_where(name, tmp_path):
     assert result.exit_code == 4
     assert f"the data set {name} is not at {tmp_path / name}" in result.stderr
     assert data_sets()[name].source in result.stderr
+    assert " on cpu" not in result.stderr, "told before the network is"
     (tmp_path / name).mkdir()
     empty = run("eval", "--dataset", name, "--task", "denoise", "--data-root", tmp_path)
     assert (empty.exit_code, "no files found" in empty.stderr) == (4, True)

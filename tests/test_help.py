@@ -39,6 +39,7 @@ def test_every_option_has_a_panel_and_every_example_a_line(words, command):
     examples = shown.partition(" Examples:\n")[2].splitlines()
     assert sum(line.startswith(f"   hfpie {' '.join(words)}") for line in examples) >= 1
     assert not any(" | " in line for line in examples)
+    assert max(map(len, examples)) <= 80, "an example is wider than a terminal"
     panels = [line.split()[1] for line in shown.splitlines() if line.startswith("╭─") and "Arguments" not in line]
     assert panels == sorted(panels, key=list(PANELS).index)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hfpie_cli.shown import columns_of, counted, either, wrapped
+from hfpie_cli.console import Console
+from hfpie_cli.shown import columns_of, counted, either, in_megapixels, wrapped
 
 from .conftest import run_on_a_terminal
 
@@ -53,6 +54,27 @@ def test_errors_and_hints_are_wrapped_on_a_terminal_alone(tmp_path):
     command = [sys.executable, "-m", "hfpie_cli", *arguments]
     piped = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stderr
     assert piped.splitlines() == [error, "       " + " ".join(line.strip() for line in hint)]
+
+
+def test_small_pictures_have_a_size():
+    assert [in_megapixels(size) for size in (0.03, 0.24, 1, 12.19)] == ["0.03", "0.24", "1.0", "12.2"]
+
+
+def test_lines_are_wrapped_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr("hfpie_cli.console.columns_of", lambda stream: 30)
+    Console().say("skipped 1 file looking like hfpie outputs (a_denoised.png)")
+    assert capsys.readouterr().err.splitlines() == [
+        "skipped 1 file looking like",
+        "  hfpie outputs",
+        "  (a_denoised.png)",
+    ]
+
+
+@pytest.mark.parametrize(("json", "drawn"), [(False, True), (True, False)])
+def test_no_bar_stands_among_the_records_of_a_terminal(json, drawn, monkeypatch):
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert Console(json=json).draws is drawn
 
 
 def test_no_terminal_has_no_width():

@@ -440,12 +440,21 @@ assert not any(weight.is_meta for weight in Network(config).parameters())
 
 
 def test_the_list_is_whole_on_a_terminal_of_80_columns(monkeypatch):
-    monkeypatch.setattr("hfpie_cli.commands.weights_views.columns_of", lambda stream: 80)
+    monkeypatch.setattr("hfpie_cli.commands.tables.columns_of", lambda stream: 80)
     told = hfpie("weights", "list").stdout
     assert max(map(len, told.splitlines())) <= 80
     assert "…" not in told
     for entry in weights.public_entries():
         assert {entry.name, *entry.use.split(), *entry.licence.split()} <= set(told.split()), entry.name
     assert "MFLOP" not in told
-    monkeypatch.setattr("hfpie_cli.commands.weights_views.columns_of", lambda stream: 120)
+    monkeypatch.setattr("hfpie_cli.commands.tables.columns_of", lambda stream: 120)
     assert "MFLOP" in hfpie("weights", "list").stdout
+
+
+def test_all_of_one_checkpoint_is_wrapped_beside_its_headings(monkeypatch):
+    monkeypatch.setattr("hfpie_cli.commands.weights_views.columns_of", lambda stream: 80)
+    told = hfpie("weights", "info", "compact.denoise").stdout.splitlines()
+    assert max(map(len, told)) <= 80
+    begun = next(number for number, line in enumerate(told) if line.startswith("  trained on  "))
+    assert told[begun + 1].startswith(" " * 14)
+    assert told[begun + 1][14] != " "

@@ -14,7 +14,7 @@ from ..pace import measure_pace
 from ..photos.contents import read_content
 from ..photos.formats import SUFFIXES
 from ..restore import Restorer
-from ..shown import counted
+from ..shown import counted, in_megapixels
 from .amount import Amount, covered_by, measure_amounts
 
 
@@ -78,7 +78,7 @@ def print_plan(
             record = {"input": job.name, "output": job.output_name, "status": "planned"}
             console.result({**record, "megapixels": round(megapixels, 3)})
         else:
-            print(f"{job.name} -> {job.output_name}  {megapixels:.2f} MP")
+            print(f"{job.name} -> {job.output_name}  {in_megapixels(megapixels)} MP")
     for job, reason in skipped:
         if console.json:
             console.result({"input": job.name, "output": job.output_name, "status": "skipped", "reason": reason})
@@ -102,7 +102,7 @@ def _print_sum(forecast: Forecast, skipped: int, failed: int, console: Console) 
         rounded = None if seconds is None else round(seconds, 1)
         console.result({"summary": {**record, "seconds": rounded, "device": forecast.device}})
         return
-    text = f"{counted(planned, 'photograph')} to restore, {forecast.megapixels:.1f} MP"
+    text = f"{counted(planned, 'photograph')} to restore, {in_megapixels(forecast.megapixels)} MP"
     if seconds is not None:
         text += f", about {in_words(seconds)} on {forecast.device}"
     elif planned:

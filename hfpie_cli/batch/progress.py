@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..console import Console
 from ..jobs import Job
-from ..shown import counted
+from ..shown import counted, in_megapixels
 from .amount import Amount
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class RunProgress:
         task = self._bar.tasks[0]
         elapsed = task.elapsed or 0.0
         pace = f", {elapsed / self._done:.1f} s/MP" if self._done and elapsed else ""
-        text = f"{files}{self._done:.1f} of {self._total:.1f} MP{pace}"
+        text = f"{files}{in_megapixels(self._done)} of {in_megapixels(self._total)} MP{pace}"
         total = max(self._total, 1e-9)
         if name:
             self._bar.update(task.id, description=name, completed=self._done, total=total, text=text)

@@ -16,6 +16,9 @@ from ..shown import counted
 from ..suggest import did_you_mean
 from .options import HubOptions, TalkOptions, add_command
 from .shell import Group
+from .tables import print_table
+
+HEADINGS = ("name", "here", "pictures", "licence", "size", "from")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,22 +77,19 @@ def register(app: typer.Typer) -> None:
 
 def list_sets(options: DataOptions) -> int:
     """Print the table of data sets."""
-    from rich.console import Console as RichConsole
-    from rich.table import Table
-
-    listing = Table(caption=f"found in {options.data_root}; download with: hfpie data pull NAME")
-    for heading in ("name", "here", "what", "licence", "size", "from"):
-        listing.add_column(heading, no_wrap=heading in ("name", "here"))
+    rows = []
     for entry in data_sets().values():
         here = any((options.data_root / entry.name).glob("*"))
-        listing.add_row(
-            entry.name, "yes" if here else "", entry.about, entry.licence, entry.size, "pull" if entry.hub else "web"
-        )
+        way = "pull" if entry.hub else "web"
+        rows.append((entry.name, "yes" if here else "", entry.about, entry.licence, entry.size, way))
         record = {"name": entry.name, "here": here, "about": entry.about, "licence": entry.licence, "size": entry.size}
         hub = {"repo": entry.hub.repo, "revision": entry.hub.revision} if entry.hub else None
         options.console().result({**record, "source": entry.source, "layout": entry.patterns, "hub": hub})
     if not options.json:
-        RichConsole().print(listing)
+        print_table(HEADINGS, {"": rows})
+        print(f"\nhere: in {options.data_root}")
+        print("pull: hfpie data pull NAME downloads it")
+        print("web: hfpie data verify NAME says where to get it")
     return ExitCode.OK
 
 
@@ -129,10 +129,7 @@ def _verify(entry: DataSet, root: Path, console: Console) -> int:
     """Say what is there; raises UnavailableError if nothing is, or if some of it is not as published."""
     from ..data.verify import parts_of
 
-    folder = root / entry.name
-    if not folder.is_dir():
-        message = f"the data set {entry.name} is not at {folder}"
-        raise UnavailableError(message, entry.advice(folder, entry.patterns[0]))
+    folder = entry.folder_below(root)
     parts = list(parts_of(entry, root, console.track))
     for part in parts:
         console.say(f"{entry.name}, {part.what}: {part.problem or counted(part.count, 'picture') + ', as published'}")

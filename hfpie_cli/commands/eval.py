@@ -82,7 +82,7 @@ def register(app: typer.Typer) -> None:
             "hfpie eval --dataset SIDD",
             "hfpie eval --table 1 --report table1.html",
             "hfpie eval --dataset CBSD68 --task denoise --degradation awgn-50",
-            "hfpie eval --degraded soft/ --clean sharp/ --task deblur --weights mine.safetensors",
+            "hfpie eval --degraded soft/ --clean sharp/ --task deblur",
         ),
     )
 
@@ -123,8 +123,12 @@ def evaluate(options: EvalOptions) -> int:
 def _say_what_runs(options: EvalOptions, console: Console) -> None:
     """The weights that will be scored and where, before torch is loaded.
 
-    Raises HfpieError for what cannot run and for weights that are not there.
+    Raises HfpieError for what cannot run, and for a data set or weights that are not there.
     """
+    from ..data.benchmarks import scored_folder
+
+    if entry := find(options.dataset or ""):
+        scored_folder(entry, options.data_root)
     request = Request(options.device, options.precision, options.tile, options.overlap)
     task = _task_of(options)
     names = options.weights or ([default_weights(task)] if task in TASKS else [])

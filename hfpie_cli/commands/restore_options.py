@@ -22,7 +22,7 @@ class RestoreOptions(PictureOptions):
         list[str], typer.Argument(help="Photographs, folders, or - for standard input.", show_default=False)
     ] = field(default_factory=list)
     more_inputs: Annotated[
-        list[str], typer.Option("--input", "-i", help="An input, as the arguments are.", show_default=False)
+        list[str], typer.Option("--input", "-i", help="An input, like an argument; repeatable.", show_default=False)
     ] = field(default_factory=list)
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="A file, a folder, or - for standard output.")

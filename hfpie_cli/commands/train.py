@@ -90,7 +90,7 @@ def register(app: typer.Typer) -> None:
         examples=(
             "hfpie train --task denoise --data photos/  # any folder of photographs",
             "hfpie train --task denoise --data photos/ --minutes 30",
-            "hfpie train --task deblur  # on REDS, which hfpie data pull REDS --train downloads",
+            "hfpie train --task deblur  # on REDS: hfpie data pull REDS --train",
             "hfpie train --resume runs/denoise",
         ),
     )

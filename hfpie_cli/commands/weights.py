@@ -18,7 +18,8 @@ from ..weights.registry import Entry, get_entry, locate, public_entries, resolve
 from . import publish
 from .options import HubOptions, add_command
 from .shell import Group
-from .weights_views import HASH_SHOWN, PARTS_HEADINGS, VERIFY_HEADINGS, print_info, print_list, print_table
+from .tables import print_table
+from .weights_views import HASH_SHOWN, PARTS_HEADINGS, VERIFY_HEADINGS, print_info, print_list
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable
 
 from ..hub.client import Hub
-from ..shown import columns_of
+from ..shown import columns_of, wrapped
 from ..tasks import TASKS
 from ..weights.registry import Entry, whereabouts
+from .tables import print_table, table_width
 
 LIST_HEADINGS = ("name", "for", "MB", "MFLOP/px", "s/MP", "where", "licence")
 PARTS_HEADINGS = ("part", "largest value", "share of join", "worth")
 VERIFY_HEADINGS = ("name", "state", "SHA-256")
 HASH_SHOWN = 16  # digits, so that the table fits a terminal; `weights info` shows all
-NUMBERS = {"MB", "MFLOP/px", "s/MP", *PARTS_HEADINGS[1:]}  # columns that stand to the right
-WRAPPED = {"for", "licence", "where", "state"}  # columns that may take several lines
-WIDTH = 140  # columns where the output is no terminal
 WIDE = 110  # columns that a terminal must have for all of the list
 COSTS = {"MFLOP/px", "s/MP"}  # what narrower ones leave out
 GROUPS = {  # by task and whether detail is invented
@@ -30,7 +27,7 @@ OTHERS = "training only"
 
 def print_list(entries: Iterable[Entry], hub: Hub) -> None:
     """A table for each task, the default first and marked; narrow terminals get fewer columns, and nothing cut off."""
-    headings = [heading for heading in LIST_HEADINGS if _width() >= WIDE or heading not in COSTS]
+    headings = [heading for heading in LIST_HEADINGS if table_width() >= WIDE or heading not in COSTS]
     groups: dict[str, list[Entry]] = {title: [] for title in (*GROUPS.values(), OTHERS)}
     for entry in entries:
         groups[GROUPS.get((entry.task, entry.gan), OTHERS)].append(entry)
@@ -81,31 +78,4 @@ def print_info(entry: Entry, where: str) -> None:
     }
     lines = [(key, fact) for key, fact in facts.items() if fact]
     for key, fact in [*lines, *(("score", f"{what}: {score}") for what, score in entry.scores.items())]:
-        print(f"{key:>12}  {fact}")
-
-
-def _width() -> int:
-    """Columns that a table may have."""
-    return columns_of(sys.stdout) or WIDTH
-
-
-def print_table(headings: Sequence[str], sections: Mapping[str, Sequence[Sequence[str]]]) -> None:
-    """Rows below headings on standard output; before those of each section its title, unless that is empty."""
-    from rich.console import Console as RichConsole
-    from rich.table import Table
-
-    console = RichConsole(width=_width())
-    view = Table(box=None, padding=(0, 1, 0, 0))
-    for number, heading in enumerate(headings):
-        justify: Literal["left", "right"] = "right" if heading in NUMBERS else "left"
-        words = [word for rows in sections.values() for row in rows for word in row[number].split()]
-        longest = max(map(len, words), default=0) if heading in WRAPPED else None
-        view.add_column(heading, justify=justify, no_wrap=heading not in WRAPPED, min_width=longest, overflow="fold")
-    for number, (title, rows) in enumerate(sections.items()):
-        if title:
-            if number:
-                view.add_row()
-            view.add_row(f"[bold]{title}[/]")
-        for row in rows:
-            view.add_row(*row)
-    console.print(view)
+        print(wrapped(fact, columns_of(sys.stdout), first=f"{key:>12}  ", indent=14))

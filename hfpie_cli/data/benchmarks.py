@@ -116,12 +116,16 @@ def _locate(name: str, root: Path) -> tuple[DataSet, Path]:
             message = f"{name}: neither a known data set nor a folder"
             raise UnavailableError(message, did_you_mean(name, (*data_sets(), *DRAWN_SETS)))
         return DataSet(Path(name).resolve().name, "your own photographs", "", "", "", clean="*"), Path(name)
-    folder = root / entry.name
-    if not folder.is_dir():
-        message = f"the data set {name} is not at {folder}"
+    return entry, scored_folder(entry, root)
+
+
+def scored_folder(entry: DataSet, root: Path) -> Path:
+    """A named set's folder below the data root. Raises UnavailableError, with what to do, if it is not there."""
+    try:
+        return entry.folder_below(root)
+    except UnavailableError as error:
         own = f"hfpie eval --task {entry.task or 'TASK'} --degraded FOLDER --clean FOLDER"
-        raise UnavailableError(message, f"{entry.advice(folder, entry.patterns[0])}\nor score your own pairs: {own}")
-    return entry, folder
+        raise UnavailableError(error.message, f"{error.hint}\nor score your own pairs: {own}") from None
 
 
 def _task_of(entry: DataSet, degradation: str | None) -> str:

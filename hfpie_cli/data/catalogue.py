@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..errors import UnavailableError
 from ..files import cache_folder
 from ..tasks import TASKS
 
@@ -95,6 +96,15 @@ class DataSet:
         """Where its pictures lie below its folder, each place once: those that are scored, then those to train on."""
         tracks = [pattern for track in self.tracks for pattern in (track.clean, track.degraded)]
         return tuple(dict.fromkeys(filter(None, [self.clean, *tracks, self.train, *self.train_degraded.values()])))
+
+    def folder_below(self, root: Path) -> Path:
+        """The set's folder below the data root. Raises UnavailableError, with how to get it, if it is not there."""
+        folder = root / self.name
+        if not folder.is_dir():
+            raise UnavailableError(
+                f"the data set {self.name} is not at {folder}", self.advice(folder, self.patterns[0])
+            )
+        return folder
 
     def advice(self, folder: Path, pattern: str) -> str:
         """What to do about a pattern that finds nothing in the set's folder: a command, or numbered steps."""

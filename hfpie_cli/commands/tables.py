@@ -1,0 +1,40 @@
+"""Tables on standard output that fit the terminal, for the lists of weights and of data sets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from ..shown import columns_of
+
+NUMBERS = {"MB", "MFLOP/px", "s/MP", "largest value", "share of join", "worth"}  # columns that stand to the right
+WRAPPED = {"for", "licence", "where", "state", "pictures", "size"}  # columns that may take several lines
+WIDTH = 140  # columns where the output is no terminal
+
+
+def table_width() -> int:
+    """Columns that a table may have."""
+    return columns_of(sys.stdout) or WIDTH
+
+
+def print_table(headings: Sequence[str], sections: Mapping[str, Sequence[Sequence[str]]]) -> None:
+    """Rows below headings on standard output; before those of each section its title, unless that is empty."""
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+
+    console = RichConsole(width=table_width())
+    view = Table(box=None, padding=(0, 1, 0, 0))
+    for number, heading in enumerate(headings):
+        justify: Literal["left", "right"] = "right" if heading in NUMBERS else "left"
+        words = [word for rows in sections.values() for row in rows for word in row[number].split()]
+        longest = max(map(len, words), default=0) if heading in WRAPPED else None
+        view.add_column(heading, justify=justify, no_wrap=heading not in WRAPPED, min_width=longest, overflow="fold")
+    for number, (title, rows) in enumerate(sections.items()):
+        if title:
+            if number:
+                view.add_row()
+            view.add_row(f"[bold]{title}[/]")
+        for row in rows:
+            view.add_row(*row)
+    console.print(view)
