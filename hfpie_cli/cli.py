@@ -52,9 +52,9 @@ doctor.register(app)
 
 def main() -> None:
     """The console script."""
-    # libgomp reads it when torch is loaded: by default its waiting threads spin, and take the cores from others
+    # read by libgomp when torch loads: by default its waiting threads spin and take cores from others
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with suppress(OSError):  # a descriptor of its own: 2 is taken from C libraries while they decode
+    with suppress(OSError):  # its own descriptor: while C libraries decode, descriptor 2 is redirected
         sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
     try:
         app()

@@ -1,4 +1,4 @@
-"""Talk to the user: results on standard output, everything else on standard error."""
+"""Output for the user: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Console:
     """One JSON object a line for each result."""
 
     def say(self, text: str) -> None:
-        """A line for a person, on standard error, wrapped on a terminal; what would not be seen in it is escaped."""
+        """Print a line on standard error, wrapped on a terminal; invisible characters are escaped."""
         if not self.quiet:
             _print(shown(text), indent=2)
 
     def warn(self, text: str) -> None:
-        """The same for what may be wrong."""
+        """Print a warning."""
         self.say(f"warning: {text}")
 
     def error(self, error: HfpieError) -> None:
-        """An error and its way out, never quiet."""
+        """Print an error and its hint, also when quiet."""
         _print(shown(error.message), first=MARK, indent=len(MARK))
         for line in error.hint.splitlines():
             text = shown(line).lstrip()
@@ -67,7 +67,7 @@ class Console:
 
     @contextmanager
     def busy(self, what: str) -> Iterator[None]:
-        """Show on a terminal, unless quiet, what goes on in the block and since when."""
+        """Show, on a terminal unless quiet, what the block does and for how long."""
         from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
         with self.bar(SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()) as bar:
@@ -75,7 +75,7 @@ class Console:
             yield
 
     def track(self, things: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-        """The same things, and a bar that shows how many of `total` have been taken."""
+        """Yield the same things, with a bar that counts them up to `total`."""
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
@@ -108,11 +108,11 @@ class LoggedConsole(Console):
     """True: standard error stays empty."""
 
     def say(self, text: str) -> None:
-        """At the level INFO, which Python shows to nobody who has not asked for it."""
+        """Log at level INFO, which Python does not show by default."""
         LOGGER.info(shown(text))
 
     def warn(self, text: str) -> None:
-        """At the level WARNING."""
+        """Log at level WARNING."""
         LOGGER.warning(shown(text))
 
 
@@ -122,7 +122,7 @@ def _print(text: str, *, first: str = "", indent: int = 0) -> None:
 
 
 def in_words(seconds: float) -> str:
-    """A duration as people say it: 25 s, 40 min, 3 h 20 min."""
+    """A duration for people: 25 s, 40 min, 3 h 20 min."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
@@ -138,16 +138,16 @@ class FileProgress:
     _tiles: TaskID
 
     def start(self, name: str, megapixels: float) -> None:
-        """A file begins."""
+        """Start a file."""
         self._megapixels = megapixels
         self._bar.reset(self._tiles, description=shown(name), total=None, unit="tiles")
 
     def tiles(self, done: int, total: int) -> None:
-        """Of the file's tiles, `done` are finished."""
+        """Report that `done` of the file's tiles are finished."""
         task = next(task for task in self._bar.tasks if task.id == self._tiles)
         pace = (task.elapsed or 0) * total / done / self._megapixels
         self._bar.update(self._tiles, completed=done, total=total, unit=f"tiles, {pace:.1f} s/MP")
 
     def finish(self) -> None:
-        """A file is done, well or not."""
+        """Report that a file is done or has failed."""
         self._bar.advance(self._files)

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from .errors import UsageError
-from .lanes import CUDA_LANES
 from .settings import auto_precision, check_device, check_precision, missing_device, problem_of
+from .streams import CUDA_STREAMS
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-BYTES_PER_TILE_PIXEL = 6_000  # of the widest networks at full resolution, measured with room to spare
+BYTES_PER_TILE_PIXEL = 6_000  # of the widest networks at full resolution, measured, with a margin
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Device:
         return f"{self.torch_device} {self.precision}"
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Reduced precision for the operations that bear it; nothing at fp32."""
+        """Autocast to the reduced precision; nothing at fp32."""
         kind = self.torch_device.type
         return torch.autocast(kind, PRECISIONS[self.precision], enabled=self.precision != "fp32")
 
@@ -40,12 +40,12 @@ class Device:
         return torch.cuda.mem_get_info(self.torch_device)[0] if self.torch_device.type == "cuda" else None
 
     def wait(self) -> None:
-        """Until what was started on a CUDA device is done; elsewhere it is."""
+        """Wait until a CUDA device has finished."""
         if self.torch_device.type == "cuda":
             torch.cuda.synchronize(self.torch_device)
 
     def release(self) -> None:
-        """Give back memory that is cached but not used."""
+        """Free memory that is cached but not used."""
         if self.torch_device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -61,7 +61,7 @@ def choose_device(
     """The device that `auto`, `cpu`, `cuda`, `cuda:N` or `mps` names; `auto` is the fastest that there is.
 
     precision `auto` is what `auto_precision` says, for a network that is `residual` or not, if it bears that, else
-    fp32. bears: the precisions that the network bears. `has` tells whether a kind of device is there (for tests).
+    fp32. bears: precisions that the network supports. has: whether a kind of device is available (for tests).
     Raises UsageError for a device that is not there, or a precision that it or the network cannot do.
     """
     has = has or _has
@@ -103,7 +103,7 @@ def _has(name: str) -> bool:
 
 
 def tiles_at_once(device: Device, tile: int, scale: int) -> int:
-    """How many tiles of `tile` x `tile` pixels go into one batch, of CUDA_LANES at a time: as many as half the free
+    """How many tiles of `tile` x `tile` pixels go into one batch, of CUDA_STREAMS at a time: as many as half the free
     memory holds, 1 to 16 each.
 
     One on a CPU, whose cores are busy with one. Pixels do not depend on it.
@@ -111,4 +111,4 @@ def tiles_at_once(device: Device, tile: int, scale: int) -> int:
     free = device.free_bytes()
     if free is None:
         return 1
-    return max(1, min(16, int(free / 2 / CUDA_LANES / (tile * tile * BYTES_PER_TILE_PIXEL * scale))))
+    return max(1, min(16, int(free / 2 / CUDA_STREAMS / (tile * tile * BYTES_PER_TILE_PIXEL * scale))))

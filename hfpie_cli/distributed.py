@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-PATIENCE = timedelta(days=7)  # that the first process to finish its share has for the last
+PATIENCE = timedelta(days=7)  # how long the first process to finish its share waits for the last
 Item = TypeVar("Item")
 
 
@@ -36,7 +36,7 @@ class Ranks:
 
     @property
     def leads(self) -> bool:
-        """Whether this process is the one that talks."""
+        """Whether this process prints messages."""
         return self.rank == 0
 
     def share(self, items: Sequence[Item]) -> Sequence[Item]:
@@ -45,7 +45,7 @@ class Ranks:
 
     @contextmanager
     def one_first(self) -> Iterator[None]:
-        """One process of each machine does the block before the others, which then find what it made."""
+        """One process of each machine runs the block first; the others then find its results."""
         if self.count > 1 and self.local > 0:
             self._wait()
         yield
@@ -58,7 +58,7 @@ class Ranks:
         distributed.barrier()
 
     def gather(self, mine: Item) -> list[Item]:
-        """What every process passes, by rank; each has to call it."""
+        """Values of all processes, by rank; each has to call it."""
         if self.count == 1:
             return [mine]
         from torch import distributed
@@ -85,7 +85,7 @@ class Ranks:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that talks, before the processes are connected."""
+    """Whether this process prints messages, before the processes are connected."""
     return os.environ.get("WORLD_SIZE", "1") == "1" or os.environ["RANK"] == "0"
 
 

@@ -1,4 +1,4 @@
-"""What `hfpie doctor` finds: versions, devices, weights, caches, extras, and whether and how fast each task works."""
+"""What `hfpie doctor` reports: versions, devices, weights, caches, extras, and the speed of each task."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .settings import CPUINFO, cpu_flags, default_threads, problem_of
 from .tasks import TASKS
 from .weights.registry import locate, public_entries, whereabouts
 
-PHOTO = (3000, 4000)  # pixels (h, w) of the photograph that the self-test tells the time of: 12 megapixels
+PHOTO = (3000, 4000)  # pixels (h, w) of the photograph whose time is stated: 12 megapixels
 SELF_TEST_SECONDS = 1.0  # that the speed is measured for, after the picture that is scored
 PICTURES = "screenshot"  # the drawn benchmark whose first picture each task has to improve
 LIBRARIES = (
@@ -67,7 +67,7 @@ class SelfTest:
 
 
 def versions() -> dict[str, str]:
-    """Of hfpie, Python, the system and the libraries that decide what happens."""
+    """Versions of hfpie, Python, the system and the libraries that matter."""
     libraries = {name: _version(name) for name in LIBRARIES}
     return {"hfpie": __version__, "python": platform.python_version(), "system": platform.platform(), **libraries}
 
@@ -134,7 +134,7 @@ def self_tests(settings: NetworkSettings, hub: Hub) -> Iterator[SelfTest]:
     for task in TASKS.values():
         try:
             yield _self_test(task.name, settings, hub)
-        except Exception as error:  # whatever it is, it is what was looked for
+        except Exception as error:  # the self-test reports any error
             problem = error.message if isinstance(error, HfpieError) else f"{type(error).__name__}: {error}"
             yield SelfTest(task.name, task.weights, problem=problem)
 

@@ -1,4 +1,4 @@
-"""The one error that the library raises for what a user can mend, and the exit codes of the command line."""
+"""The error that the library raises for problems that a user can solve, and the exit codes of the command line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process says to the shell when it ends."""
+    """Exit codes of the command line."""
 
     OK = 0
     FAILED = 1
@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
 
 
 class HfpieError(Exception):
-    """Something went wrong that the user can do something about.
+    """A problem that the user can solve.
 
     message: one line that names the file or the value. hint: the way out, a line or a line for each step, or empty.
     """
@@ -33,12 +33,12 @@ class HfpieError(Exception):
 
 
 class UsageError(HfpieError):
-    """The command line asks for something that does not go together."""
+    """Invalid or conflicting options or arguments."""
 
     code = ExitCode.USAGE
 
 
 class UnavailableError(HfpieError):
-    """Weights or data that cannot be had, or that are not what they should be."""
+    """Weights or data that are missing, unreachable or not as expected."""
 
     code = ExitCode.UNAVAILABLE

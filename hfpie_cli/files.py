@@ -43,7 +43,7 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        with suppress(PermissionError):  # some file systems, of cards and sticks, have none to give
+        with suppress(PermissionError):  # file systems of memory cards and sticks have no permissions
             temporary.chmod(_permissions(path))
         if overwrite:
             temporary.replace(path)
@@ -91,7 +91,7 @@ def _make_temporary(path: Path) -> tuple[int, Path]:
     while True:
         handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
         with suppress(OSError):  # a file system without locks: nothing is swept there
-            if not _lock(handle) or os.fstat(handle).st_nlink == 0:  # somebody sweeps right now
+            if not _lock(handle) or os.fstat(handle).st_nlink == 0:  # another process is sweeping
                 os.close(handle)
                 Path(name).unlink(missing_ok=True)
                 continue
@@ -112,7 +112,7 @@ def _lock(handle: int) -> bool:
 
 
 def check_new(path: Path, *, overwrite: bool) -> None:
-    """Raise UsageError if a file could not be written there in the end, or, without `overwrite`, is there already."""
+    """Raise UsageError if a file cannot be written there or, without `overwrite`, already exists."""
     if not path.parent.is_dir():
         raise UsageError(f"{path}: no such folder: {path.parent}", "create it first, or use another file")
     if path.is_dir():
@@ -133,7 +133,7 @@ def check_ordinary(path: Path) -> None:
 
 
 def kind_of(mode: int) -> str:
-    """What a mode of `stat` says that is there, other than an ordinary file, in words."""
+    """The kind of a file that is not ordinary, in words, from its `stat` mode."""
     return next((words for is_one, words in KINDS.items() if is_one(mode)), "a device")
 
 
@@ -152,7 +152,7 @@ def _permissions(path: Path) -> int:
 
 
 def _rename_to_free(temporary: Path, path: Path) -> None:
-    """Rename only if nothing is there: a hard link fails where a rename would replace."""
+    """Rename without replacing: a hard link fails where a rename would replace."""
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -179,7 +179,7 @@ def make_folders(folders: Iterable[Path]) -> None:
 def walk(folder: Path, *, recursive: bool) -> Iterator[Path]:
     """Files and folders in the folder; or all files in it and below, and the folders below that are links or locked.
 
-    Folders whose names begin with a dot are not entered.
+    Hidden folders are not entered.
     """
     if not recursive:
         yield from folder.iterdir()

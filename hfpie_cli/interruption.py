@@ -1,4 +1,4 @@
-"""Ctrl-C, a scheduler's SIGTERM and a terminal's SIGHUP: put off until the work at hand can stop, or raised at once."""
+"""Ctrl-C, SIGTERM of a scheduler and SIGHUP of a terminal: deferred until the work can stop, or raised at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasatt
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal that ends the process has come. code: what the process then says to the shell, 128 and its number."""
+    """A signal that ends the process was received. code: exit code, 128 plus the signal's number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -43,7 +43,7 @@ def stoppable() -> Iterator[None]:
 
 
 class Interruption:
-    """Within the block, `asked` tells whether a signal has come; a second one acts as it always does.
+    """Within the block, `asked` says whether a signal was received; a second one acts as usual.
 
     A signal that the process was started to ignore, as background jobs ignore SIGINT, stays ignored.
     """

@@ -27,7 +27,7 @@ class Job:
 
     @property
     def output_name(self) -> str:
-        """The output in messages: in place as the input is named, unless that is a link to it."""
+        """The output's name in messages: in place the input's, unless that is a link."""
         own = self.source is not None and not self.source.is_symlink() and self.source.resolve() == self.target
         return str(self.source if own else self.target or "standard output")
 
@@ -71,5 +71,5 @@ class Naming:
 
     @property
     def keeps_outputs(self) -> bool:
-        """Whether outputs that exist are a fault that is found before anything is computed."""
+        """Whether existing outputs are errors, found before anything is computed."""
         return not (self.overwrite or self.in_place or self.skip_existing or self.resume)

@@ -1,4 +1,4 @@
-"""How the process of a command starts and ends quickly: torch brings a million objects that are never freed before."""
+"""Starts and ends a command's process quickly: torch creates a million objects that live until its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Imports torch in the block without looking for garbage among what it makes, then or later."""
+    """Within the block, import torch without garbage collection of its objects, then or later."""
     if "torch" in sys.modules or not gc.isenabled():
         yield
         return

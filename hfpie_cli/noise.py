@@ -1,4 +1,4 @@
-"""How noisy a photograph is, for networks that want to be told.
+"""Estimates the noise of a photograph, for networks that take a noise level.
 
 Differences of differences of neighbours (after Immerkaer, "Fast noise variance estimation", 1996) leave noise and
 little of the picture, the least of it where the picture is plain.
@@ -14,7 +14,7 @@ FILTER = np.outer([1, -2, 1], [1, -2, 1]).astype(np.float32) / 6  # white noise 
 SIDE, GRID = 32, 24  # pixels of a square; squares a side of the photograph, where it has so many
 PLAIN = 0.25  # quantile of the squares: one this plain shows the noise
 CLIPPED = 0.02  # share of values at black or white; squares with more hide noise and are left out
-FEW = 0.1  # of the squares, those least clipped, are looked at even so
+FEW = 0.1  # share of squares used in any case, the least clipped ones
 MEDIAN = 0.6745  # of the absolute values of a standard normal
 
 

@@ -1,4 +1,4 @@
-"""What a Restorer gives: the restored photo and how it was made."""
+"""The result of a Restorer: the restored photo and how it was made."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
 
 @contextmanager
 def _alone(name: str, plan: Plan) -> Iterator[None]:
-    """What is wrong with the input of this name becomes a fault of the plan; wrong use is raised."""
+    """Turn errors of the input `name` into faults of the plan; UsageError is raised."""
     try:
         yield
     except UsageError:
@@ -86,7 +86,7 @@ def _alone(name: str, plan: Plan) -> Iterator[None]:
         plan.faults.append(error)
     except OSError as error:
         plan.faults.append(HfpieError(f"{name}: {error.strerror}", "rename or remove it"))
-    except RuntimeError:  # how Python 3.11 and 3.12 say it
+    except RuntimeError:  # as Python 3.11 and 3.12 report it
         plan.faults.append(HfpieError(f"{name}: a circular link", "remove it"))
 
 
@@ -95,7 +95,7 @@ def _is_folder(output: str | None) -> bool:
 
 
 def _is_new_folder(output: str | None) -> bool:
-    """Whether it is a name without an ending that nothing has yet: `-o sharp` makes a folder."""
+    """Whether it is a new name without an ending: `-o sharp` creates a folder."""
     return output not in (None, STREAM) and not Path(str(output)).suffix and not Path(str(output)).exists()
 
 
@@ -128,7 +128,7 @@ def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) 
 
 
 def _has_twin(source: Path, ending: str) -> bool:
-    """Whether the same picture lies beside it in the format that it becomes, as telephones export them."""
+    """Whether the same picture exists beside it in the format that it becomes, as phones export them."""
     endings = endings_of(str(format_named(ending)))
     return any(source.with_suffix(case(other)).exists() for other in endings for case in (str.lower, str.upper))
 
@@ -189,7 +189,7 @@ def _leads_out(path: Path, folder: Path, naming: Naming) -> bool:
 
 
 def _is_earlier_output(path: Path, naming: Naming) -> bool:
-    """Whether a file's name says that hfpie made it from another one there, and it is not to be replaced itself."""
+    """Whether hfpie made the file from another one there, by its name, unless it is to be replaced itself."""
     if naming.in_place:
         return False
     endings = {path.suffix, *SUFFIXES, *map(str.upper, SUFFIXES)}

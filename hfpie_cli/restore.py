@@ -1,4 +1,4 @@
-"""The Restorer: a photograph goes in, a restored photograph comes out.
+"""The Restorer: runs a photograph through a network.
 
 photo -> tiles -> tensors -> network -> blend -> rows of the new photo
 """
@@ -40,8 +40,8 @@ from .weights.checkpoint import is_ours, load_checkpoint
 from .weights.foreign import load_foreign
 from .weights.registry import Weights, resolve
 
-SMALLEST_TILE = 64  # pixels; below it a device that runs out of memory is given up
-DOUBLINGS = 2  # of the tiles, for a network that gives no picture of smaller ones
+SMALLEST_TILE = 64  # pixels; smaller tiles are not tried on a device that runs out of memory
+DOUBLINGS = 2  # doublings of the tile side, for a network that fails on smaller tiles
 
 
 class Restorer:
@@ -227,7 +227,7 @@ class Restorer:
         return Shared(span, noise, self._runner.prepare(sample, seen))
 
     def _noise_of(self, pixels: Pixels) -> float | None:
-        """What the network is told; None for one that takes nothing."""
+        """The noise level for the network; None for one that takes none."""
         if self.noise is not None or not self.contract.takes_noise:
             return self.noise
         return estimate_noise(pixels)
@@ -250,8 +250,8 @@ class Restorer:
 
         process: Process = partial(self._process, shared.forward)
         process = process if span == FULL_SPAN else bounded(process, self.scale)
-        lanes = self._runner.lanes.count
-        rows = process_tiles(plan, read, process, scale=self.scale, batch=batch, progress=advance, lanes=lanes)
+        streams = self._runner.streams.count
+        rows = process_tiles(plan, read, process, scale=self.scale, batch=batch, progress=advance, streams=streams)
         if rule := self._kept_means(span.limits(shown)):
             read_rows = partial(enlarged_rows, lambda top, rows: read(top, 0, rows, width), height, self.scale)
             rows = correct(rows, read_rows, rule, height=height * self.scale, width=width * self.scale)
@@ -276,16 +276,16 @@ class Restorer:
     @torch.inference_mode()
     def _process(self, forward: Forward, tiles: Tensor) -> Tensor:
         """Restore a batch of tiles on the CPU, (n, 3, h, w) -> (n, 3, scale h, scale w) float32."""
-        lanes = self._runner.lanes
-        with lanes.one():
+        streams = self._runner.streams
+        with streams.one():
             tiles = self._runner.to_device(tiles)
             restored = forward(tiles)
             if self.strength < 1:
                 restored = torch.lerp(enlarge(tiles, self.scale), restored, self.strength)
-            return lanes.fetch(restored)
+            return streams.fetch(restored)
 
     def _finish(self, photo: Photo) -> Photo:
-        """Bring colours and transparency to the size asked for."""
+        """Resize colours and alpha to the requested size."""
         height = photo.height // self.scale * self.out_scale
         width = photo.width // self.scale * self.out_scale
         pixels = photo.pixels if self.out_scale == self.scale else resize(photo.pixels, height, width)

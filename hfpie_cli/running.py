@@ -13,12 +13,12 @@ from torch import Tensor
 
 from .device import PRECISIONS, Device
 from .errors import HfpieError
-from .lanes import Lanes
 from .models.contract import Restoring, UnsteadyError
 from .models.fold import fold
 from .models.network import Network
 from .models.pooling import MeasuringPool, RecalledPool
 from .photos.photo import Pixels
+from .streams import Streams
 from .tensors import Turn
 
 SAMPLE_GRID, SAMPLE_SIDE = 4, 64  # squares a side and pixels a square of the sample that averages are measured on
@@ -47,7 +47,7 @@ class Runner:
     def __init__(self, network: Restoring, device: Device, turns: Sequence[Turn]) -> None:
         self.network = network.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device, self._turns = device, turns
-        self.lanes = Lanes(device.torch_device)
+        self.streams = Streams(device.torch_device)
 
     @torch.inference_mode()
     def prepare(self, sample: Tensor | None, noise: float | None = None) -> Forward:
@@ -65,14 +65,14 @@ class Runner:
         return partial(self._run, passes)
 
     def to_device(self, tiles: Tensor) -> Tensor:
-        """Tiles from the CPU, laid out as the network likes them."""
+        """Move tiles from the CPU to the device, in the network's memory layout."""
         target = self.device.torch_device
         if target.type == "cuda":
             tiles = tiles.pin_memory()
         return tiles.to(target, non_blocking=True).contiguous(memory_format=torch.channels_last)
 
     def _measure(self, sample: Tensor) -> list[Tensor]:
-        """The averages of a sample, at fp32 where the device's precision does not give finite ones."""
+        """The averages of a sample, at fp32 if they are not finite at the device's precision."""
         pool = MeasuringPool()
         with self.device.autocast():
             self.network(sample, pool)
@@ -98,7 +98,7 @@ class Runner:
     def _run(self, passes: list[Pass], tiles: Tensor) -> Tensor:
         """Restore tiles on the device.
 
-        Raises HfpieError where not even fp32 gives finite pixels, and UnsteadyError where it gives no picture.
+        Raises HfpieError if pixels are not finite even at fp32, and UnsteadyError if the output is not a picture.
         """
         try:
             restored = _average(tiles, [(each.turn, each.reduced) for each in passes])
@@ -114,7 +114,7 @@ class Runner:
 
 
 def _average(tiles: Tensor, ways: list[tuple[Turn, Forward]]) -> Tensor:
-    """The mean over the turns, each turned back."""
+    """The mean over the turns, each undone."""
     results = [turn.undo(forward(turn.apply(tiles)).float()) for turn, forward in ways]
     return torch.stack(results).mean(0) if len(results) > 1 else results[0]
 

@@ -1,4 +1,4 @@
-"""Device, precision, threads and tiles as the user names them: checked and foreseen without loading torch."""
+"""Device, precision, threads and tiles as the user names them, checked without importing torch."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Setting:
         return f"{self.device} ({self.precision}{threads})"
 
 
-def foresee(device: str, precision: str, *, residual: bool, threads: int | None = None) -> Setting:
+def choose_setting(device: str, precision: str, *, residual: bool, threads: int | None = None) -> Setting:
     """What a network will run on. residual: whether it adds to its input, as ours do.
 
-    Raises UsageError for names that there are not, and for a device that is asked for and not available.
+    Raises UsageError for unknown names, and for a device that is not available.
     """
     check_device(device)
     kind = device.partition(":")[0]
@@ -55,13 +55,13 @@ def foresee(device: str, precision: str, *, residual: bool, threads: int | None 
 
 
 def check_device(name: str) -> None:
-    """Raises UsageError for what names no device."""
+    """Raises UsageError if it names no device."""
     if not DEVICES.fullmatch(name):
         raise UsageError(f"no device {name!r}", "use auto, cpu, cuda, cuda:1 (and so on) or mps")
 
 
 def check_precision(name: str, device: str = "auto") -> None:
-    """Raises UsageError for a precision that there is not, or that the device does not run."""
+    """Raises UsageError for a precision that does not exist or that the device does not run."""
     if name not in ("auto", *PRECISIONS):
         raise UsageError(f"no precision {name!r}", f"use auto, {', '.join(PRECISIONS)}")
     if name == "fp16" and device == "cpu":
@@ -87,7 +87,7 @@ def auto_precision(kind: str, *, residual: bool) -> str:
 
 
 def cpu_multiplies_bf16(cpuinfo: Path = CPUINFO) -> bool:
-    """Whether the processor multiplies bfloat16 by instructions of its own, as far as Linux tells."""
+    """Whether the processor has instructions that multiply bfloat16, as Linux reports them."""
     return any(flag in cpu_flags(cpuinfo) for flag in BF16_FLAGS)
 
 
@@ -126,7 +126,7 @@ def problem_of(kind: str) -> str:
 
 
 def missing_device(name: str, problem: str) -> UsageError:
-    """The error for a device that is asked for and not available."""
+    """The error for a device that is not available."""
     kind = name.partition(":")[0]
     label = name if ":" in name else kind.upper()
     return UsageError(f"{label} is not available: {problem or 'torch does not see it'}", "use --device auto or cpu")

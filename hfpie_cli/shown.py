@@ -10,12 +10,12 @@ from typing import TextIO
 
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # categories: controls, marks of direction, halves of pairs, ...
 JOINERS = "\u200c\u200d"  # within words of some scripts, and emoji
-ASSUMED_WIDTH = 80  # columns of a terminal that does not tell
+ASSUMED_WIDTH = 80  # columns of a terminal that does not report its width
 NARROWEST = 20  # columns that lines are wrapped at
 
 
 def shown(text: str) -> str:
-    """The text with every character that would not be seen written as Python writes it: `\\x1b`, `\\u202e`."""
+    """The text with invisible characters escaped as Python writes them: `\\x1b`, `\\u202e`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(

@@ -1,4 +1,4 @@
-"""Did you mean? The known names that come near one that is not known."""
+""" "Did you mean ...?": known names similar to an unknown one."""
 
 from __future__ import annotations
 

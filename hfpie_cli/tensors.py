@@ -1,4 +1,4 @@
-"""Between a photo's arrays (h, w, c in the file's type) and the network's tensors (3, h, w float32 in [0, 1])."""
+"""Converts a photo's arrays (h, w, c in the file's type) to network tensors (3, h, w, float32 in [0, 1]) and back."""
 
 from __future__ import annotations
 

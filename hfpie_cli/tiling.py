@@ -4,7 +4,7 @@
                     |-------- tile 1 --------|
                     |.ooRRRRoo.|                 overlap: outer quarters thrown away, the middle half a ramp
 
-Knows neither networks nor files. Tiles start at multiples of the network's stride, so that a strided network sees every
+Tiles start at multiples of the network's stride, so that a strided network sees every
 pixel in the same phase as in the whole picture.
 """
 
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .lanes import side_by_side
 from .settings import check_tiles
+from .streams import side_by_side
 
 Read = Callable[[int, int, int, int], Tensor]  # (top, left, height, width) -> (3, height, width)
 Process = Callable[[Tensor], Tensor]  # (n, 3, height, width) -> (n, 3, scale height, scale width)
@@ -89,12 +89,19 @@ def plan_tiles(height: int, width: int, *, tile: int, overlap: int, stride: int)
 
 
 def process_tiles(
-    plan: Plan, read: Read, process: Process, *, scale: int, batch: int, progress: Callable[[int], None], lanes: int = 1
+    plan: Plan,
+    read: Read,
+    process: Process,
+    *,
+    scale: int,
+    batch: int,
+    progress: Callable[[int], None],
+    streams: int = 1,
 ) -> Iterator[tuple[int, Tensor]]:
     """Process every tile and blend: yields (top, rows (3, h, scale width) float32) as rows of the result are finished.
 
-    Only a strip one tile high is held: its rows are good until the next are asked for. `progress` is told the number
-    of tiles done after each batch. lanes: batches that are processed at the same time, each in a thread of its own.
+    Only a strip one tile high is in memory: its rows are valid until the next are requested. `progress` gets the number
+    of tiles done after each batch. streams: batches that are processed at the same time, each in its own thread.
     """
     rows, columns = plan.rows, plan.columns
     row_windows, column_windows = rows.windows(scale), columns.windows(scale)
@@ -103,7 +110,7 @@ def process_tiles(
     batches = (
         torch.stack([_read_padded(plan, read, top, left) for left in lefts]) for top in rows.starts for lefts in groups
     )
-    results = side_by_side(process, batches, lanes)
+    results = side_by_side(process, batches, streams)
     for i, top in enumerate(rows.starts):
         for first, lefts in zip(range(0, len(columns.starts), batch), groups, strict=True):
             for j, (left, tile) in enumerate(zip(lefts, next(results), strict=True), start=first):
@@ -121,7 +128,7 @@ def process_tiles(
 
 
 def _read_padded(plan: Plan, read: Read, top: int, left: int) -> Tensor:
-    """A whole tile; what lies beyond the picture repeats its last row and column."""
+    """A whole tile; beyond the picture its last row and column are repeated."""
     height, width = min(plan.rows.tile, plan.rows.length - top), min(plan.columns.tile, plan.columns.length - left)
     tile = read(top, left, height, width)
     beyond = (0, plan.columns.tile - width, 0, plan.rows.tile - height)

@@ -1,4 +1,4 @@
-"""Packages that import torchvision: also beside a torch that this torchvision was not built for.
+"""Imports packages that need torchvision, even if it was built for another torch.
 
 PyPI's torchvision is built for torch with CUDA. Beside the CPU's, its compiled operators do not load, and its import
 fails at the two that it gives shapes to. Nothing that hfpie runs calls them: to declare them is enough.
@@ -21,7 +21,7 @@ SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 def import_beside_torchvision(name: str) -> ModuleType:
     """Import the package of this name, which imports torchvision.
 
-    Raises ImportError or RuntimeError, as Python and torch tell it, where that cannot be helped.
+    Raises ImportError or RuntimeError, as Python and torch do, if that is impossible.
     """
     try:
         return import_module(name)

@@ -12,13 +12,13 @@ from hfpie_cli import Restorer
 from hfpie_cli.batch.amount import Amount
 from hfpie_cli.cli import app
 from hfpie_cli.commands import announce
-from hfpie_cli.commands.announce import Request, announce_large, foresee_network
+from hfpie_cli.commands.announce import Request, announce_large, check_network
 from hfpie_cli.console import Console, in_words
 from hfpie_cli.errors import UsageError
 from hfpie_cli.files import sha256_of
 from hfpie_cli.pace import covered_pixels, measure_pace
 from hfpie_cli.photos.sizes import Size, read_size
-from hfpie_cli.settings import default_threads, foresee
+from hfpie_cli.settings import choose_setting, default_threads
 
 LARGE = Amount(5e6, Size(2000, 2500, 1))
 
@@ -38,32 +38,32 @@ def test_the_first_line_comes_before_torch(tmp_path):
     assert done.stderr.startswith("compact.denoise on ")
 
 
-def test_what_is_foreseen_is_what_runs(identity, monkeypatch):
-    name, setting = foresee_network(str(identity), Request("auto", "auto"))
+def test_the_announced_setting_is_what_runs(identity, monkeypatch):
+    name, setting = check_network(str(identity), Request("auto", "auto"))
     restorer = Restorer.from_weights(str(identity))
     assert name == "identity"
     assert (setting.device, setting.precision) == (str(restorer.device.torch_device), restorer.device.precision)
-    assert foresee_network("denoise", Request("cpu", "fp32", threads=3)) == (
+    assert check_network("denoise", Request("cpu", "fp32", threads=3)) == (
         "compact.denoise",
-        foresee("cpu", "fp32", residual=True, threads=3),
+        choose_setting("cpu", "fp32", residual=True, threads=3),
     )
-    assert foresee_network("realesrgan-x4plus", Request("cpu", "auto"))[1].precision == "fp32"
+    assert check_network("realesrgan-x4plus", Request("cpu", "auto"))[1].precision == "fp32"
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     assert default_threads() == 5
-    assert str(foresee("cpu", "bf16", residual=True)) == "cpu (bf16, 5 threads)"
+    assert str(choose_setting("cpu", "bf16", residual=True)) == "cpu (bf16, 5 threads)"
 
 
 def test_a_device_that_is_missing_is_told_with_the_reason(monkeypatch):
     monkeypatch.setattr("hfpie_cli.settings.cuda_problem", lambda: "this PyTorch is a CPU build")
     monkeypatch.setattr("hfpie_cli.settings.mps_problem", lambda: "requires macOS on Apple silicon")
     with pytest.raises(UsageError, match="CUDA is not available: this PyTorch is a CPU build"):
-        foresee("cuda", "auto", residual=True)
-    assert foresee("auto", "auto", residual=False, threads=2).device == "cpu"
+        choose_setting("cuda", "auto", residual=True)
+    assert choose_setting("auto", "auto", residual=False, threads=2).device == "cpu"
     with pytest.raises(UsageError, match="fp16 does not run on a CPU"):
-        foresee("auto", "fp16", residual=True)
+        choose_setting("auto", "fp16", residual=True)
     monkeypatch.setattr("hfpie_cli.settings.cuda_problem", lambda: "")
-    assert str(foresee("auto", "auto", residual=True)) == "cuda (fp16)"
-    assert str(foresee("cuda:1", "bf16", residual=True)) == "cuda:1 (bf16)"
+    assert str(choose_setting("auto", "auto", residual=True)) == "cuda (fp16)"
+    assert str(choose_setting("cuda:1", "bf16", residual=True)) == "cuda:1 (bf16)"
 
 
 def test_sizes_come_from_the_head_of_a_file(tmp_path):

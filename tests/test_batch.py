@@ -177,16 +177,16 @@ def test_skip_existing_does_not_take_an_empty_file_for_done(folder):
 
 def test_skip_existing_looks_again_before_each_file(folder, monkeypatch):
     make_inputs(folder, 3)
-    from hfpie_cli.batch.door import Door
+    from hfpie_cli.batch.selection import Selector
 
-    enter = Door.enter
+    enter = Selector.claim
 
     def others_work(self, job):
         if job.source.stem == "002":
             save_picture(folder / "out/002.png", smooth_picture(7))
         return enter(self, job)
 
-    monkeypatch.setattr(Door, "enter", others_work)
+    monkeypatch.setattr(Selector, "claim", others_work)
     assert summary_of(hfpie("in", "-o", "out/", "--skip-existing", "--json"))["skipped"] == 1
     assert np.array_equal(np.asarray(Image.open(folder / "out/002.png")), smooth_picture(7))
 

@@ -405,7 +405,7 @@ def test_folders_that_are_links_or_locked_are_counted(hfpie, tmp_path, monkeypat
     locked = {"locked"}
     result = hfpie("denoise", "in", "-r", "-o", "out/")
     assert result.exit_code == 0
-    assert "skipped 2 subfolders; they are links or locked" in result.stderr
+    assert "skipped 2 subfolders; they are links or not readable" in result.stderr
     locked = {"in"}
     result = hfpie("denoise", "in", "-r", "-o", "again/")
     assert result.exit_code == 1

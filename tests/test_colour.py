@@ -88,7 +88,7 @@ def test_code_points_go_from_avif_to_png_and_back():
 @pytest.mark.parametrize("form", ["JPEG", "TIFF", "WEBP", "BMP", "PPM"])
 def test_hdr_is_refused_by_name_where_it_cannot_be_told(points, form):
     photo = read_photo(png(cICP=cicp(points)))
-    with pytest.raises(HfpieError, match=f"x.png: its numbers are {'PQ' if points == PQ else 'HLG'}.*{form}") as caught:
+    with pytest.raises(HfpieError, match=f"x.png: its values are {'PQ' if points == PQ else 'HLG'}.*{form}") as caught:
         check_writable(photo, OutputStyle(form, strip_metadata=True), name="x.png")
     assert "png or avif" in caught.value.hint
     with pytest.raises(HfpieError):
@@ -135,7 +135,7 @@ def test_grey_gets_a_grey_profile():
 
 def test_colours_beyond_srgb_are_refused_by_formats_without_colours():
     for file in (png(cICP=cicp(P3)), encode_photo(read_photo(avif(P3)), OutputStyle("JPEG"), name="")):
-        with pytest.raises(HfpieError, match="not sRGB, which BMP cannot tell"):
+        with pytest.raises(HfpieError, match="not sRGB, which BMP cannot represent"):
             encode_photo(read_photo(file), OutputStyle("BMP"), name="x")
 
 

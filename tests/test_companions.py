@@ -11,7 +11,7 @@ from PIL import Image
 from hfpie_cli.photos.companions import ISO
 from hfpie_cli.photos.formats import OutputStyle
 from hfpie_cli.photos.reader import read_photo
-from hfpie_cli.photos.writer import encode_photo, told
+from hfpie_cli.photos.writer import encode_photo, remarks
 
 NAMESPACES = (
     'xmlns:Container="http://ns.google.com/photos/1.0/container/" '
@@ -75,7 +75,7 @@ def test_a_gain_map_stays_as_it_is():
         assert image.info["xmp"] == read_photo(ultra_hdr()).metadata.xmp
         assert f'Item:Length="{len(gain_map())}"'.encode() in image.info["xmp"]
     assert read_photo(file).metadata == photo.metadata
-    assert told(photo, OutputStyle(), Path("x.jpg"), scale=1) == ()
+    assert remarks(photo, OutputStyle(), Path("x.jpg"), scale=1) == ()
     assert photo.is_kept_whole(1)
     assert not photo.is_kept_whole(4)
 
@@ -90,7 +90,7 @@ def test_where_it_cannot_stay_nothing_announces_it(style, scale):
     assert b"hdrgm:Version" not in xmp
     assert b'Semantic="Primary"' in xmp
     assert gain_map() not in file
-    assert told(photo, OutputStyle(style), None, scale=scale) == ("its gain map (Ultra HDR) is left out",)
+    assert remarks(photo, OutputStyle(style), None, scale=scale) == ("its gain map (Ultra HDR) is left out",)
 
 
 @pytest.mark.parametrize("turn", range(2, 9))
@@ -115,7 +115,7 @@ def test_a_video_is_left_out_with_what_announces_it_and_the_gain_map_stays():
     xmp = read_photo(file).metadata.xmp
     assert b"Motion" not in xmp
     assert b'Semantic="GainMap"' in xmp
-    assert told(photo, OutputStyle(), None, scale=1) == ("what else it holds (a preview, a video) is left out",)
+    assert remarks(photo, OutputStyle(), None, scale=1) == ("what else it holds (a preview, a video) is left out",)
     assert not photo.is_kept_whole(1)
 
 
@@ -128,5 +128,5 @@ def test_a_second_picture_that_is_no_gain_map_is_not_taken_for_one():
 
 def test_a_name_that_tells_another_format_is_told():
     photo = read_photo(encode_photo(read_photo(ultra_hdr()), OutputStyle("PNG"), name=""))
-    assert told(photo, OutputStyle(), Path("web.jpg"), scale=1) == ("it holds PNG, though its name ends with .jpg",)
-    assert told(photo, OutputStyle(), Path("web.png"), scale=1) == ()
+    assert remarks(photo, OutputStyle(), Path("web.jpg"), scale=1) == ("it holds PNG, though its name ends with .jpg",)
+    assert remarks(photo, OutputStyle(), Path("web.png"), scale=1) == ()

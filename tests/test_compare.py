@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
-from hfpie_cli.pages.encode import Window, as_picture, telling_windows
+from hfpie_cli.pages.encode import Window, as_picture, differing_windows
 from hfpie_cli.pages.matching import match_versions
 from hfpie_cli.pages.scene import Room, Version, make_scene
 from hfpie_cli.photos.photo import Metadata, Photo
@@ -156,13 +156,13 @@ def test_a_large_picture_is_reduced_and_its_parts_are_exact(rng):
 
 def test_parts_do_not_overlap_and_lie_within(rng):
     pictures = [as_picture(noise(rng, 333, 517)), as_picture(noise(rng, 333, 517))]
-    windows = telling_windows(pictures, 100, 3)
+    windows = differing_windows(pictures, 100, 3)
     assert len(windows) == 3
     for number, one in enumerate(windows):
         assert one.cut(pictures[0]).shape == (100, 100, 3)
         for other in windows[:number]:
             assert abs(one.left - other.left) >= 96 or abs(one.top - other.top) >= 96
-    assert telling_windows([picture[:20, :30] for picture in pictures], 100, 3) == [Window(0, 0, 30, 20)]
+    assert differing_windows([picture[:20, :30] for picture in pictures], 100, 3) == [Window(0, 0, 30, 20)]
 
 
 def test_a_page_keeps_within_its_room(hfpie, tmp_path, rng):

@@ -18,7 +18,7 @@ from hfpie_cli.jobs import Naming
 from hfpie_cli.photos import exif, formats
 from hfpie_cli.photos.formats import OutputStyle, is_photo
 from hfpie_cli.photos.reader import read_photo
-from hfpie_cli.photos.writer import encode_photo, told
+from hfpie_cli.photos.writer import encode_photo, remarks
 from hfpie_cli.plan import plan_jobs
 
 HEIC = Path(__file__).parent / "heic"
@@ -70,7 +70,7 @@ def test_deep_heic_comes_at_full_scale_with_its_colours(name, bits, points):
     for corner, colour in zip(CORNERS, (RED, GREEN, GREY), strict=True):
         assert np.abs(photo.pixels[corner] / 65535 - colour).max() < 0.005
     assert (photo.metadata.bits, photo.metadata.points) == (bits, points)
-    assert told(photo, OutputStyle(), None, scale=1) == (f"its {bits} bits become 8 in JPEG",)
+    assert remarks(photo, OutputStyle(), None, scale=1) == (f"its {bits} bits become 8 in JPEG",)
     kept = read_photo(encode_photo(photo, OutputStyle("AVIF"), name=""))
     assert (kept.metadata.bits, kept.metadata.points) == (bits, points)
     assert bool(read_photo(encode_photo(photo, OutputStyle("TIFF"), name="")).metadata.icc) == (points is not None)
@@ -80,7 +80,7 @@ def test_the_main_picture_of_a_burst_is_taken_and_the_others_are_told():
     pytest.importorskip("pi_heif", reason="needs the extra heif")
     photo = read_photo(HEIC / "burst.heic")
     assert np.abs(photo.pixels[2, -3] / 255 - GREEN).max() < 0.02  # the other one is upside down
-    assert told(photo, OutputStyle(), None, scale=1) == ("the main one of its 2 pictures is taken",)
+    assert remarks(photo, OutputStyle(), None, scale=1) == ("only the main one of its 2 pictures is restored",)
 
 
 def test_a_raw_file_is_developed_wide_and_deep():

@@ -305,7 +305,7 @@ def test_a_photograph_becomes_no_film(tmp_path):
     path = save_picture(tmp_path / "a.png", smooth_picture(0))
     result = run("denoise", path, "-o", tmp_path / "a.mp4")
     assert result.exit_code == 1
-    assert "no film, which MP4 holds alone" in result.stderr
+    assert "not a film, and MP4 holds only films" in result.stderr
     assert not (tmp_path / "a.mp4").exists()
 
 

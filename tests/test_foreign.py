@@ -1,4 +1,4 @@
-"""Other people's networks, with a stand-in for spandrel: through the same tiles, photo door and folder jobs."""
+"""Other people's networks, with a stand-in for spandrel: through the same tiles, readers and folder jobs."""
 
 import sys
 from types import ModuleType, SimpleNamespace

@@ -1,4 +1,4 @@
-"""The photo door: what goes in comes out, for every format, depth, mode and orientation."""
+"""Photographs read and written: nothing is lost, for every format, depth, mode and orientation."""
 
 import io
 from dataclasses import replace
@@ -357,7 +357,7 @@ def test_the_previews_of_a_tiff_are_noticed(rng, dtype):
 def test_a_tiff_of_more_channels_than_come_out_again_is_refused(rng):
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, samples(rng, np.uint8, 4), photometric="rgb", extrasamples=["unspecified"])
-    with pytest.raises(HfpieError, match="channels beside its colours"):
+    with pytest.raises(HfpieError, match="channels besides colour"):
         read_photo(buffer.getvalue())
 
 

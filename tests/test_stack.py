@@ -35,10 +35,10 @@ def opened(file: bytes) -> Stack:
     return content
 
 
-def rewritten(reel: Stack, scale: int = 1, **style) -> bytes:
+def rewritten(series: Stack, scale: int = 1, **style) -> bytes:
     buffer = io.BytesIO()
-    with reel.writing(buffer, OutputStyle(**style), scale) as add:
-        for page in reel.pictures():
+    with series.writing(buffer, OutputStyle(**style), scale) as add:
+        for page in series.pictures():
             add(page)
     return buffer.getvalue()
 
@@ -69,15 +69,15 @@ FILES = {
 
 @pytest.mark.parametrize("name", FILES)
 def test_pages_come_out_as_they_went_in(name):
-    reel = opened(FILES[name])
+    series = opened(FILES[name])
     with tifffile.TiffFile(io.BytesIO(FILES[name])) as file:
         expected = [picture for series in file.series for picture in series.asarray()]
     expected = [np.moveaxis(page, 0, -1) if name == "planes" else page for page in expected]
-    assert (reel.count, len(expected)) == (4, 4)
-    assert reel.pixels == sum(page.shape[0] * page.shape[1] for page in expected)
-    for page, wanted in zip(reel.pictures(), expected, strict=True):
+    assert (series.count, len(expected)) == (4, 4)
+    assert series.pixels == sum(page.shape[0] * page.shape[1] for page in expected)
+    for page, wanted in zip(series.pictures(), expected, strict=True):
         assert np.array_equal(page.pixels[..., 0] if wanted.ndim == 2 else page.pixels, wanted)
-    for page, wanted in zip(samples(rewritten(reel)), expected, strict=True):
+    for page, wanted in zip(samples(rewritten(series)), expected, strict=True):
         assert np.array_equal(page, wanted)
 
 
@@ -142,9 +142,9 @@ def test_smaller_copies_are_left_out_with_a_line():
         for page in PAGES[:2]:
             file.write(page, photometric="minisblack", metadata=None)
             file.write(page[::4, ::4], photometric="minisblack", metadata=None, subfiletype=1)
-    reel = opened(buffer.getvalue())
-    assert reel.count == 2
-    assert "what else it holds (a preview, a video) is left out" in reel.checked(OutputStyle("TIFF"), None, 1)
+    series = opened(buffer.getvalue())
+    assert series.count == 2
+    assert "what else it holds (a preview, a video) is left out" in series.checked(OutputStyle("TIFF"), None, 1)
 
 
 def test_other_formats_refuse_a_stack():

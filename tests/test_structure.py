@@ -21,7 +21,7 @@ LAYERS = [  # rooms: folders, and modules at the top; each imports only from tho
     {"data", "weights", "invariants", "running", "noise"},
     {"degradations"},
     {"photos", "models", "tiling", "tensors", "device", "hub", "console", "vision"},
-    {"tasks", "files", "jobs", "interruption", "lanes", "lifetime", "distributed", "settings", "shown", "suggest"},
+    {"tasks", "files", "jobs", "interruption", "streams", "lifetime", "distributed", "settings", "shown", "suggest"},
     {"errors"},
 ]
 LIGHT = {  # what the help imports

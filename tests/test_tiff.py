@@ -97,7 +97,7 @@ def test_a_map_that_lies_turned_loses_its_place_and_says_so():
     file = bytearray(tiff(extratags=[PIXEL_SCALE, TIE_POINT, keys(1), (274, 3, 1, 6, True)]))
     photo = read_photo(bytes(file))
     assert (photo.width, photo.metadata.tags) == (24, ())
-    assert "place on the map" in photo.notes[0]
+    assert "map position" in photo.notes[0]
 
 
 def test_resolutions_without_a_unit_are_scaled_and_dpi_stay():
@@ -217,7 +217,7 @@ def test_lab_becomes_srgb_of_16_bits(kind, dtype, white, unit):
         (tiff(RAMP.astype(np.complex64)), "complex numbers", "float32"),
         (tiff(np.stack([RAMP] * 4, -1), photometric="separated"), "CMYK with 16 bits", "RGB"),
         (tiff(np.stack([RAMP] * 5, -1), photometric="rgb"), "5 channels of 16 bits", "grey or RGB"),
-        (tiff(np.stack([RAMP] * 5, -1).astype(np.uint8), photometric="rgb"), "channels beside its colours", "without"),
+        (tiff(np.stack([RAMP] * 5, -1).astype(np.uint8), photometric="rgb"), "channels besides colour", "without"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -1,4 +1,4 @@
-"""How much there is to do, in megapixels: from the heads of some files and the sizes of all."""
+"""How much there is to do, in megapixels: from the headers of some files and the sizes of all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..pace import covered_pixels
 from ..photos.sizes import Size, read_size
 from ..restore import Restorer
 
-SAMPLED = 500  # files whose heads are read before a run; the pixels of the others follow from their bytes
+SAMPLED = 500  # files whose headers are read before a run; the pixels of the others are estimated from their bytes
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Amount:
 
 
 def measure_amounts(jobs: Sequence[Job], *, heads: int = SAMPLED) -> list[Amount]:
-    """For each job, in order, at once even for many. heads: files at most whose heads are read."""
+    """One for each job, in order; fast even for many. heads: the most files whose headers are read."""
     amounts = [Amount()] * len(jobs)
     ratios: dict[str, list[float]] = defaultdict(list)
     bytes_of = [_bytes_of(job.source) for job in jobs]
@@ -43,7 +43,7 @@ def measure_amounts(jobs: Sequence[Job], *, heads: int = SAMPLED) -> list[Amount
 
 
 def covered_by(restorer: Restorer, amounts: Sequence[Amount]) -> float:
-    """The pixels of all tiles over the files; those whose sides are not known count in the proportion of the others."""
+    """The pixels of all tiles over the files. Files of unknown size count in proportion to the others."""
     covered = known = 0.0
     for size in filter(None, (amount.size for amount in amounts)):
         tiles = covered_pixels(restorer, size.height, size.width)

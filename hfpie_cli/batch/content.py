@@ -1,4 +1,4 @@
-"""What a file of a run holds, a photograph, an animation, a stack or a film: checked, restored and encoded alike."""
+"""Checks, restores and encodes whatever a file holds: a photograph, an animation, a stack or a film."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..photos.animation import Animation, check_held, encode_animation, losses
 from ..photos.contents import Content, first_of
 from ..photos.formats import FILMS, OutputStyle
 from ..photos.photo import Photo
-from ..photos.reel import Reel
-from ..photos.writer import check_writable, told
+from ..photos.series import Series
+from ..photos.writer import check_writable, remarks
 from ..restore import Restorer
 
-PIECE = 1 << 20  # bytes that are copied at a time
+PIECE = 1 << 20  # bytes copied at a time
 
-Tell = Callable[[int, int], None]  # tiles that are done, of how many
+Tell = Callable[[int, int], None]  # (tiles done, tiles in all)
 
 
 @dataclass(frozen=True)
@@ -51,39 +51,39 @@ Done = Photo | Animation | Written
 
 def pictures_of(content: Content) -> Iterator[Photo]:
     """Its pictures, in order."""
-    if isinstance(content, Reel):
+    if isinstance(content, Series):
         return content.pictures()
     return iter(content.frames if isinstance(content, Animation) else (content,))
 
 
 def count_of(content: Content) -> int:
     """How many pictures it has."""
-    if isinstance(content, Reel):
+    if isinstance(content, Series):
         return content.count
     return len(content.frames) if isinstance(content, Animation) else 1
 
 
 def megapixels_of(content: Content) -> float:
     """Of all its pictures."""
-    pixels = content.pixels if isinstance(content, Reel) else sum(p.width * p.height for p in pictures_of(content))
+    pixels = content.pixels if isinstance(content, Series) else sum(p.width * p.height for p in pictures_of(content))
     return pixels / 1e6
 
 
 def checked(content: Content, style: OutputStyle, target: Path | None, *, scale: int, name: str) -> tuple[str, ...]:
-    """What a user should know before it is computed, a line each.
+    """Remarks for the user before it is computed, a line each.
 
     scale: how many times as large it will be. Raises HfpieError if no file of the style can hold it.
     """
-    if isinstance(content, Reel):
+    if isinstance(content, Series):
         return content.checked(style, target, scale)
     first = first_of(content)
     form = style.format or first.format
     if form in FILMS:
-        raise HfpieError(f"{name}: no film, which {form} holds alone", "choose --format png, or leave it out")
+        raise HfpieError(f"{name}: not a film, and {form} holds only films", "choose --format png, or leave it out")
     if isinstance(content, Animation):
         check_held(content, form, name)
     check_writable(first, style, scale=scale, frames=count_of(content), name=name)
-    notes = told(first, style, target, scale=scale)
+    notes = remarks(first, style, target, scale=scale)
     return (*notes, *losses(content, form)) if isinstance(content, Animation) else notes
 
 
@@ -92,11 +92,11 @@ def restored(
 ) -> tuple[Done, Outcome]:
     """The content restored, and its outcome: of several pictures that of the first, with the sums of all.
 
-    shared: for each picture what it shares with others. place: where a reel is written meanwhile.
+    shared: for each picture what it shares with others. place: where a series is written meanwhile.
     """
     count = count_of(content)
-    if isinstance(content, Reel):
-        return _restored_reel(content, restorer, tell, shared, place)
+    if isinstance(content, Series):
+        return _restored_series(content, restorer, tell, shared, place)
     outcomes = [
         restorer.restore(picture, partial(_tell_picture, tell, number, count), common)
         for number, (picture, common) in enumerate(zip(pictures_of(content), shared, strict=False))
@@ -107,14 +107,14 @@ def restored(
     return whole.photo, whole
 
 
-def _restored_reel(
-    reel: Reel, restorer: Restorer, tell: Tell, shared: Iterable[Shared | None], place: Place
+def _restored_series(
+    series: Series, restorer: Restorer, tell: Tell, shared: Iterable[Shared | None], place: Place
 ) -> tuple[Written, Outcome]:
-    """Picture after picture, so that none but the one under way is in memory."""
+    """Picture after picture, so that only one is in memory."""
     try:
         file = tempfile.TemporaryFile(dir=place.folder)  # noqa: SIM115  # it goes on to the next stage
         try:
-            outcome = _restore_into(file, reel, restorer, tell, shared, style=place.style)
+            outcome = _restore_into(file, series, restorer, tell, shared, style=place.style)
             file.seek(0)
         except BaseException:
             file.close()
@@ -125,18 +125,24 @@ def _restored_reel(
 
 
 def _restore_into(
-    file: IO[bytes], reel: Reel, restorer: Restorer, tell: Tell, shared: Iterable[Shared | None], *, style: OutputStyle
+    file: IO[bytes],
+    series: Series,
+    restorer: Restorer,
+    tell: Tell,
+    shared: Iterable[Shared | None],
+    *,
+    style: OutputStyle,
 ) -> Outcome:
-    """Its notes are those of all pictures, each with the number of the first that brings it."""
+    """The outcome has the notes of all pictures, each with the number of the first picture that has it."""
     whole: Outcome | None = None
     notes: dict[str, str] = {}
-    with reel.writing(file, style, restorer.out_scale) as add:
-        for number, (picture, common) in enumerate(zip(reel.pictures(), shared, strict=False)):
-            told_so = partial(_tell_picture, tell, number, max(reel.count, number + 1))
+    with series.writing(file, style, restorer.out_scale) as add:
+        for number, (picture, common) in enumerate(zip(series.pictures(), shared, strict=False)):
+            told_so = partial(_tell_picture, tell, number, max(series.count, number + 1))
             outcome = restorer.restore(picture, told_so, common)
             add(outcome.photo)
             for note in picture.notes:
-                notes.setdefault(note, f"{reel.noun} {number + 1}: {note}" if number else note)
+                notes.setdefault(note, f"{series.noun} {number + 1}: {note}" if number else note)
             whole = outcome if whole is None else _plus(whole, outcome)
     assert whole is not None
     return replace(whole, photo=replace(whole.photo, notes=tuple(notes.values())))

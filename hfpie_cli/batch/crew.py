@@ -12,8 +12,8 @@ from .amount import Amount
 from .pipeline import Crew
 
 MOST_WORKERS = 4  # photographs that a CPU restores at a time, each with its share of the threads
-WAITING = 3  # photographs beyond those: one that is read, two that are written
-ROOM = 1 << 30  # bytes of pixels that may be on their way
+WAITING = 3  # photographs beyond those: one being read, two being written
+ROOM = 1 << 30  # bytes of pixels in memory at a time
 
 
 def choose_crew(restorer: Restorer, amounts: Sequence[Amount]) -> Crew:
@@ -27,7 +27,7 @@ def choose_crew(restorer: Restorer, amounts: Sequence[Amount]) -> Crew:
 
 @contextmanager
 def threads_each(workers: int) -> Iterator[None]:
-    """Within the block each of several workers has its share of torch's threads."""
+    """Within the block, workers share torch's threads evenly."""
     before = torch.get_num_threads()
     if workers > 1:
         torch.set_num_threads(max(1, before // workers))

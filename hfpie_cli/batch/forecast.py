@@ -1,4 +1,4 @@
-"""What a run would do: its files, their megapixels and the time that they take, without writing anything."""
+"""What a run would do: its files, their megapixels and the time that they take. Nothing is written."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Forecast:
         return sum(amount.pixels for amount in self.amounts) / 1e6
 
 
-def foresee(jobs: Sequence[Job], restorer: Restorer | None) -> Forecast:
-    """Read the head of each file, and time a few tiles."""
+def make_forecast(jobs: Sequence[Job], restorer: Restorer | None) -> Forecast:
+    """Read the header of each file, and time a few tiles."""
     good: list[Job] = []
     amounts: list[Amount] = []
     faults: list[HfpieError] = []
@@ -57,7 +57,7 @@ def foresee(jobs: Sequence[Job], restorer: Restorer | None) -> Forecast:
 
 
 def _fault_of(job: Job) -> HfpieError | None:
-    """Why a file whose head tells no size cannot be restored; None for formats whose heads never tell."""
+    """Why a file whose header states no size cannot be restored; None for formats whose headers never do."""
     if job.source is None or job.source.suffix.lower() not in SUFFIXES:
         return None
     try:
@@ -70,7 +70,7 @@ def _fault_of(job: Job) -> HfpieError | None:
 def print_plan(
     forecast: Forecast, skipped: Sequence[tuple[Job, str]], faults: Sequence[HfpieError], console: Console
 ) -> None:
-    """On standard output: a line for each file, then the sum. faults: of inputs that are no jobs."""
+    """Print a line for each file, then the sum. faults: errors of inputs that did not become jobs."""
     faults = [*faults, *forecast.faults]
     for job, amount in zip(forecast.jobs, forecast.amounts, strict=True):
         megapixels = amount.pixels / 1e6

@@ -1,4 +1,4 @@
-"""Frames of a moving picture: those of one shot share what attention averages, so that they do not flicker.
+"""Video frames: those of one shot share the averages that attention sees, so that they do not flicker.
 
 numbered files -> sequences -> shots, cut where two frames do not look alike -> averages measured on a few frames each
 """
@@ -27,12 +27,12 @@ from ..photos.reader import read_photo
 from ..photos.sizes import read_size
 from ..restore import Restorer
 
-LEAST = 3  # files of consecutive numbers that are taken for frames unasked
-LARGEST = 9_000_000  # pixels of those: 4K; numbered files of cameras are larger
-LOOK = 16  # pixels a side of what is compared of two frames
-LIKE = 12  # mean difference of two looks, of 255; consecutive frames have 5, photographs of one series 15 and more
+LEAST = 3  # consecutively numbered files that count as frames without --frames
+LARGEST = 9_000_000  # pixels of such frames: 4K; numbered photographs are larger
+LOOK = 16  # side of the thumbnail that frames are compared by, pixels
+LIKE = 12  # mean difference of two thumbnails, of 255; consecutive frames have 5, photographs of a burst 15 and more
 SAMPLED = 4  # frames of a shot that its averages are measured on
-KEPT = 8  # shots whose averages are kept: frames are restored nearly in order
+KEPT = 8  # shots whose averages are kept; frames are restored nearly in order
 
 Sequences = list[list[Job]]
 Frame = TypeVar("Frame")
@@ -87,7 +87,7 @@ def find_shots(sequences: Sequences) -> Sequences:
         for sequence in sequences:
             shots += _cut(sequence, list(pool.map(_look_at, sequence)))
     finally:
-        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the rest
+        pool.shutdown(cancel_futures=True)  # so that Ctrl-C does not wait for the rest
     return [shot for shot in shots if len(shot) > 1]
 
 
@@ -102,7 +102,7 @@ def _cut(sequence: Sequence[Frame], looks: Sequence[Look | None]) -> Iterator[li
 
 
 def _lengths(looks: Iterable[Look]) -> list[int]:
-    """Of the shots that pictures of these looks fall into, in order."""
+    """Lengths of the shots that pictures with these thumbnails form, in order."""
     lengths: list[int] = []
     before: Look | None = None
     for look in looks:
@@ -128,7 +128,7 @@ def _look(photo: Photo) -> Look:
 def _read(job: Job) -> Photo | None:
     try:
         return read_photo(job.source) if job.source else None
-    except HfpieError:  # told when its turn comes
+    except HfpieError:  # reported when the file is restored
         return None
 
 
@@ -161,7 +161,7 @@ class Averages:
         self._number.update({job.name: number for number, shot in enumerate(self.shots) for job in shot})
 
     def of(self, job: Job) -> Shared | None:
-        """None for what is no frame of a shot."""
+        """What a job's frame shares; None if it belongs to no shot."""
         number = self._number.get(job.name)
         if number is None:
             return None
@@ -187,7 +187,7 @@ class Averages:
             yield from repeat(self.restorer.share(photos) if photos else None, length)
 
     def _measure(self, shot: Sequence[Job]) -> Shared | None:
-        """They depend on the shot alone, whatever of it is done already."""
+        """Depends on the shot alone, not on which of its frames are done."""
         photos = [photo for job in _sampled(shot) if (photo := _read(job))]
         return self.restorer.share(photos) if photos else None
 

@@ -1,4 +1,4 @@
-"""The journal of a folder: what hfpie wrote there, from what and how, a line for each file.
+"""The journal of a folder: one line for each file that hfpie wrote there, with its input and settings.
 
 A line is written before its file appears under its name, so that no output is without one, whenever a process is
 killed. Several processes, also on several machines, add to one journal. It is where they share out the work, too: who
@@ -22,7 +22,7 @@ from ..errors import HfpieError
 from ..files import cache_folder, sha256_of
 
 NAME = ".hfpie.jsonl"  # in the folder that --output names
-FIRST_CLAIM = 1 << 40  # bytes: far behind the end of any journal; each claim locks one byte from here on
+FIRST_CLAIM = 1 << 40  # offset far behind the end of any journal; each claim locks one byte from here on
 PIECE = 1 << 20  # bytes that are read at once
 
 
@@ -37,7 +37,7 @@ class Stamp:
 
     @classmethod
     def of(cls, path: Path) -> Stamp:
-        """Of the file that is there, where links lead."""
+        """The stamp of a file; follows links."""
         status = path.stat()
         return cls(status.st_size, status.st_mtime_ns)
 
@@ -63,7 +63,7 @@ class Entry:
 
     @classmethod
     def parse(cls, line: bytes) -> Entry | None:
-        """None for a line that is none of ours, or was cut off."""
+        """None for a line that is truncated or not ours."""
         try:
             values: dict[str, Any] = json.loads(line)
             result = values.get("result")
@@ -74,7 +74,7 @@ class Entry:
             return None
 
     def is_at(self, path: Path) -> bool:
-        """Whether the file that was written still lies at `path` as it was, or a copy of it."""
+        """Whether `path` holds the file as it was written, or a copy of it."""
         try:
             stamp = Stamp.of(path)
             if self.result is None or stamp.size != self.result.size or not os.access(path, os.R_OK):
@@ -104,7 +104,7 @@ class Journal:
         self._fresh.clear()
 
     def refresh(self) -> None:
-        """Take in what has been added since, by whomever."""
+        """Read the lines that any process has added since."""
         with self._lock:
             while piece := os.pread(self.handle, PIECE, self._read):
                 self._read += len(piece)
@@ -115,7 +115,7 @@ class Journal:
                         self._fresh.add(entry.target)
 
     def find(self, target: Path) -> Entry | None:
-        """The last file that was written there, None if none was."""
+        """The last entry of a target, None if there is none."""
         return self._entries.get(self.name(target))
 
     def is_fresh(self, target: Path) -> bool:
@@ -123,12 +123,12 @@ class Journal:
         return self.name(target) in self._fresh
 
     def name(self, target: Path) -> str:
-        """How entries call a target."""
+        """A target's name in entries."""
         place = target.parent.resolve() / target.name
         return place.relative_to(self.root).as_posix() if place.is_relative_to(self.root) else str(place)
 
     def add(self, entry: Entry) -> None:
-        """Add a line. Raises OSError, of a full disk for instance."""
+        """Add a line. Raises OSError, for instance if the disk is full."""
         line = json.dumps(asdict(entry)).encode() + b"\n"
         with self._lock, self._held(0):
             end = os.fstat(self.handle).st_size
@@ -137,7 +137,7 @@ class Journal:
             os.write(self.handle, line)
 
     def claim(self, target: Path) -> bool:
-        """Whether no other process is at this target: then none will be until `release`, or the end of this one."""
+        """Claim a target until `release` or the end of this process; False if another process has it."""
         return _lock_byte(self.handle, self._place(target), wait=False)
 
     def release(self, target: Path) -> None:
@@ -150,7 +150,7 @@ class Journal:
 
     @contextmanager
     def _held(self, place: int) -> Iterator[None]:
-        """One process at a time: some file systems do not append as a whole."""
+        """One process at a time, because some file systems do not append atomically."""
         _lock_byte(self.handle, place, wait=True)
         try:
             yield
@@ -159,7 +159,7 @@ class Journal:
 
 
 def _lock_byte(handle: int, place: int, *, wait: bool) -> bool:
-    """Locks of the kind that belongs to the process; True also where the file system has none."""
+    """Lock a byte for this process; True also if the file system has no locks."""
     if sys.platform == "win32":
         return True
     import fcntl
@@ -198,16 +198,16 @@ class Journals:
 
     @classmethod
     def to_look_at(cls, output: Path | None) -> Journals:
-        """The same, to be read only."""
+        """Read-only journals."""
         return cls(output, os.O_RDONLY)
 
     @classmethod
     def of_nothing(cls) -> Journals:
-        """Those of a run that keeps none."""
+        """For a run that keeps no journal."""
         return cls(flags=os.O_RDWR, remembers=False)
 
     def of(self, target: Path) -> Journal:
-        """Raises HfpieError where it cannot be opened."""
+        """The journal of a target. Raises HfpieError if it cannot be opened."""
         path = self._path(target) if self.remembers else Path(os.devnull)
         if path not in self._open:
             root = self.output.resolve() if self.output else Path(os.sep)

@@ -1,8 +1,8 @@
-"""Three stages at the same time, each in threads of its own: files are read and written while others are computed.
+"""Three stages, each in its own threads: some files are read and written while others are computed.
 
     items -> load -> work -> save -> results, in the order of the items
 
-At most `in_flight` items are on their way, so that memory does not grow with their number.
+At most `in_flight` items are in the pipeline, so that memory does not grow with their number.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
-PATIENCE = 5.0  # seconds that threads have to end in when a run is stopped
+PATIENCE = 5.0  # seconds that threads get to end in when a run is stopped
 
 
 class StoppedError(Exception):
-    """Raised in a stage, by itself, once the run has been stopped."""
+    """Raised within a stage once the run has been stopped."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Crew:
 
 @dataclass
 class _Parcel:
-    """An item on its way. content: what the stages make of it, one after the other; an exception ends its way."""
+    """An item in the pipeline. content: what the last stage returned or raised."""
 
     index: int
     content: Any
@@ -56,7 +56,7 @@ class _Parcel:
 class Pipeline(Generic[Item]):
     """Runs items through `load(item)`, `work(item, loaded)` and `save(item, worked)`.
 
-    A stage that raises ends its item's way: the exception is its result. KeyboardInterrupt and BrokenPipeError end the
+    If a stage raises, the exception is the item's result. KeyboardInterrupt and BrokenPipeError end the
     run. Once it is stopped, `check` raises StoppedError, which long stages call now and then.
     """
 
@@ -78,7 +78,7 @@ class Pipeline(Generic[Item]):
 
     @property
     def lingers(self) -> bool:
-        """Whether a thread has not ended in time: the process must not wait for it."""
+        """Whether a thread has not ended in time, so that the process must not wait for it."""
         return any(thread.is_alive() for thread in self._threads)
 
     def run(self, items: Sequence[Item]) -> Generator[tuple[Item, Any], None, None]:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunProgress:
-    """What is done of a run, and its bar of one task, if it has one. Threads may tell of several files at a time."""
+    """The progress of a run, and its bar, if it has one. Several threads may report at a time."""
 
     _bar: Progress | None
-    _expected: dict[str, float]  # megapixels of the files to come, by name
+    _expected: dict[str, float]  # megapixels of the files not yet started, by name
     _total: float
     _planned: int
     _finished: int = 0
@@ -31,14 +31,14 @@ class RunProgress:
     _lock: Lock = field(default_factory=Lock)
 
     def start(self, job: Job, megapixels: float) -> None:
-        """A file has been read: this is how large it is."""
+        """Report that a file of this size has been read."""
         with self._lock:
             self._total += megapixels - self._expected.pop(job.name, 0.0)
             self._under_way[job.name] = (megapixels, 0.0)
             self._show(job.name)
 
     def tiles(self, job: Job, done: int, total: int) -> None:
-        """Of a file's tiles, `done` are finished."""
+        """Report that `done` of a file's tiles are finished."""
         with self._lock:
             megapixels, before = self._under_way[job.name]
             self._done += megapixels * (done / total - before)
@@ -46,7 +46,7 @@ class RunProgress:
             self._show(job.name)
 
     def finish(self, job: Job) -> None:
-        """A file is done, well or not, or was skipped: what was not restored of it does not count."""
+        """Report that a file is done, has failed or was skipped."""
         with self._lock:
             megapixels, share = self._under_way.pop(job.name, (0.0, 1.0))
             self._total -= megapixels * (1 - share) + self._expected.pop(job.name, 0.0)

@@ -1,4 +1,4 @@
-"""Through the files of a run: one in, one out, none lost; reading, restoring and writing overlap."""
+"""Restores the files of a run: reading, restoring and writing overlap, and every file gets its result."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from ..restore import Restorer
 from .amount import Amount
 from .content import Done, Place, checked, count_of, megapixels_of, pictures_of, restored, write_into
 from .crew import choose_crew, threads_each
-from .door import Door
 from .frames import Averages
 from .journal import Entry, Stamp
 from .pipeline import Pipeline, Settled
 from .progress import RunProgress, run_progress
-from .tally import Tally, tell_failed, tell_skipped
+from .selection import Selector
+from .tally import Tally, report_failed, report_skipped
 
 
 @dataclass(frozen=True)
-class Told:
+class Report:
     """What is reported of a finished file."""
 
     lines: tuple[str, ...]
@@ -53,12 +53,12 @@ class Skipped:
     """Why, for the summary."""
 
 
-Describe = Callable[[Job, Outcome, float], Told]  # the last is seconds
+Describe = Callable[[Job, Outcome, float], Report]  # the last is seconds
 AsError = Callable[[Exception, str], HfpieError]  # the last is the file's name
 
 
 @dataclass(frozen=True)
-class Manner:
+class Handling:
     """How files are written and reported."""
 
     style: OutputStyle
@@ -117,9 +117,9 @@ class Stages:
 
     restorer: Restorer
     """The network and its settings."""
-    door: Door
+    selector: Selector
     """Decides which jobs to do."""
-    manner: Manner
+    handling: Handling
     """How outputs are written and reported."""
     progress: RunProgress
     """The run's progress bar."""
@@ -129,17 +129,17 @@ class Stages:
     """Raises when the run is stopped."""
 
     def load(self, job: Job) -> Loaded | Settled:
-        """Read a photograph whose turn has come."""
-        if reason := self.door.enter(job):
+        """Read a photograph."""
+        if reason := self.selector.claim(job):
             return Settled(Skipped(reason))
         with self._leaving(job):
-            started, replaces = time.monotonic(), self.door.replaces(job)
+            started, replaces = time.monotonic(), self.selector.replaces(job)
             stamp, read_at = _stamp_of(job)
             scale = self.restorer.out_scale
             content = read_content(job.source or read_stream(sys.stdin.buffer, job.name), job.name)
-            style = replace(self.manner.style, format=job.format or content.format)
+            style = replace(self.handling.style, format=job.format or content.format)
             notes = checked(content, style, job.target, scale=scale, name=job.name)
-            if self.door.naming.in_place and not first_of(content).is_kept_whole(scale):
+            if self.selector.naming.in_place and not first_of(content).is_kept_whole(scale):
                 message = f"{job.name}: --in-place would lose its embedded preview, gain map or video"
                 raise HfpieError(message, "remove --in-place")
             self.progress.start(job, megapixels_of(content))
@@ -163,7 +163,7 @@ class Stages:
             outcome = replace(outcome, photo=replace(outcome.photo, notes=notes))
             return Restored(done, outcome, loaded, loaded.seconds + time.monotonic() - started)
 
-    def save(self, job: Job, done: Restored) -> Told:
+    def save(self, job: Job, done: Restored) -> Report:
         """Write it, its line in the journal first."""
         with self._leaving(job):
             started, loaded = time.monotonic(), done.loaded
@@ -171,22 +171,22 @@ class Stages:
                 self._write_to_stdout(done.content, loaded.style, job.name)
             else:
                 self._write(job.target, job, done)
-        self.door.leave(job)
-        return self.manner.describe(job, done.outcome, done.seconds + time.monotonic() - started)
+        self.selector.release(job)
+        return self.handling.describe(job, done.outcome, done.seconds + time.monotonic() - started)
 
     def _write_to_stdout(self, content: Done, style: OutputStyle, name: str) -> None:
-        whole = io.BytesIO()  # nothing is written of a picture that cannot be encoded
+        whole = io.BytesIO()  # so that a picture that cannot be encoded writes nothing
         write_into(whole, content, style, name=name)
         self.check()
         sys.stdout.buffer.write(whole.getbuffer())
 
     def _write(self, target: Path, job: Job, done: Restored) -> None:
-        journal, loaded = self.door.journals.of(target), done.loaded
+        journal, loaded = self.selector.journals.of(target), done.loaded
         try:
             with atomic_path(target, overwrite=loaded.replaces) as temporary:
                 with temporary.open("w+b") as stream:
                     write_into(stream, done.content, loaded.style, name=str(target))
-                if self.manner.keep_times and job.source:
+                if self.handling.keep_times and job.source:
                     os.utime(temporary, ns=(loaded.read_at, loaded.stamp.time))
                 digest = sha256_of(temporary)
                 self.check()
@@ -198,21 +198,21 @@ class Stages:
         """Its line in the journal."""
         if job.target is not None:
             entry = self._entry(job, _stamp_of(job)[0], None, "", error.message)
-            self.door.journals.of(job.target).add(entry)
+            self.selector.journals.of(job.target).add(entry)
 
     def _entry(self, job: Job, stamp: Stamp, result: Stamp | None, digest: str, error: str = "") -> Entry:
         assert job.target is not None
-        name = self.door.journals.of(job.target).name(job.target)
+        name = self.selector.journals.of(job.target).name(job.target)
         source = str(job.source.absolute()) if job.source else job.name
-        return Entry(name, source, stamp, self.door.settings, result, digest, error)
+        return Entry(name, source, stamp, self.selector.settings, result, digest, error)
 
     @contextmanager
     def _leaving(self, job: Job) -> Iterator[None]:
-        """Whatever goes wrong in the block, the job is no longer claimed."""
+        """Release the job's claim if the block fails."""
         try:
             yield
         except BaseException:
-            self.door.leave(job)
+            self.selector.release(job)
             raise
 
 
@@ -220,19 +220,21 @@ def restore_all(
     jobs: Sequence[Job],
     amounts: Sequence[Amount],
     restorer: Restorer,
-    door: Door,
-    manner: Manner,
+    selector: Selector,
+    handling: Handling,
     *,
     tally: Tally,
     console: Console,
 ) -> None:
-    """Restore the jobs, which are of these amounts, and count what becomes of them; one bad file never stops the rest.
+    """Restore the jobs and count what becomes of them; one bad file never stops the rest.
 
-    On Ctrl-C and its like: what is under way is dropped, with its temporary files.
+    A signal such as Ctrl-C drops the files in progress, with their temporary files.
     """
     crew = choose_crew(restorer, amounts)
     with run_progress(console, jobs, amounts) as progress, threads_each(crew.workers):
-        stages = Stages(restorer, door, manner, progress, Averages(restorer, manner.shots, manner.shared_frames))
+        stages = Stages(
+            restorer, selector, handling, progress, Averages(restorer, handling.shots, handling.shared_frames)
+        )
         pipeline = Pipeline(stages.load, stages.work, stages.save, crew)
         stages.check = pipeline.check
         try:
@@ -241,28 +243,28 @@ def restore_all(
                     progress.finish(job)
                     _settle(job, result, stages, tally, console)
         except KeyboardInterrupt as stop:
-            if pipeline.lingers:  # in a long computation, which nothing else ends
-                tally.tell_interrupted(console)
+            if pipeline.lingers:  # a long computation that nothing else can end
+                tally.report_interrupted(console)
                 sys.stdout.flush()
                 os._exit(getattr(stop, "code", 130))
             raise
 
 
 def _settle(job: Job, result: Any, stages: Stages, tally: Tally, console: Console) -> None:
-    """Count and tell one result."""
-    if isinstance(result, Told):
+    """Count and report one result."""
+    if isinstance(result, Report):
         tally.done += 1
         tally.unchanged += not result.changed
         for line in result.lines:
             console.say(line)
         console.result(result.record)
     elif isinstance(result, Skipped):
-        tell_skipped(job, result.reason, tally, console)
+        report_skipped(job, result.reason, tally, console)
     else:
-        if stages.manner.debug:
+        if stages.handling.debug:
             traceback.print_exception(result)
-        error = stages.manner.as_error(result, job.name)
-        tell_failed(job.name, error, tally, console)
+        error = stages.handling.as_error(result, job.name)
+        report_failed(job.name, error, tally, console)
         try:
             stages.note_failure(job, error)
         except (OSError, HfpieError) as problem:
@@ -270,7 +272,7 @@ def _settle(job: Job, result: Any, stages: Stages, tally: Tally, console: Consol
 
 
 def _stamp_of(job: Job) -> tuple[Stamp, int]:
-    """(of the source, when it was read last), nothing of what is not there."""
+    """(stamp of the source, when it was last read); zeros for a source that does not exist."""
     try:
         status = job.source.stat() if job.source else None
     except OSError:

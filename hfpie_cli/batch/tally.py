@@ -1,4 +1,4 @@
-"""What became of every file of a run: planned = done + skipped + failed; of those done, some are unchanged."""
+"""Counts what became of every file of a run: planned = done + skipped + failed. Unchanged files count as done."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Tally:
 
     @property
     def missing(self) -> int:
-        """How many have not had their turn."""
+        """Jobs not yet done."""
         return self.planned - self.done - self.skipped.total() - len(self.failed)
 
     @property
     def code(self) -> ExitCode:
-        """What the process says to the shell."""
+        """Exit code of the process."""
         if not self.failed:
             return ExitCode.OK
         return ExitCode.SOME_FAILED if self.planned > 1 else self.first_code
@@ -61,8 +61,8 @@ class Tally:
             self.first_code if self.failed else other.first_code,
         )
 
-    def tell(self, console: Console) -> None:
-        """The end of a run, unless it is of a single file that was done or whose error has been told."""
+    def report(self, console: Console) -> None:
+        """Report the end of a run; nothing for a single file, which has been reported."""
         for reason, count in sorted(self.skipped.items()):
             console.say(f"skipped {count} of {self.planned}: {reason}")
         if self.planned == 1:
@@ -72,8 +72,8 @@ class Tally:
             console.say(f"failed: {name}")
         console.result({"summary": self.record()})
 
-    def tell_interrupted(self, console: Console) -> None:
-        """The same for a run that was stopped, and how to go on."""
+    def report_interrupted(self, console: Console) -> None:
+        """The same for a run that was interrupted, and how to continue it."""
         if self.planned == 1:
             return
         console.say(f"{counted(self.planned, 'photograph')}: {self.counts()}, {self.missing} to do")
@@ -98,14 +98,14 @@ class Tally:
         }
 
 
-def tell_failed(name: str, error: HfpieError, tally: Tally, console: Console) -> None:
+def report_failed(name: str, error: HfpieError, tally: Tally, console: Console) -> None:
     """Count an input that cannot be done."""
     tally.fail(name, error)
     console.error(error)
     console.result({"input": name, "status": "failed", "error": error.message, "hint": error.hint})
 
 
-def tell_skipped(job: Job, reason: str, tally: Tally, console: Console) -> None:
+def report_skipped(job: Job, reason: str, tally: Tally, console: Console) -> None:
     """Count a file that is left as it is."""
     tally.skipped[reason] += 1
     console.result({"input": job.name, "output": job.output_name, "status": "skipped", "reason": reason})

@@ -1,4 +1,4 @@
-"""What a command says before its work begins: with what it runs and where, and what a large job will take."""
+"""What a command says before its work begins: weights, device, and what a large job will take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..console import Console, in_words
 from ..errors import UsageError
 from ..hub.client import SCHEME
-from ..settings import Setting, check_tiles, foresee
+from ..settings import Setting, check_tiles, choose_setting
 from ..shown import counted
 from ..weights.registry import find_entry
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ..batch.amount import Amount
     from ..restore import Restorer
 
-WORTH_MEASURING = 4e6  # pixels of all photographs: of fewer there is nothing to announce
-SECONDS_TOLD, SECONDS_ASKED = 30, 600  # from here on a job is announced, and needs --yes on a terminal
-ASSUMED_TILE, ASSUMED_OVERLAP = 256, 32  # pixels, of files that are not in the table
+WORTH_MEASURING = 4e6  # pixels of all photographs; fewer are not announced
+SECONDS_TOLD, SECONDS_ASKED = 30, 600  # thresholds: a job is announced, and needs --yes on a terminal
+ASSUMED_TILE, ASSUMED_OVERLAP = 256, 32  # pixels, for files outside the registry
 MEMINFO = Path("/proc/meminfo")
 
 
@@ -42,22 +42,22 @@ class Request:
     """CPU threads."""
 
 
-def foresee_network(name: str, request: Request) -> tuple[str, Setting]:
+def check_network(name: str, request: Request) -> tuple[str, Setting]:
     """(the weights' own name, where they will run), known without loading torch.
 
-    Raises UsageError for a device, a precision or tiles that cannot be.
+    Raises UsageError for an impossible device, precision or tile size.
     """
     entry = find_entry(name)
     tile, overlap = (entry.tile, entry.overlap) if entry else (ASSUMED_TILE, ASSUMED_OVERLAP)
     asked = request.overlap if request.overlap is not None else overlap
     check_tiles(request.tile or tile, asked, entry.stride if entry else 1)
     ours = not entry.source if entry else _is_ours(Path(name))
-    setting = foresee(request.device, request.precision, residual=ours, threads=request.threads)
+    setting = choose_setting(request.device, request.precision, residual=ours, threads=request.threads)
     return entry.name if entry else name if name.startswith(SCHEME) else Path(name).stem, setting
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether the head of a safetensors file says that it is in our layout; what is wrong with it is told later."""
+    """Whether the header of a safetensors file says that it is in our layout. Errors are reported when it is loaded."""
     try:
         with path.open("rb") as file:
             head = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 10**8)))
@@ -91,7 +91,7 @@ def announce_large(amounts: Sequence[Amount], restorer: Restorer, *, yes: bool, 
 
 
 def _free_memory() -> int | None:
-    """Bytes that programs can still get, as far as Linux tells."""
+    """Available memory in bytes; None if the system does not report it."""
     try:
         lines = MEMINFO.read_text(encoding="ascii").splitlines()
     except OSError:

@@ -30,7 +30,7 @@ class DataOptions(TalkOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class NamedOptions(DataOptions):
-    """Options of those that are about one data set."""
+    """Options of the commands for one data set."""
 
     name: Annotated[str, typer.Argument(help="SIDD, REDS, GoPro, DIV2K, ...: hfpie data list", show_default=False)]
 
@@ -43,7 +43,7 @@ class PullOptions(NamedOptions, HubOptions):
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command and what is below it."""
+    """Add the command and its subcommands."""
     data = typer.Typer(name="data", cls=Group, help="List, download and verify data sets.", no_args_is_help=True)
     add_command(
         data,
@@ -126,7 +126,7 @@ def _entry(name: str) -> DataSet:
 
 
 def _verify(entry: DataSet, root: Path, console: Console) -> int:
-    """Say what is there; raises UnavailableError if nothing is, or if some of it is not as published."""
+    """Print what is there. Raises UnavailableError if nothing is, or if part of it differs from what was published."""
     from ..data.verify import parts_of
 
     folder = entry.folder_below(root)

@@ -11,14 +11,14 @@ import typer
 
 from ..console import Console, in_words
 from ..errors import ExitCode
-from ..settings import foresee
+from ..settings import choose_setting
 from ..shown import counted
 from .options import HubOptions, add_command
 
 if TYPE_CHECKING:
     from ..doctor import SelfTest
 
-WIDTH = 15  # of the first column
+WIDTH = 15  # width of the first column
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +42,9 @@ def register(app: typer.Typer) -> None:
 
 
 def examine(options: DoctorOptions) -> int:
-    """Print what there is, test each task, and say what is wrong."""
+    """Print what this machine has, test each task, and say what is wrong."""
     console = options.console()
-    setting = foresee(options.device, options.precision, residual=True)
+    setting = choose_setting(options.device, options.precision, residual=True)
     console.say(f"checking this machine, then running each task for two seconds on {setting}")
     from .. import doctor
     from ..evaluation.methods import NetworkSettings

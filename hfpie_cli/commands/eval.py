@@ -16,7 +16,7 @@ from ..evaluation.quoted import columns
 from ..shown import either
 from ..tasks import TASKS
 from ..weights.registry import default_weights, find_here
-from .announce import Request, foresee_network
+from .announce import Request, check_network
 from .options import PictureOptions, add_command
 
 if TYPE_CHECKING:
@@ -132,11 +132,11 @@ def _say_what_runs(options: EvalOptions, console: Console) -> None:
     request = Request(options.device, options.precision, options.tile, options.overlap)
     task = _task_of(options)
     names = options.weights or ([default_weights(task)] if task in TASKS else [])
-    foreseen = [foresee_network(name, request) for name in names]
+    networks = [check_network(name, request) for name in names]
     for name in names:
         find_here(name, options.hub(), task=task, force=True)
-    if foreseen:
-        console.say(f"{', '.join(name for name, _ in foreseen)} on {foreseen[0][1]}")
+    if networks:
+        console.say(f"{', '.join(name for name, _ in networks)} on {networks[0][1]}")
 
 
 def _task_of(options: EvalOptions) -> str:

@@ -1,4 +1,4 @@
-"""A run of `denoise`, `deblur` or `sr` over its files: what to do, with what, and what came of it."""
+"""A run of `denoise`, `deblur` or `sr` over its files."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from .compare import compare_jobs
 from .options import as_hfpie_error
 
 if TYPE_CHECKING:
-    from ..batch.door import Door
-    from ..batch.run import Told
+    from ..batch.run import Report
+    from ..batch.selection import Selector
     from ..batch.tally import Tally
     from ..outcome import Outcome
     from ..restore import Restorer
@@ -66,36 +66,36 @@ class FolderRun:
             self._restore(plan, tally)
         except KeyboardInterrupt:
             with suppress(OSError):  # the terminal may be gone
-                tally.tell_interrupted(self.console)
+                tally.report_interrupted(self.console)
             raise
         everyone = self.ranks.gather(tally)
         if not self.ranks.leads:
             return ExitCode.OK
         tally = reduce(Tally.plus, everyone)
-        tally.tell(self.console)
+        tally.report(self.console)
         if self.options.compare:
             whole = [job for job in plan.jobs if job.name not in tally.failed]
             compare_jobs(self.options.compare, whole, self.options.weights or self.default, self.console)
         return tally.code
 
     def _restore(self, plan: Plan, tally: Tally) -> None:
-        from ..batch.tally import tell_failed, tell_skipped
+        from ..batch.tally import report_failed, report_skipped
 
         for fault in plan.faults if self.ranks.leads else []:
-            tell_failed(fault.message.split(":")[0], fault, tally, self.console)
+            report_failed(fault.message.split(":")[0], fault, tally, self.console)
         options = self.options
         weights = self.here or self._download(options.hub())
         settings = self._settings(weights) if self._keeps_journal(plan) else ""
         wanted, skipped = self._sort_out(plan, self.ranks.share(plan.jobs), settings)
         for job, reason in skipped:
-            tell_skipped(job, reason, tally, self.console)
+            report_skipped(job, reason, tally, self.console)
         if not wanted:
             return
         if self.ranks.leads:
             self.console.say(self.heading)
         restorer = self._load(weights)
         from ..batch.amount import measure_amounts
-        from ..batch.run import Manner, restore_all
+        from ..batch.run import Handling, restore_all
 
         amounts = measure_amounts(wanted)
         announce_large(amounts, restorer, yes=options.yes, console=self.console)
@@ -104,14 +104,14 @@ class FolderRun:
         sweep(set(folders))
         style, shots = options.style(), self._shots(plan)
         describe = partial(self._describe, self._made_with(weights, restorer))
-        manner = Manner(
+        handling = Handling(
             style, describe, as_hfpie_error, options.keep_times, options.debug, shots, options.frames is not False
         )
-        with self._door(plan, wanted, settings) as door:
-            restore_all(wanted, amounts, restorer, door, manner, tally=tally, console=self.console)
+        with self._selector(plan, wanted, settings) as selector:
+            restore_all(wanted, amounts, restorer, selector, handling, tally=tally, console=self.console)
 
     def _shots(self, plan: Plan) -> list[list[Job]]:
-        """Frames that share their averages; none in place, where they would be measured on what is restored already."""
+        """Frames that share their averages; none in place, where averages would be measured on restored frames."""
         from ..batch.frames import find_shots, folder_sequences, numbered_sequences
 
         if self.options.frames is False or self.naming.in_place:
@@ -125,11 +125,11 @@ class FolderRun:
 
     def show(self, plan: Plan) -> int:
         """Print what would be done, and how long it would take; nothing is written."""
-        from ..batch.forecast import foresee, print_plan
+        from ..batch.forecast import make_forecast, print_plan
 
         wanted, skipped = self._sort_out(plan, plan.jobs, self._settings(self.here) if self.here else "")
         restorer = self._load(self.here) if self.here and wanted else None
-        print_plan(foresee(wanted, restorer), skipped, plan.faults, self.console)
+        print_plan(make_forecast(wanted, restorer), skipped, plan.faults, self.console)
         return ExitCode.OK
 
     def _keeps_journal(self, plan: Plan) -> bool:
@@ -137,17 +137,17 @@ class FolderRun:
 
     def _sort_out(self, plan: Plan, jobs: Sequence[Job], settings: str) -> tuple[list[Job], list[tuple[Job, str]]]:
         """(the jobs to do, those to skip and why), without writing anything."""
-        from ..batch.door import Door
         from ..batch.journal import Journals
+        from ..batch.selection import Selector
 
         with closing(Journals.to_look_at(plan.folder)) as journals:
-            return Door(self.naming, journals, settings).sort_out(jobs)
+            return Selector(self.naming, journals, settings).split(jobs)
 
     @contextmanager
-    def _door(self, plan: Plan, jobs: Sequence[Job], settings: str) -> Iterator[Door]:
-        """By the journals of the run. Where none can be kept, a run goes on without, but not one with --resume."""
-        from ..batch.door import Door
+    def _selector(self, plan: Plan, jobs: Sequence[Job], settings: str) -> Iterator[Selector]:
+        """A selector with the run's journals. Without --resume, a run that cannot keep a journal goes on."""
         from ..batch.journal import Journals
+        from ..batch.selection import Selector
 
         journals = Journals(plan.folder) if self._keeps_journal(plan) else Journals.of_nothing()
         try:
@@ -161,14 +161,14 @@ class FolderRun:
             self.console.say(f"{error.message}; --resume cannot continue this run")
             journals = Journals.of_nothing()
         with closing(journals):
-            yield Door(self.naming, journals, settings)
+            yield Selector(self.naming, journals, settings)
 
     def _download(self, hub: Hub) -> Weights:
         options = self.options
         return resolve(options.weights or self.default, hub, task=self.task.name, force=options.force)
 
     def _settings(self, weights: Weights) -> str:
-        """A hash of all that decides what a file becomes, the weights' content with it, but not of the machine."""
+        """A hash of everything that decides the outputs' content, including the weights but not the machine."""
         options = self.options
         keys = ("strength", "tta", "noise", "quality", "strip_metadata", "precision", "tile", "overlap", "frames")
         values = {key: getattr(options, key, None) for key in keys} | {
@@ -208,7 +208,7 @@ class FolderRun:
         return restorer
 
     def _device_kind(self) -> str:
-        """Of the device asked for; only several ranks have to know it."""
+        """Kind of the requested device; only needed with several ranks."""
         if self.ranks.count == 1:
             return ""
         from ..device import choose_device
@@ -227,9 +227,9 @@ class FolderRun:
             "threads": torch.get_num_threads(),
         }
 
-    def _describe(self, made_with: dict[str, Any], job: Job, outcome: Outcome, seconds: float) -> Told:
+    def _describe(self, made_with: dict[str, Any], job: Job, outcome: Outcome, seconds: float) -> Report:
         """A line and its notes, and one JSON object."""
-        from ..batch.run import Told
+        from ..batch.run import Report
 
         restored = outcome.photo
         halved = f", device memory short: tiles of {outcome.tile}" if outcome.halved else ""
@@ -258,7 +258,7 @@ class FolderRun:
         }
         pace = f"{seconds:.1f} s, {seconds / outcome.input_megapixels:.1f} s/MP"
         notes = (f"{job.name}: {note}" for note in restored.notes)
-        return Told(
+        return Report(
             (f"{job.name} -> {job.output_name}  {size}, {pace}{noise}{halved}{doubled}{found}", *notes),
             record,
             outcome.changed,

@@ -27,7 +27,7 @@ from .shell import METAVARS, Command
 
 @dataclass(frozen=True, kw_only=True)
 class TalkOptions:
-    """What every command understands."""
+    """Options of every command."""
 
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object per result on standard output.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False
@@ -39,7 +39,7 @@ class TalkOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class HubOptions(TalkOptions):
-    """What every command understands that may fetch weights."""
+    """Options of every command that may download weights."""
 
     offline: Annotated[bool, typer.Option("--offline", help="Do not contact the Hub; use local files only.")] = False
 
@@ -49,7 +49,7 @@ class HubOptions(TalkOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class PictureOptions(HubOptions):
-    """What every command understands that opens pictures."""
+    """Options of every command that opens pictures."""
 
     max_pixels: Annotated[
         int | None,
@@ -71,7 +71,7 @@ def add_command(
 ) -> None:
     """Give `app` a command whose options are the fields of a dataclass and whose exit code is what `run` returns.
 
-    examples: command lines, shown one a line below the options; a `#` starts what each does.
+    examples: command lines, shown one a line below the options; a `#` starts a remark.
     """
     hints = {key: _named(hint) for key, hint in typing.get_type_hints(options, include_extras=True).items()}
     parameters = [
@@ -108,10 +108,10 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def as_hfpie_error(error: Exception, name: str) -> HfpieError:
-    """What to tell the user of any exception that met the file `name`."""
+    """Any exception as an error message about the file `name`."""
     if isinstance(error, HfpieError):
         return error
-    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # torch's words for the same
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # torch's message for the same
         hint = "use a smaller --tile, or crop the photograph"
         return HfpieError(f"{name}: out of memory", hint)
     if isinstance(error, OSError) and error.strerror:
@@ -136,7 +136,7 @@ def run_safely(run: Callable[[Options], int], options: Options) -> int:
         with suppress(OSError):  # the terminal may be gone
             options.console().say("hfpie: interrupted")
         return int(stop.code if isinstance(stop, Stopped) else ExitCode.INTERRUPTED)
-    except BrokenPipeError:  # whoever read standard output has gone
+    except BrokenPipeError:  # the reader of standard output has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.FAILED)
     except Exception as error:

@@ -19,14 +19,14 @@ from ..plan import plan_jobs
 from ..shown import counted
 from ..tasks import TASKS, Task
 from ..weights.registry import default_weights, find_here
-from .announce import Request, foresee_network
+from .announce import Request, check_network
 from .compare import check_request
 from .folder_run import FolderRun
 from .options import add_command
 from .restore_options import DenoiseOptions, EnlargeOptions, RestoreOptions
 
 OPTIONS: dict[str, type[RestoreOptions]] = {"denoise": DenoiseOptions}  # of tasks with options of their own
-FEW = 3  # names that are told of files that are passed over
+FEW = 3  # names shown of skipped files
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +50,7 @@ def restore_files(task: Task, options: RestoreOptions, default: str = "", scale:
     """Check options and weights, plan the jobs, then do them, or print them with --dry-run."""
     console, default = options.console(), default or default_weights(task.name)
     request = Request(options.device, options.precision, options.tile, options.overlap, options.threads)
-    name, setting = foresee_network(options.weights or default, request)
+    name, setting = check_network(options.weights or default, request)
     weights = find_here(options.weights or default, options.hub(), task=task.name, force=options.force)
     if options.frames and options.in_place:
         raise UsageError("--frames and --in-place exclude each other", "name a folder with --output")
@@ -61,30 +61,35 @@ def restore_files(task: Task, options: RestoreOptions, default: str = "", scale:
             raise UsageError("--json and the picture would both go to standard output", "name a file with --output")
         check_request(options.compare, plan.jobs, overwrite=options.overwrite)
         if ranks.leads:
-            _tell_left_out(plan, options, console)
+            _report_skipped(plan, options, console)
             _warn_of_noise(plan, options, console)
         run = FolderRun(task, options, naming, default, weights, scale, f"{name} on {setting}", console, ranks)
         return run.show(plan) if options.dry_run else run.restore(plan)
 
 
 def _warn_of_noise(plan: Plan, options: RestoreOptions, console: Console) -> None:
-    """Detail that is invented makes grain of noise, which a film shows more than a photograph."""
+    """Invented detail turns noise into grain, which shows more in a film than in a photograph."""
     films = (job for job in plan.jobs if job.source and job.source.suffix.lower() in FILM_ENDINGS)
     if getattr(options, "gan", False) and any(films):
-        console.say("sr --gan makes the noise of a noisy film stronger: hfpie denoise it first")
+        console.say("sr --gan makes the noise of a noisy film stronger: run hfpie denoise on it first")
 
 
-def _tell_left_out(plan: Plan, options: RestoreOptions, console: Console) -> None:
-    """Nothing that a user may have meant is passed over without a word."""
+def _report_skipped(plan: Plan, options: RestoreOptions, console: Console) -> None:
+    """Report every skipped file that a user may have meant."""
     told = [
-        ("folders", "subfolder", "", "they are links or locked" if options.recursive else "--recursive includes them")
+        (
+            "folders",
+            "subfolder",
+            "",
+            "they are links or not readable" if options.recursive else "--recursive includes them",
+        )
     ]
     for extra, _, _, endings in EXTRAS.values():
         hint = f"pip install 'hfpie[{extra}]' to read {' '.join(endings[:3])}"
         told.append((extra, "picture", " needing an extra", hint))
     told += [
         ("unread", "picture", " in formats that hfpie does not read", "convert them to PNG or TIFF first"),
-        ("films", "film", "", "name a film to restore it: it takes long"),
+        ("films", "film", "", "name a film to restore it (slow)"),
         ("outputs", "file", " looking like hfpie outputs", "name a file to restore it"),
         ("links", "link", " to files outside the folder", "--follow-symlinks replaces those files"),
     ]

@@ -1,4 +1,4 @@
-"""How commands show their help, and what they say of a command line that they cannot parse."""
+"""The help of commands, and error messages for command lines that cannot be parsed."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ PANELS = {  # of the help: the options by name, in the order in which they are s
 PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}
 ORDER = list(PANEL_OF)
 METAVARS: dict[Any, str] = {str: "TEXT", int: "N", float: "X", Path: "PATH"}  # of options, by the type of their values
-FEW = 3  # commands that are named at most
+FEW = 3  # the most commands named in a hint
 WrongUse: Any = typer.BadParameter.__base__  # of the parser, which Typer does not export
 
 
 class Command(TyperCommand):
-    """A command whose options stand in panels, without the types of flags, and whose examples are its epilog."""
+    """A command with options in panels, flags without types, and examples in its epilog."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _in_panels(super().get_params(ctx))
@@ -81,17 +81,17 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """The same for a group of commands; errors of parsing are told as all others are."""
+    """The same for a group of commands; parsing errors are reported like all others."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _in_panels(super().get_params(ctx))
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        with _plainly_told():
+        with _plain_errors():
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: Any) -> Any:
-        with _plainly_told():
+        with _plain_errors():
             return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -122,8 +122,8 @@ def _no_command(name: str, program: str, commands: list[str]) -> UsageError:
 
 
 @contextmanager
-def _plainly_told() -> Iterator[None]:
-    """What is wrong with the command line becomes one line and one with the way out."""
+def _plain_errors() -> Iterator[None]:
+    """Turn parsing errors into a message and a hint."""
     try:
         yield
     except HfpieError as error:
@@ -137,7 +137,7 @@ def _plainly_told() -> Iterator[None]:
 
 
 def _as_ours(error: Any) -> UsageError:
-    """The parser's error in the words of all others."""
+    """The parser's error, worded like all others."""
     command = error.ctx.command_path if error.ctx else "hfpie"
     help_line = f"{command} --help lists the options"
     if hasattr(error, "possibilities"):

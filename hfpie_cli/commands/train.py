@@ -13,7 +13,7 @@ from ..data.catalogue import DEFAULT_ROOT, TRAINING_SETS
 from ..data.matching import training_folder
 from ..distributed import is_first
 from ..errors import ExitCode, UsageError
-from ..settings import foresee
+from ..settings import choose_setting
 from ..shown import either
 from ..suggest import did_you_mean
 from ..weights.registry import find_here
@@ -26,7 +26,7 @@ TASK_HINT = f"choose one of {', '.join(TRAINING_SETS)}"
 FIRST_STEPS = """1. put photographs into a folder, a few hundred or more
 2. hfpie train --task denoise --data FOLDER  (or deblur, sr, highpass)
 3. hfpie denoise photo.png --weights runs/denoise/best.safetensors
-or on a published data set, which this tells how to get: hfpie train --task denoise"""
+or train on a published data set; this lists the steps to get it: hfpie train --task denoise"""
 SHORT = ("steps", "minutes", "batch", "crop", "rate", "seed", "precision")  # options that are keys of the recipe
 
 
@@ -70,7 +70,7 @@ class TrainOptions(PictureOptions):
 
     @property
     def purpose(self) -> str:
-        """What a recipe is for."""
+        """What the recipe is for."""
         return f"{self.task}-gan" if self.gan else str(self.task)
 
     @property
@@ -100,7 +100,7 @@ def train(options: TrainOptions) -> int:
     """Resolve the recipe and the data, then train; the run's folder keeps everything."""
     started = time.monotonic()
     _check(options)
-    setting = foresee(options.device, options.precision or "auto", residual=True)
+    setting = choose_setting(options.device, options.precision or "auto", residual=True)
     if options.init:
         find_here(options.init, options.hub())
     folder = _data(options)
@@ -128,7 +128,7 @@ def train(options: TrainOptions) -> int:
 
 
 def _check(options: TrainOptions) -> None:
-    """Find what does not go together before anything is read."""
+    """Refuse conflicting options before anything is read."""
     if options.task is None and options.resume is None:
         raise UsageError("--task is missing", TASK_HINT if options.data or options.degraded else FIRST_STEPS)
     if options.task is not None and options.task not in TRAINING_SETS:
@@ -152,7 +152,7 @@ def _data(options: TrainOptions) -> Path | None:
 
 
 def _config(options: TrainOptions) -> TrainConfig:
-    """The recipe, or the configuration of the run to go on with, with what the options change."""
+    """The recipe, or the configuration of the run to continue, changed by the options."""
     from ..training.config import load_config, recipe_path
     from ..training.run import CONFIG
 
@@ -173,4 +173,4 @@ def _config(options: TrainOptions) -> TrainConfig:
 
 
 def _default_recipe(options: TrainOptions) -> str:
-    return "paper" if foresee(options.device, "auto", residual=True).device.startswith("cuda") else "compact"
+    return "paper" if choose_setting(options.device, "auto", residual=True).device.startswith("cuda") else "compact"

@@ -165,7 +165,7 @@ def _show_parts(options: InfoOptions) -> int:
 
 
 def pull(options: PullOptions) -> int:
-    """Fetch each, unless the package has it; the first that fails ends the run."""
+    """Download each unless the package has it; the first failure ends the run."""
     hub, console = options.hub(), options.console()
     for name in options.names:
         if name.startswith(SCHEME):
@@ -181,7 +181,7 @@ def pull(options: PullOptions) -> int:
 
 
 def verify(options: VerifyOptions) -> int:
-    """Verify all that are here; wrong ones are told at once and make the exit code 4."""
+    """Verify all local files; wrong ones are reported at once and give exit code 4."""
     hub = dataclasses.replace(options.hub(), offline=True)
     entries = [get_entry(name) for name in options.names] or [
         entry for entry in public_entries() if whereabouts(entry, hub) in ("shipped", "cached")

@@ -1,4 +1,4 @@
-"""What `hfpie weights` shows a person: the list by task, all of one checkpoint, and what `verify` found."""
+"""Text output of `hfpie weights`: the list by task, one checkpoint, and the result of `verify`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LIST_HEADINGS = ("name", "for", "MB", "MFLOP/px", "s/MP", "where", "licence")
 PARTS_HEADINGS = ("part", "largest value", "share of join", "worth")
 VERIFY_HEADINGS = ("name", "state", "SHA-256")
 HASH_SHOWN = 16  # digits, so that the table fits a terminal; `weights info` shows all
-WIDE = 110  # columns that a terminal must have for all of the list
-COSTS = {"MFLOP/px", "s/MP"}  # what narrower ones leave out
+WIDE = 110  # columns that the whole list needs
+COSTS = {"MFLOP/px", "s/MP"}  # headings left out on narrower terminals
 GROUPS = {  # by task and whether detail is invented
     (task.name, gan): f"{task.name}, {'invents detail' if gan else 'faithful'}" if task.gan_weights else task.name
     for task in TASKS.values()
@@ -26,7 +26,7 @@ OTHERS = "training only"
 
 
 def print_list(entries: Iterable[Entry], hub: Hub) -> None:
-    """A table for each task, the default first and marked; narrow terminals get fewer columns, and nothing cut off."""
+    """Print a table for each task, the default first and marked. Narrow terminals get fewer columns."""
     headings = [heading for heading in LIST_HEADINGS if table_width() >= WIDE or heading not in COSTS]
     groups: dict[str, list[Entry]] = {title: [] for title in (*GROUPS.values(), OTHERS)}
     for entry in entries:

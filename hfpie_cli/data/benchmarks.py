@@ -98,7 +98,7 @@ def open_benchmark(name: str, root: Path, task: str | None = None, degradation: 
 
 
 def open_folders(degraded: Path, clean: Path, task: str | None) -> Benchmark:
-    """The pairs of two folders of a user. Raises UnavailableError for folders that do not go together."""
+    """The pairs of a user's two folders. Raises UnavailableError for folders that do not match."""
     if task is None:
         raise UsageError("the task of two folders is unknown", f"use --task {either(list(TASKS))}")
     cases = [
@@ -109,7 +109,7 @@ def open_folders(degraded: Path, clean: Path, task: str | None) -> Benchmark:
 
 
 def _locate(name: str, root: Path) -> tuple[DataSet, Path]:
-    """The entry of a named set or of a folder of clean photographs, and the folder, which is there."""
+    """The entry of a named set, or of a folder of clean photographs, and the folder, which exists."""
     entry = find(name)
     if entry is None:
         if not Path(name).is_dir():
@@ -137,7 +137,7 @@ def _task_of(entry: DataSet, degradation: str | None) -> str:
 
 
 def _choose_track(entry: DataSet, folder: Path, task: str, degradation: str | None) -> Track | None:
-    """The published pairs that are asked for, or the task's first ones; None if they are made here."""
+    """The requested published pairs, or the task's first ones; None if the pairs are synthetic."""
     for track in entry.tracks:
         if degradation == track.name and task != track.task:
             raise UsageError(f"{track.name} of {entry.name} is for {track.task}", f"use --task {track.task}")
@@ -182,7 +182,7 @@ def _degraded_here(entry: DataSet, folder: Path, task: str, degradation: str | N
 
 
 def _drawn(name: str, task: str, degradation: str | None) -> Benchmark:
-    """Drawn pictures, left alone unless they are to be degraded or reduced."""
+    """Drawn pictures, unchanged unless a degradation or a reduction is asked for."""
     degradation = degradation or ("clean" if TASKS[task].scale == 1 else TASKS[task].degradation)
     _check_degradation(degradation, task, [])
     cases = [
@@ -193,7 +193,7 @@ def _drawn(name: str, task: str, degradation: str | None) -> Benchmark:
 
 
 def _check_degradation(degradation: str, task: str, tracks: list[str]) -> None:
-    """Raises UsageError for what is not made here, or not for this task; `tracks` are what else is on offer."""
+    """Raises UsageError for an unknown degradation or one of another task. tracks: further names for the hint."""
     if degradation not in DEGRADATIONS:
         raise UsageError(f"no degradation {degradation!r}", did_you_mean(degradation, [*tracks, *DEGRADATIONS]))
     if DEGRADATIONS[degradation].scale != TASKS[task].scale:
@@ -231,7 +231,7 @@ def _degrade(clean: Pixels, degradation: str, seed: int) -> Pair:
 
 
 def _scorable(clean: Pixels, path: Path, task: str) -> Pixels:
-    """The clean pixels, if any are left without the border."""
+    """The clean pixels. Raises HfpieError if none are left without the border."""
     if min(clean.shape[:2]) <= 2 * _border(task):
         message = f"{path}: {clean.shape[1]} x {clean.shape[0]} pixels, too small to score after shaving the border"
         raise HfpieError(message, "remove it from the folder")

@@ -15,7 +15,10 @@ from ..tasks import TASKS
 
 TABLE = Path(__file__).parent / "datasets.toml"
 DEFAULT_ROOT = cache_folder() / "data"
-TRAINING_SETS = {**{task.name: task.data_set for task in TASKS.values()}, "highpass": "DIV2K"}  # by what is trained
+TRAINING_SETS = {
+    **{task.name: task.data_set for task in TASKS.values()},
+    "highpass": "DIV2K",
+}  # by what is trained on them
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class DataSet:
 
     @property
     def patterns(self) -> tuple[str, ...]:
-        """Where its pictures lie below its folder, each place once: those that are scored, then those to train on."""
+        """Patterns of its pictures, each once: those that are scored, then those to train on."""
         tracks = [pattern for track in self.tracks for pattern in (track.clean, track.degraded)]
         return tuple(dict.fromkeys(filter(None, [self.clean, *tracks, self.train, *self.train_degraded.values()])))
 

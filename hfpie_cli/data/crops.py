@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..degradations.named import DEGRADATIONS
 from ..degradations.operations import SR_SCALE, Picture
-from ..photos.photo import FULL_SCALE
+from ..photos.photo import FULL_SCALE, Pixels
 from .decoded import PhotoStore
 from .drawn import draw_any
 from .training_set import TrainingSet
 
-REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation that the training set holds already
+REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation by the training set itself
 PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of a paired data set
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
-GRID_SHIFT = 8  # pixels that a crop lies off the middle of what is degraded at most: moves the JPEG grid
-DARKEST = 3.0  # stops of exposure that a darkened picture loses at most
+GRID_SHIFT = 8  # largest offset of a crop in the degraded area, pixels: moves the JPEG grid
+DARKEST = 3.0  # the most stops of exposure that a darkened picture loses
 GAMMA = 2.2  # of the pictures' values
-
-Pixels = NDArray[Any]  # (h, w, 3), of the store or a Picture
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ class CropSampler:
         """A crop of a picture of one store, and what lies there in that of the other, `scale` times as large."""
         index, side = large.draw(rng), crop // self.scale
         degraded, clean = small[index], large[index]
-        clean = rectangle(clean, (0, 0), degraded.shape[:2], self.scale)  # a few pixels may be over
+        clean = rectangle(clean, (0, 0), degraded.shape[:2], self.scale)  # a few pixels may be left over
         degraded, clean = _padded(degraded, side), _padded(clean, crop)
         top, left = (int(rng.integers(n - side + 1)) for n in degraded.shape[:2])
         square, turn = ((top, left), (side, side)), int(rng.integers(8))
@@ -129,7 +125,7 @@ def rectangle(picture: Pixels, corner: tuple[int, int], size: tuple[int, int], s
 
 
 def _centre(shape: tuple[int, ...], side: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(corner, size) of the central square, of what there is of it."""
+    """(corner, size) of the central square, or of as much of it as the picture has."""
     height, width = (min(n, side) for n in shape[:2])
     return ((shape[0] - height) // 2, (shape[1] - width) // 2), (height, width)
 
@@ -141,7 +137,7 @@ def turned(picture: Pixels, turn: int) -> Pixels:
 
 
 def darkened(picture: Picture, stops: float) -> Picture:
-    """With 2^-stops of its light; a factor in linear light is a factor of the values too, behind a gamma."""
+    """The picture with 2^-stops of its light. With a gamma, a factor of linear light is one of the values too."""
     return picture * np.float32(2 ** (-stops / GAMMA))
 
 

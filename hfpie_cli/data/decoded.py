@@ -1,6 +1,6 @@
 """Photographs for training: decoded once into one memory-mapped file, in 8 or 16 bits as each file has them.
 
-They come through the door that `hfpie denoise` reads by, so that what it refuses is not trained on either.
+They are read as `hfpie denoise` reads them, so that files it refuses are not trained on either.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ from ..shown import counted
 from . import listing
 from .listing import Entry, Listing
 
-INDEX_FORMAT = 4  # an index of another one is not looked for
+INDEX_FORMAT = 4  # an index of another format is ignored
 FREE_SHARE = 0.8  # of the free disk: decoded photographs fill no more
-MAX_THREADS = 16  # threads; they wait for one another in Python beyond that
-RECENT = 4  # photographs that are not on the disk, kept in memory
-LOOK_SIDE = 16  # pixels of a look
+MAX_THREADS = 16  # threads; more would wait for each other in Python
+RECENT = 4  # photographs kept in memory that did not fit on the disk
+LOOK_SIDE = 16  # side of a thumbnail, pixels
 
 Item = TypeVar("Item")
 
 
 class Tracker(Protocol):
-    """Passes things on and shows how many of `total` have been taken."""
+    """Yields things and shows how many of `total` have been taken."""
 
     def __call__(self, things: Iterable[Item], total: int, what: str) -> Iterable[Item]: ...
 
 
 def untracked(things: Iterable[Item], total: int, what: str) -> Iterable[Item]:
-    """Passes them on and shows nothing."""
+    """Yields them and shows nothing."""
     return things
 
 
 class PhotoStore:
     """Read-only pictures by number: `store[i]` is (h, w, 3) RGB, uint8 or uint16, a view of the file.
 
-    One that found no room there is decoded from its own file, below `root`, and reduced by `scale`, at every call.
+    One that did not fit there is decoded from its own file below `root`, and reduced by `scale`, at every call.
     """
 
     def __init__(self, file: Path, entries: list[Entry], root: Path, scale: int = 1, digest: str = "") -> None:
@@ -89,7 +89,7 @@ class PhotoStore:
         return PhotoStore(self.file, [self.entries[index] for index in indices], self.root, self.scale)
 
     def draw(self, rng: np.random.Generator) -> int:
-        """A random number of a photograph, more often of a larger one: as the root of its pixels."""
+        """A random photograph's number, with a probability proportional to the square root of its pixels."""
         return int(np.searchsorted(self._shares, rng.random() * self._shares[-1], side="right"))
 
     @cached_property
@@ -109,8 +109,8 @@ def open_store(
 ) -> PhotoStore:
     """The photographs of these files below `root`, decoded into `cache` at the first call and when a file changes.
 
-    A file that is no photograph is passed over, with one line to `say` each time. Those that find no room on the disk
-    are decoded anew whenever they are asked for. Raises UnavailableError if none is left.
+    A file that is not a photograph is skipped, with one line to `say` each time. Those that do not fit on the disk
+    are decoded again whenever they are needed. Raises UnavailableError if none is left.
     """
     names = [str(path.relative_to(root)) for path in paths]
     stamp = [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in zip(names, paths, strict=True)]
@@ -155,14 +155,14 @@ def _shrunk(pixels: Pixels, scale: int) -> Pixels:
 
 
 def _has_room(kept: Listing, cache: Path) -> bool:
-    """Whether all of a store would find room by now that did not before; what is kept lies there until it has."""
+    """Whether a store that did not fit on the disk would fit now."""
     if all(entry.offset is not None for entry in kept.entries):
         return False
     return sum(entry.bytes for entry in kept.entries) <= disk_usage(cache).free * FREE_SHARE
 
 
 def _keep(index: Path, names: Sequence[str], pictures: Iterable[Pixels | str], made_of: str = "") -> Listing:
-    """Write the pixels, as many as there is room for, then the listing that tells of them and of what is no picture."""
+    """Write as many pixels as fit on the disk, then the listing of photographs and refused files."""
     room = disk_usage(index.parent).free * FREE_SHARE
     entries, refused, digest = [], {}, hashlib.sha256()
     with atomic_path(index.with_suffix(".rgb")) as temporary, temporary.open("wb") as file:
@@ -170,7 +170,7 @@ def _keep(index: Path, names: Sequence[str], pictures: Iterable[Pixels | str], m
             if isinstance(pixels, str):
                 refused[name] = pixels
                 continue
-            gap = bytes(file.tell() % 2)  # 16 bits lie at even places
+            gap = bytes(file.tell() % 2)  # 16-bit samples start at even offsets
             offset = file.tell() + len(gap)
             fits = offset + pixels.nbytes <= room
             if fits:
@@ -187,10 +187,10 @@ def _keep(index: Path, names: Sequence[str], pictures: Iterable[Pixels | str], m
 
 
 def _in_order(make: Callable[[Item], Pixels | str], things: Iterable[Item]) -> Iterator[Pixels | str]:
-    """What is made of every thing, in order; several threads are a few things ahead."""
+    """Apply a function to every thing, in order; several threads work a few things ahead."""
     threads = min(os.cpu_count() or 1, MAX_THREADS)
     waiting: deque[Future[Pixels | str]] = deque()
-    # the reader sets filters of warnings, which all threads share, and sets them back in any order
+    # the reader changes warning filters, which all threads share
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
         for thing in things:
             waiting.append(pool.submit(make, thing))
@@ -201,7 +201,7 @@ def _in_order(make: Callable[[Item], Pixels | str], things: Iterable[Item]) -> I
 
 
 def _decode(path: Path) -> Pixels | str:
-    """The pixels of a photograph, or why it is none."""
+    """The pixels of a photograph, or why the file is not one."""
     try:
         return training_pixels(path)
     except HfpieError as error:
@@ -212,7 +212,7 @@ def training_pixels(path: Path) -> Pixels:
     """(h, w, 3) RGB, uint8, or uint16 for files of more than 8 bits; grey is given to all three colours.
 
     Colours that transparency hides are replaced as for restoring. Raises HfpieError as `read_photo` does, and for a
-    photograph of which nothing can be seen.
+    photograph that is fully transparent.
     """
     photo = read_photo(path)
     if photo.alpha is not None and not photo.alpha.any():

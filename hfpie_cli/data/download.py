@@ -1,4 +1,4 @@
-"""Data sets from the Hub: the archives that a set is made of, unpacked below its folder, whole or not at all."""
+"""Data sets from the Hub: archives unpacked below the set's folder, completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .catalogue import Archive, DataSet
 
 MAX_ENTRIES = 500_000
 MAX_RATIO = 50  # unpacked to packed bytes; archives of pictures have about 1
-SMALL = 64 << 20  # bytes that are unpacked whatever the ratio
+SMALL = 64 << 20  # bytes that are unpacked at any ratio
 
-Progress = Callable[[int], AbstractContextManager[FileProgress]]  # a bar over so many files
+Progress = Callable[[int], AbstractContextManager[FileProgress]]  # files from which on a bar is shown
 
 
 def unpack(archive: Path, folder: Path, wanted: Sequence[str], progress: Progress) -> None:
@@ -55,7 +55,7 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str], progress: Progres
 
 
 def _prefix(archive: Path, file: zipfile.ZipFile, wanted: str) -> str:
-    """Where a wanted folder lies in the archive: under its whole name, or under its last part."""
+    """Prefix of a wanted folder in the archive: its whole name, or its last part."""
     for prefix in dict.fromkeys((wanted, PurePosixPath(wanted).name)):
         if any(name.startswith(f"{prefix}/") for name in file.namelist()):
             return prefix
@@ -63,7 +63,7 @@ def _prefix(archive: Path, file: zipfile.ZipFile, wanted: str) -> str:
 
 
 def _checked(archive: Path, file: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
-    """The entries that are files, every one of them harmless."""
+    """The entries that are files. Raises UnavailableError for a harmful one."""
     for entry in file.infolist():
         path = PurePosixPath(entry.filename)
         kind = stat.S_IFMT(entry.external_attr >> 16)
@@ -76,7 +76,7 @@ def _checked(archive: Path, file: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
 
 
 def _check_room(archive: Path, entries: Sequence[zipfile.ZipInfo], folder: Path) -> None:
-    """Before the first byte is written: is what the archive claims to hold sensible, and is there room for it?"""
+    """Raise UnavailableError, before anything is written, for an absurd size or a full disk."""
     unpacked, packed = sum(entry.file_size for entry in entries), archive.stat().st_size
     if len(entries) > MAX_ENTRIES or unpacked > max(SMALL, MAX_RATIO * packed):
         message = f"{archive}: unpacks to {len(entries):,} files of {unpacked / 1e9:.1f} GB, which is far too large"
@@ -101,5 +101,5 @@ def wanted_archives(entry: DataSet, *, train: bool) -> dict[Archive, HubFile]:
 
 
 def missing_folders(archive: Archive, folder: Path) -> list[str]:
-    """What an archive gives that a set's folder does not have yet."""
+    """The folders of an archive that the set's folder does not have yet."""
     return [name for name in archive.gives if not (folder / name).exists()]

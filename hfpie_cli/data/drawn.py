@@ -1,7 +1,7 @@
 """Pictures drawn at random: text, windows, line art, flat shapes, skies and gradients.
 
-Photographs hardly hold a flat colour, a straight edge, or a gradient without noise. Restoration shows on all of them:
-what is flat is to stay flat, and what is clean is to be left alone. A sky has more than 8 bits.
+Photographs hardly contain flat colours, straight edges, or gradients without noise. Restoration shows on all of them:
+flat areas must stay flat, and clean ones unchanged. A sky has more than 8 bits.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def page(rng: np.random.Generator, height: int, width: int) -> Picture:
 
 
 def screen(rng: np.random.Generator, height: int, width: int) -> Picture:
-    """What a computer shows: windows with bars, frames one pixel wide, buttons, lists, text."""
+    """A screenshot: windows with bars, frames one pixel wide, buttons, lists, text."""
     canvas = _filled(height, width, _colour(rng))
     for _ in range(int(rng.integers(1, 5))):
         box = _box(rng, height, width, 48)

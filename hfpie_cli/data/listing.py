@@ -1,6 +1,6 @@
-"""The listing of a store of decoded photographs: what lies where in its file, with the hashes of both.
+"""The listing of a store of decoded photographs: offsets in its file, and the hashes of both.
 
-Whatever does not fit, a changed byte in either, makes the store as good as not there: it is made anew.
+If either file has changed, the store is made again.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ class Listing:
 
 
 def write(index: Path, listing: Listing) -> None:
-    """Keep it in `index`, beside the pixels, under its own hash."""
+    """Write it to `index`, beside the pixels, with its own hash."""
     text = json.dumps(asdict(listing))
     with atomic_path(index) as temporary:
         temporary.write_text(f"{_hash(text)}\n{text}", encoding="utf-8")
 
 
 def read(index: Path) -> Listing | None:
-    """What `write` kept, if it and the pixels are what they were; else None."""
+    """What `write` wrote; None if it or the pixels have changed."""
     pixels = index.with_suffix(".rgb")
     try:
         digest, _, text = index.read_text(encoding="utf-8").partition("\n")

@@ -37,7 +37,7 @@ def training_photos(entry: DataSet, folder: Path) -> list[Path]:
 
 
 def find_pairs(folder: Path, degraded: str, clean: str) -> list[tuple[Path, Path]]:
-    """(degraded, clean) for two patterns: those go together for whose stars the same text stands.
+    """(degraded, clean) for two patterns: files whose stars match the same text are a pair.
 
     Raises UnavailableError for a pattern that finds nothing, and if one side has pictures that the other has not.
     """
@@ -64,7 +64,7 @@ def pair_folders(degraded: Path, clean: Path) -> list[tuple[Path, Path]]:
 def go_together(degraded: tuple[int, int], clean: tuple[int, int], scale: int) -> bool:
     """Whether pictures of these sizes (h, w) are a pair: the clean one `scale` times as large, or up to scale - 1 more.
 
-    What is over, at its lower and right edge, the reduction cut off.
+    The reduction cut the rest off at the lower and right edge.
     """
     return all(0 <= large - small * scale < scale for small, large in zip(degraded, clean, strict=True))
 
@@ -107,7 +107,7 @@ def star_text(path: Path, folder: Path, pattern: str) -> str:
 
 
 def _by_key(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
-    """Files by what they are matched by. Raises UnavailableError if two have the same."""
+    """Files by their key. Raises UnavailableError if two have the same key."""
     files: dict[str, Path] = {}
     for key, path in named:
         if (other := files.setdefault(key, path)) != path:

@@ -14,7 +14,7 @@ from .listing import Entry
 
 HELD_OUT = 40  # pictures of every training set that are scored and never trained on
 HELD_OUT_SHARE = 0.05  # of a set, for whole scenes of more pictures than that
-LIKE = 12  # mean difference of two looks, of 255; consecutive frames have 5, photographs of one series 15 and more
+LIKE = 12  # mean difference of two thumbnails, of 255; consecutive frames have 5, photographs of a burst 15 and more
 
 Scenes = dict[str, list[str]]  # the names of each scene's pictures, in order, by a name of the scene
 

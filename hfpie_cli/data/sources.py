@@ -55,7 +55,7 @@ class Opener:
         return TrainingSet(photos, paired=paired, degraded=small)
 
     def _pairs(self, files: Pairs, degraded_root: Path, clean_root: Path) -> tuple[PhotoStore, PhotoStore]:
-        """(clean, degraded), one for one; a pair with a broken file is left out."""
+        """(clean, degraded), in the same order; a pair with a broken file is left out."""
         roots = (degraded_root, clean_root)
         stores = [self._open([pair[i] for pair in files], roots[i]) for i in (0, 1)]
         places = [{name: number for number, name in enumerate(store.names)} for store in stores]

@@ -1,4 +1,4 @@
-"""What there is to train on: photographs to degrade and published pairs; what of it is held out for validation."""
+"""Pictures to train on, photographs to degrade and published pairs, and those held out for validation."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class TrainingSet:
         return _hash("\n".join([*self.photos.names, "", *self.paired.names]))[:16]
 
     def split(self) -> tuple[TrainingSet, TrainingSet]:
-        """(to train on, held out), by whole scenes; nothing held out is in the other.
+        """(training, held out), split by whole scenes.
 
-        Raises UnavailableError if there is but one of either.
+        Raises UnavailableError if photographs or pairs are fewer than two.
         """
         photos, with_photos = hold_out(scenes_by_look(self.photos.entries))
         pairs, with_pairs = hold_out(scenes_by_name(self.paired.names))

@@ -1,4 +1,4 @@
-"""What is here of a data set, and whether it is as published."""
+"""Which parts of a data set are on this machine, and whether they are as published."""
 
 from __future__ import annotations
 

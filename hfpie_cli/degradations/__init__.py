@@ -1,1 +1,1 @@
-"""What spoils pictures: noise, blur, compression and reduction, each by name."""
+"""Degradations by name: noise, blur, compression and reduction."""

@@ -1,4 +1,4 @@
-"""Blur as lenses, shaking hands and the field's protocols make it."""
+"""Blur of lenses, of camera shake and of the usual benchmarks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .sensor import Sensor, to_linear, to_values
 GAUSSIAN, DISC = (0.3, 3.0), (0.5, 6.0)  # sigma and radius: pixels, uniform
 MOTION = (3.0, 40.0)  # length of the path: pixels, log-uniform
 SLIGHT = (0.3, 1.5)  # sigma of a Gaussian beside another blur
-WHITE_FROM = 0.93  # of white's light, in all channels: a file shows what is brighter still as no more than this
+WHITE_FROM = 0.93  # linear light from which on a pixel counts as clipped white, in all channels
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class MotionBlur:
 
 
 def draw_kernel(rng: np.random.Generator) -> Kernel:
-    """A random one of a lens or a hand, or two of them one after the other."""
+    """A random kernel of a lens or of camera shake, or of two of them one after the other."""
     kind = rng.choice(5, p=[0.3, 0.25, 0.25, 0.1, 0.1])
     if kind == 0:
         return _draw_gaussian(rng, GAUSSIAN)

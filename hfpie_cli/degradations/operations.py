@@ -1,7 +1,7 @@
-"""What degradations are made of: noise, kernels, blur, JPEG, reduction; pure functions.
+"""Building blocks of degradations, as pure functions: noise, kernels, blur, JPEG, reduction.
 
 A picture is an RGB array (h, w, 3), float32 in [0, 1]; only unclipped noise leaves [0, 1]. Noise levels are in units of
-1/255, blur in pixels, as the field writes them. Randomness comes from the generator that is passed.
+1/255, blur in pixels. Random numbers come from the generator that the caller passes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from ..photos.resize import resize
 
 Picture = NDArray[np.float32]
 Kernel = NDArray[np.float32]
@@ -29,7 +30,7 @@ def quantise(picture: Picture) -> Picture:
 
 
 def resized(picture: Picture, height: int, width: int) -> Picture:
-    """Averaged over areas where it gets smaller, by cubics where it gets larger; the picture is not moved."""
+    """Resize: area averaging to reduce, bicubic to enlarge, without a shift."""
     smaller = height * width < picture.shape[0] * picture.shape[1]
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, (width, height), interpolation=method), np.float32)
@@ -50,7 +51,7 @@ def gaussian_kernel(sigma_x: float, sigma_y: float, angle: float, size: int = BL
 
 
 def motion_kernel(length: float, rng: np.random.Generator) -> Kernel:
-    """Kernel of a hand's trembling: a smooth random path of `length` pixels, sum 1, centred on its mean.
+    """Kernel of camera shake: a smooth random path of `length` pixels, sum 1, centred on its mean.
 
     The heading does a random walk; the path is drawn with subpixel (bilinear) weights.
     """
@@ -79,7 +80,7 @@ def disc_kernel(radius: float, rim: float) -> Kernel:
 
 
 def product(first: Kernel, second: Kernel) -> Kernel:
-    """The kernel that does what one after the other does."""
+    """The kernel of two blurs one after the other."""
     reach = second.shape[0] // 2
     padded = cv2.copyMakeBorder(first, reach, reach, reach, reach, cv2.BORDER_CONSTANT)
     return np.asarray(cv2.filter2D(padded, -1, second[::-1, ::-1], borderType=cv2.BORDER_CONSTANT), np.float32)
@@ -116,7 +117,7 @@ def webp(picture: Picture, quality: int) -> Picture:
 def finish(
     picture: Picture, noise: tuple[float, float], quality: tuple[int, int] | None, rng: np.random.Generator
 ) -> Picture:
-    """What follows a blur in a camera: noise of a sigma in `noise` (1/255), JPEG of a quality in `quality`, 8 bits."""
+    """Noise with sigma in `noise` (1/255), then JPEG with quality in `quality`, 8 bits, as after a blur in a camera."""
     if noise[1] > 0:
         picture = add_gaussian_noise(picture, rng.uniform(*noise), rng)
     if quality is None:
@@ -128,5 +129,4 @@ def reduce_bicubic(picture: Picture, scale: int = SR_SCALE) -> Picture:
     """Antialiased bicubic reduction as Matlab's imresize does it, rounded to 8 bits (paper 4.2.3)."""
     height, width = picture.shape[0] // scale, picture.shape[1] // scale
     pixels = np.rint(picture[: height * scale, : width * scale].clip(0, 1) * 255).astype(np.uint8)
-    small = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(small, np.float32) / np.float32(255)
+    return resize(pixels, height, width).astype(np.float32) / np.float32(255)

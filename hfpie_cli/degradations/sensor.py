@@ -1,4 +1,4 @@
-"""Noise as cameras and phones make it: in the raw data of the sensor, then through everything that a camera does to it.
+"""Camera and phone noise: added to the raw data of the sensor, then processed as a camera does.
 
 Shot and read noise, black level and mosaic are as in Brooks et al., "Unprocessing Images for Learned Raw Denoising"
 (CVPR 2019), with one change: only the noise is demosaiced, smoothed, sharpened and resized, the picture is not. That
@@ -23,9 +23,9 @@ BILINEAR_GREEN = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4
 BILINEAR_RED_BLUE = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 4
 THIN_SIDE = 48  # about the side of the thinned picture on which a strength is found, pixels
 THIN_ROUNDS, EXACT_ROUNDS = 4, 24
-NO_NOISE = 100.0  # dB: more counts as this
+NO_NOISE = 100.0  # dB; larger values count as this
 TOLERANCE = 0.02  # dB, at which a search for a strength ends
-STRONGEST = 0.6  # noise of training; more would leave nothing of a dark picture
+STRONGEST = 0.6  # strongest training noise; more would hide a dark picture
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Camera:
         return jpeg(noisy, self.quality, subsample=self.subsample) if self.quality else quantise(noisy)
 
     def without_jpeg(self) -> Camera:
-        """The same camera with a file that nothing is lost in."""
+        """The same camera with a lossless file."""
         return replace(self, first_quality=0, quality=0)
 
     def _developed(self, picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
@@ -168,7 +168,7 @@ class Camera:
         return np.asarray(luma[..., None] + chroma, np.float32)
 
 
-PHONE = Camera(  # a phone at night, for scores: nothing of it is random but the noise
+PHONE = Camera(  # a phone at night, for scores: only the noise is random
     knee=0.02,
     rows=0.05,
     hot=0.0,

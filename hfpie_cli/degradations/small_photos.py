@@ -1,4 +1,4 @@
-"""Small pictures as people have them: reduced by all kinds of software, noisy, saved once or twice with losses."""
+"""Typical small pictures: reduced by all kinds of software, noisy, saved once or twice with losses."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Reduction:
 
 @dataclass(frozen=True)
 class SmallPhoto:
-    """Blurred, reduced x4 by any filter in one or two steps, noisy, saved: what there is to be enlarged."""
+    """A typical picture to enlarge: blurred, reduced x4 by any filter in one or two steps, noisy, saved."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         reduction = Reduction.draw(rng)

@@ -1,4 +1,4 @@
-"""Classical methods to stand beside a network: what Pillow and OpenCV offer without any training."""
+"""Classical methods to compare a network with: Pillow's and OpenCV's, without training."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def denoise_by_means(photo: Photo) -> Photo:
 
 
 def sharpen(photo: Photo) -> Photo:
-    """Unsharp mask: what a Gaussian blur takes away is added, in 8 bits."""
+    """Unsharp mask in 8 bits: adds the detail that a Gaussian blur removes."""
     pixels = to_8bit(photo.pixels)
     soft = cv2.GaussianBlur(pixels, (0, 0), UNSHARP_SIGMA)
     return Photo(np.asarray(cv2.addWeighted(pixels, 1 + UNSHARP_AMOUNT, soft, -UNSHARP_AMOUNT, 0)))

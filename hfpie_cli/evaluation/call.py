@@ -50,7 +50,7 @@ class Question:
     """Folder of the data sets."""
 
     def __post_init__(self) -> None:
-        """Raises UsageError for what does not go together, before anything is computed."""
+        """Raises UsageError for conflicting arguments, before anything is computed."""
         if self.task is not None and self.task not in TASKS:
             raise UsageError(f"no task {self.task!r}", did_you_mean(self.task, TASKS))
         if (self.degraded is None) != (self.clean is None):
@@ -65,7 +65,7 @@ class Question:
             raise UsageError("the table defines the task", "remove --task")
 
     def benchmarks(self, console: Console) -> list[Benchmark]:
-        """What is to be scored. Of a table's columns, those whose data are there; UnavailableError for none."""
+        """What to score. Columns of a table whose data are missing are left out; UnavailableError if all are."""
         if self.degraded and self.clean:
             return [open_folders(self.degraded, self.clean, self.task)]
         if self.dataset:
@@ -165,12 +165,12 @@ def evaluate(
 
 
 def _with_peak(benchmark: Benchmark, peak: int | None) -> Benchmark:
-    """The benchmark, whose protocol tells the peak if it is not that of the pictures' type."""
+    """The benchmark; its protocol states the peak if that is not full scale."""
     return replace(benchmark, protocol=f"{benchmark.protocol}, peak {peak}") if peak else benchmark
 
 
 def _check_files(csv: Path | None, report: Path | None, *, overwrite: bool) -> None:
-    """Raises UsageError for a file that could not be written in the end, or that is there already."""
+    """Raises UsageError for a file that cannot be written or that already exists."""
     if csv and csv == report:
         raise UsageError(f"{csv}: used for both --csv and --report", "use two files")
     for path in filter(None, (csv, report)):
@@ -178,7 +178,7 @@ def _check_files(csv: Path | None, report: Path | None, *, overwrite: bool) -> N
 
 
 def _tell_folders(dataset: str, console: Console) -> None:
-    """Say how many folders in a user's own one are passed over."""
+    """Say how many subfolders of a user's folder are skipped."""
     folder = Path(dataset)
     if find(dataset) is None and folder.is_dir():
         below = sum(path.is_dir() and not is_hidden(path) for path in folder.iterdir())
@@ -187,7 +187,7 @@ def _tell_folders(dataset: str, console: Console) -> None:
 
 
 def _distance(console: Console) -> Distance | None:
-    """LPIPS if it can be had; lines that say why not otherwise."""
+    """LPIPS if available; otherwise messages say why not."""
     try:
         return load_lpips()
     except UnavailableError as error:

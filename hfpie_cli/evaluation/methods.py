@@ -1,4 +1,4 @@
-"""What stands in the rows of a table: the degraded input, the classical methods, and networks."""
+"""The rows of a table: the degraded input, classical methods, and networks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True)
-class Network:
+class TestedNetwork:
     """A network under test."""
 
     name: str
@@ -47,12 +47,12 @@ class Network:
     """Runs it."""
 
     def restore(self, photo: Photo, progress: Progress) -> Photo:
-        """As `hfpie` restores a photo."""
+        """Restore a photo as `hfpie` does."""
         return self.restorer.restore(photo, progress).photo
 
     @property
     def made_with(self) -> dict[str, str]:
-        """What a record of its scores says of it."""
+        """Its part of a record of scores."""
         device = self.restorer.device
         return {"sha256": self.sha256, "device": str(device.torch_device), "precision": device.precision}
 
@@ -62,7 +62,7 @@ class Network:
         return Method(self.name, self.restore, f"{self.sha256} {self.how}")
 
 
-def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hub: Hub) -> list[Network]:
+def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hub: Hub) -> list[TestedNetwork]:
     """The networks of named weights or files, or the task's own. Raises UsageError for one of another scale."""
     scale = TASKS[task].scale
     networks = []
@@ -81,11 +81,11 @@ def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hu
             raise UsageError(message, "choose weights for this task")
         tta = ", mean of 8 turns" if settings.tta else ""
         how = f"{restorer.device.name}, tiles of {restorer.tile} overlapping by {restorer.overlap}{tta}"
-        networks.append(Network(name, sha256_of(weights.path), how, restorer))
+        networks.append(TestedNetwork(name, sha256_of(weights.path), how, restorer))
     return networks
 
 
 def classical_methods(task: str) -> list[Method]:
-    """The degraded input, where it has the clean picture's size, and the methods that need no training."""
+    """The degraded input, if it has the clean picture's size, and the methods that need no training."""
     plain = [] if TASKS[task].enlarges else [input_method()]
     return plain + [Method(name, at_once(restore)) for name, restore in BASELINES.get(task, {}).items()]

@@ -1,4 +1,4 @@
-"""What each part of a network does: how large its maps grow, its share in the join behind it, what is lost without it.
+"""What each part of a network contributes: the size of its maps, its share in the next join, the loss without it.
 
 A part that dies in training, by a saturated attention or by blocks whose output nothing uses, shows nowhere else: the
 others go on, and the score only ends lower.
@@ -43,7 +43,7 @@ class Part:
     """PSNR that the score loses without it, dB; None if it was not measured."""
 
     def faults(self) -> list[str]:
-        """What is wrong with it, a line each."""
+        """Its faults, a line each."""
         lines = []
         if not self.peak <= PEAK_LIMIT:
             lines.append(f"{self.name}: its maps are not bounded, they reach {self.peak:.3g} (limit {PEAK_LIMIT:g})")

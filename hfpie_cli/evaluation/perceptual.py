@@ -1,4 +1,4 @@
-"""LPIPS (Zhang et al. 2018), by the package of its authors: an extra that is imported only when it is asked for."""
+"""LPIPS (Zhang et al. 2018), by its authors' package, an optional extra."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 
 from ..errors import UnavailableError
 from ..photos.quality import PEAK
+from ..tensors import to_tensor
 from ..vision import import_beside_torchvision
 from .metrics import Samples
 
@@ -16,7 +17,7 @@ BACKBONE = "alex"  # the customary one; the paper does not name its own
 
 
 def load_lpips() -> Callable[[Samples, Samples], float]:
-    """The distance of two RGB pictures (h, w, 3) in 0 to 255. Raises UnavailableError where it cannot be had."""
+    """The distance of two RGB pictures (h, w, 3) in 0 to 255. Raises UnavailableError if it is not available."""
     try:
         lpips = import_beside_torchvision("lpips")
     except (ImportError, RuntimeError) as error:
@@ -36,4 +37,4 @@ def load_lpips() -> Callable[[Samples, Samples], float]:
 
 def _tensor(picture: Samples) -> torch.Tensor:
     """(h, w, 3) in 0 to 255 -> (1, 3, h, w) in -1 to 1."""
-    return torch.from_numpy((picture * (2 / PEAK) - 1).astype(np.float32).transpose(2, 0, 1)[None].copy())
+    return to_tensor((picture / PEAK).astype(np.float32))[None] * 2 - 1

@@ -1,4 +1,4 @@
-"""What the paper printed (paper_tables.toml), and whether it may stand beside what was measured here.
+"""The paper's numbers (paper_tables.toml), and whether they may be compared with what was measured here.
 
 A table's row of the degraded pictures depends on the protocol alone: where it differs from ours, so does the protocol.
 """

@@ -1,4 +1,4 @@
-"""The page of an evaluation: one HTML file that needs no network, with tables, pictures and how they came about."""
+"""The report page of an evaluation: one HTML file that works offline, with tables, pictures and protocols."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..pages.scene import LEAST_ROOM, PAGE_BYTES, Room, Scene, Version
 from ..photos.photo import Photo
 from ..photos.reader import read_photo
 from ..tasks import TASKS
-from .methods import Network
+from .methods import TestedNetwork
 from .quoted import TOLERANCE
 from .score_cache import Row
 from .scoring import Method, Scores, image_path, unwatched
@@ -32,7 +32,7 @@ class Subject:
 
     benchmark: Benchmark
     """What was scored."""
-    networks: tuple[Network, ...]
+    networks: tuple[TestedNetwork, ...]
     """Networks among the rows, the one under test first."""
     methods: tuple[Method, ...]
     """All rows that were measured."""
@@ -41,7 +41,7 @@ class Subject:
 
 
 def write_report(boards: Sequence[Board], subjects: Sequence[Subject], path: Path, watch: Watch = iter) -> None:
-    """Restore the pictures to look at once more, but those that were kept, and write the page, whole or not at all."""
+    """Restore the pictures on the page again, unless they were saved, and write the page atomically."""
     pairs = list(zip(boards, subjects, strict=True))
     write_page(
         "report.html",
@@ -57,7 +57,7 @@ def write_report(boards: Sequence[Board], subjects: Sequence[Subject], path: Pat
 
 
 def _section(board: Board, subject: Subject, room: int, watch: Watch) -> dict[str, Any]:
-    """What the template needs to know of one table. room: characters for its pictures."""
+    """What the template needs for one table. room: characters that its pictures may take."""
     metric = "psnr_y" if TASKS[subject.benchmark.task].enlarges else "psnr"
     names = [method.name for method in subject.methods]
     return {
@@ -83,7 +83,7 @@ def _rows(board: Board) -> Iterator[dict[str, Any]]:
 
 
 def _scenes(board: Board, subject: Subject, metric: str, room: int, watch: Watch) -> Iterator[Scene]:
-    """The pictures to look at, from the best to the worst of the first network, in every row's version."""
+    """The pictures on the page, from the first network's best to its worst, in every row's version."""
     rows = {one.method: one.rows for one in board.scores}
     of_first = rows[subject.networks[0].name]
     ranked = sorted(board.benchmark.cases, key=lambda case: -of_first[case.name][metric])
@@ -114,13 +114,13 @@ def _spread(count: int, most: int) -> list[int]:
 
 
 def _restored(subject: Subject, method: Method, case: Case, degraded: Photo) -> Photo:
-    """What a method makes of a picture; as it was kept, if it was."""
+    """A picture restored by a method, or read if it was saved."""
     kept = image_path(subject.images, method, case.name) if subject.images else None
     return read_photo(kept) if kept and kept.exists() else method.restore(degraded, unwatched)
 
 
 def _score(row: Row, metric: str) -> str:
-    """A picture's score as its label tells it."""
+    """A picture's score for its label."""
     shown = (metric, metric.replace("psnr", "ssim"))
     return ", ".join(f"{HEADINGS[name]} {written(name, row[name])}" for name in shown)
 

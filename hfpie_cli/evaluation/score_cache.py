@@ -1,6 +1,6 @@
 """Scores that outlive a run: one JSON line for each picture and method, appended as soon as it is known.
 
-A line is found again by a key made of everything that its scores depend on, so that stale ones are never mixed in.
+A line is found by a key of everything that its scores depend on, so that stale ones are never mixed in.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _parse(data: bytes) -> dict[str, Row]:
 
 
 def _check(key: str, row: Row) -> str:
-    """A digest of a line, without which it is not believed."""
+    """A digest of a line, which must match for the line to count."""
     return hashlib.sha256(json.dumps([key, row], sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -61,7 +61,7 @@ class Method:
 
     @property
     def folder(self) -> str:
-        """Where its pictures are kept: another name when its results may be others."""
+        """Folder of its pictures; the name changes when its results may."""
         mark = f"-{hashlib.sha256(self.made_of.encode()).hexdigest()[:8]}" if self.made_of else ""
         return as_file_name(self.name) + mark
 
@@ -116,12 +116,12 @@ def input_method() -> Method:
 
 
 def at_once(restore: Callable[[Photo], Photo]) -> Restore:
-    """A way to restore that has no steps to tell of."""
+    """Adapt a function that reports no progress."""
     return lambda photo, progress: restore(photo)
 
 
 def unwatched(done: int, total: int) -> None:
-    """The progress of what nobody watches."""
+    """A progress callback that does nothing."""
 
 
 def score(
@@ -129,7 +129,7 @@ def score(
 ) -> list[Scores]:
     """Score every method on every picture; each process its share, all get the whole.
 
-    What the log knows is not computed again, unless a picture is to be saved that is not there.
+    Scores in the log are not computed again, unless a picture to save is missing.
     """
     scoring = scoring or Scoring()
     mine: dict[tuple[str, str], Row] = {}
@@ -212,7 +212,7 @@ def _as_given(pixels: Pixels, clean: Pixels) -> Samples:
 
 
 def _gain(clean: Pixels, peak: int | None, name: str) -> float:
-    """What brings pictures whose white is `peak` to 0..255, from 0..255 at the full scale of their type."""
+    """The factor that brings pictures with white at `peak` to 0..255."""
     if peak is None:
         return 1.0
     if clean.dtype != np.uint16:

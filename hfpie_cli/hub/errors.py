@@ -1,4 +1,4 @@
-"""What to tell the user when the Hub's client fails: one line and the way out, without a secret in either."""
+"""Messages for failures of the Hub client: one line and a hint, neither with a secret."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENDPOINT_HINT = "check HF_ENDPOINT and the network (a proxy or a login page in b
 _TOKEN_HINT = "check the name; for a private repository run `hf auth login` or set HF_TOKEN"
 _LATER_HINT = "try again later; cached files work without the Hub"
 
-# Names of exceptions of the client and of the HTTP library below it, the special before the general: what to say.
+# Messages by exception names of the client and of its HTTP library, the special before the general.
 _REASONS = {
     "GatedRepoError": ("the repository is gated", "request access on its page, then `hf auth login` or set HF_TOKEN"),
     "DisabledRepoError": ("the repository is disabled", "choose other weights"),
@@ -53,7 +53,7 @@ def explain(error: BaseException, name: str, endpoint: str, cache: Path) -> Unav
             f"cannot be kept in {cache} ({error.strerror})",
             "free disk space, or set HF_HOME to another folder",
         )
-    elif type(error) is OSError:  # how the client says it
+    elif type(error) is OSError:  # the client's wording
         what, hint = "the download has the wrong size", _LATER_HINT
     else:
         problem = f"{type(error).__name__}: {_without_secrets(error)}"
@@ -72,7 +72,7 @@ def host_of(endpoint: str) -> str:
 
 
 def _without_secrets(error: BaseException) -> str:
-    """The first line of an error's text, tokens, user names and signed queries blotted out."""
+    """The first line of an error's text, without tokens, user names and signed queries."""
     line = (str(error).splitlines() or [""])[0]
     if token := os.environ.get("HF_TOKEN"):
         line = line.replace(token, "***")

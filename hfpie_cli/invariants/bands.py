@@ -1,4 +1,4 @@
-"""Corrections of low frequencies, band by band, while the rows of a restored photograph come in.
+"""Low-frequency corrections, applied band by band to the rows of a restored photograph.
 
     rows -> bands of cells -> a value for every cell -> values between the cells' centres -> corrected rows
 
@@ -73,13 +73,13 @@ def linear_weights(at: Tensor, centres: Tensor) -> Tensor:
 
 
 class Rule(Protocol):
-    """What is corrected. cell: the side of a cell, pixels of the restored photograph."""
+    """A rule for `correct`. cell: the side of a cell, pixels of the restored photograph."""
 
     @property
     def cell(self) -> int: ...
 
     def measure(self, degraded: Tensor, restored: Tensor, columns: Grid) -> Tensor:
-        """What there is to know of each cell of a band: (j, cells), from its pixels before and after the network."""
+        """Measurements of each cell of a band: (j, cells), from its pixels before and after the network."""
 
     def nodes(self, above: Tensor, here: Tensor, below: Tensor) -> Tensor:
         """(2, k, cells), from three bands: k corrections of each cell times their counts, and the counts."""

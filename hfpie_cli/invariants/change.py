@@ -1,4 +1,4 @@
-"""Whether a network found anything to do: how far its output is from the photograph."""
+"""Whether a network changed anything: how far its output is from the photograph."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ..photos.photo import FULL_SCALE, Pixels
 from .bands import Grid
 
-CELL = 64  # pixels a side of the squares that are judged by themselves
+CELL = 64  # side of the cells, pixels
 SLIGHT, SLIGHT_IN_CELL = 0.5, 1.0  # of 255: of clean photographs 0.36 and 0.76, with noise of sigma 2 from 0.63 on
 
 
@@ -25,7 +25,7 @@ class Change:
 
     @property
     def slight(self) -> bool:
-        """Whether it is what a network does to a photograph that needs nothing; one dead pixel that it mends is not."""
+        """Whether the change is as small as on a clean photograph; one repaired dead pixel is larger."""
         return self.whole < SLIGHT and self.cell < SLIGHT_IN_CELL
 
 

@@ -1,4 +1,4 @@
-"""Grey photographs, those stored as RGB too: the network draws them in one channel, and they come out grey."""
+"""Grey photographs, also those stored as RGB: they are restored as one channel and stay grey."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ..photos.photo import Pixels
 
-SPARSE = 16  # every so many rows are looked at first, so that photographs in colour cost nothing
+SPARSE = 16  # step of the rows checked first, so that colour photographs cost nothing
 
 
 def is_grey(pixels: Pixels) -> bool:

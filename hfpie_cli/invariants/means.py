@@ -1,4 +1,4 @@
-"""Brightness and colour of areas are the photograph's own: what is kept of its local means, by rules for `correct`."""
+"""Areas keep the photograph's brightness and colour: rules for `correct` that restore its local means."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from torch import Tensor
 
 from .bands import Grid
 
-MIDTONES = (50 / 255, 210 / 255)  # whose means are kept; noise that is clipped shifts those beyond, and rightly so
+MIDTONES = (
+    50 / 255,
+    210 / 255,
+)  # values whose means are kept; beyond them, removing clipped noise shifts the mean rightly
 FADE = 20 / 255  # from all to nothing beyond the mid-tones
 POOLED = 4  # pixels a side that are averaged before a cell's noise is judged
 SURE = (1.5, 3.0)  # standard errors of a cell's mean: noise up to the first, a change of brightness from the second on
 CLIPPED = (0.025, 0.075)  # share of a cell's pixels: up to the first its mean is kept, from the second on it is not
 SPREAD = (6 / 255, 12 / 255)  # of a pixel's colours after the network: grey up to the first, coloured from the second
 TINT = (1.5 / 255, 3 / 255)  # of a cell before the network: none up to the first, its own colour from the second on
-DRIFT = (0.05 / 255, 16 / 255)  # a change of brightness below is not worth it, one above is no drift: it is meant
-EXTREME, LEAST_HEADROOM = 0.1, 0.05  # a line that is too thin is made thicker, its white paper stays white
+DRIFT = (0.05 / 255, 16 / 255)  # changes of brightness: smaller ones are not worth correcting, larger ones are intended
+EXTREME, LEAST_HEADROOM = 0.1, 0.05  # lines may get thicker while white paper stays white
 
 Limits = tuple[float, float]  # what pixels are clipped to when they are written
 
@@ -53,7 +56,7 @@ class EnlargedMeans:
 
 
 def headroom(picture: Tensor) -> Tensor:
-    """How freely pixels may be moved: 1, but less nearer than EXTREME to black or white, LEAST_HEADROOM there."""
+    """How much pixels may change: 1, falling to LEAST_HEADROOM from EXTREME to black or white."""
     return torch.minimum(picture, 1 - picture).div_(EXTREME).clamp_(LEAST_HEADROOM, 1)
 
 

@@ -1,7 +1,7 @@
-"""Photographs that use a small part of their range: stretched to all of it for the network, brought back after.
+"""Photographs that use a small part of their range: stretched to all of it for the network, and back afterwards.
 
 A dark sky in floats, or 10 bits of a camera in 16, differs by less than 1/255 from pixel to pixel. The networks were
-trained on pictures of 8 bits, to which that is nothing.
+trained on 8-bit pictures and cannot see such differences.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RARE = 0.1  # percent of the pixels at either end that a span need not hold: sta
 MARGIN = 0.05  # of the span, added at either end
 WIDE = 0.5  # of full scale: a span from this on is left as it is
 NARROWEST = 1 / 1024  # of full scale: a span is at least this, or a plain picture's noise would be all there is
-SAMPLES = 1 << 18  # pixels that a span is found from, about
+SAMPLES = 1 << 18  # about how many pixels a span is found from
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def find_span(pixels: Pixels) -> Span:
 
 
 def joint_span(spans: Sequence[Span]) -> Span:
-    """The span of pictures that are to be stretched alike: it holds all of theirs."""
+    """The span of pictures that share one: it covers all of theirs."""
     joint = Span(min(span.low for span in spans), max(span.high for span in spans))
     return joint if joint.width < WIDE else FULL_SPAN
 

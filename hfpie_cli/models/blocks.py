@@ -108,7 +108,7 @@ class FeatureAttention(nn.Module):
 
 
 class PlainSum(nn.Module):
-    """What stands in Feature Attention's place in the paper's ablation "w/o FeaAtt"."""
+    """Replaces Feature Attention in the paper's ablation "w/o FeaAtt"."""
 
     def forward(self, maps: list[Tensor], pool: Pool) -> Tensor:
         total = maps[0]

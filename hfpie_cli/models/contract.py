@@ -1,4 +1,4 @@
-"""What a network says of itself, so that whoever runs it need not know which one it is."""
+"""What a network states about itself, so that the code that runs it need not know its class."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Contract:
 
 
 class Restoring(nn.Module):
-    """A network that restores pictures as its contract says."""
+    """A network that restores pictures as its contract states."""
 
     @property
     def contract(self) -> Contract:
@@ -51,7 +51,7 @@ class Restoring(nn.Module):
 
 
 class UnsteadyError(Exception):
-    """What a network gave lies so far outside [0, 1] that it is no picture. low, high: its least and greatest value."""
+    """A network's output is so far outside [0, 1] that it is not a picture. low, high: its extreme values."""
 
     def __init__(self, low: float, high: float) -> None:
         super().__init__(low, high)

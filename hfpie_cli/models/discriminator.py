@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-DETAIL_GAIN = 8  # what it is shown of detail is 3 to 20 times weaker than the picture (7 in the median of 40)
+DETAIL_GAIN = 8  # detail is 3 to 20 times weaker than the picture (median of 40 pictures: 7)
 SLOPE = 0.2  # of the leaky ReLU
 
 
@@ -42,7 +42,7 @@ class Discriminator(nn.Module):
         maps = F.leaky_relu(self.head(F.pixel_unshuffle(shown, 2)), SLOPE)
         for layer in self.layers:
             maps = F.leaky_relu(layer(maps), SLOPE)
-        with torch.autocast(maps.device.type, enabled=False):  # bfloat16 would round away what the logits differ by
+        with torch.autocast(maps.device.type, enabled=False):  # bfloat16 would round away the differences of logits
             return [self.output(maps.float())]
 
 

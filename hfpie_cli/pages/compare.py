@@ -29,7 +29,7 @@ class Compared:
 
 
 def check_page(path: Path, *, overwrite: bool) -> None:
-    """Raise UsageError for a page that could not be written in the end, or that is there already."""
+    """Raise UsageError for a page that cannot be written or that already exists."""
     if path.suffix.lower() not in {".html", ".htm"}:
         raise UsageError(f"{path}: not a page name", "use a file name ending in .html")
     check_new(path, overwrite=overwrite)

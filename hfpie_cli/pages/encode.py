@@ -1,4 +1,4 @@
-"""Pictures as parts of a page: what stands in it, as what kind of file, and which parts are worth a closer look."""
+"""Pictures embedded in a page: their encoding, and the parts where versions differ most."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..photos.photo import Photo, to_8bit
+from ..photos.resize import resize
 from ..photos.writer import is_grey_profile
 
 Picture = NDArray[np.uint8]  # (h, w, 3) RGB
@@ -22,7 +23,7 @@ Picture = NDArray[np.uint8]  # (h, w, 3) RGB
 BLOCK = 8  # pixels a side of the squares that differences are summed up in
 JPEG_QUALITY = 92
 THUMBNAIL = 144  # pixels of the longer side
-PAPER = 255  # what shines through where a photograph is transparent
+PAPER = 255  # background of transparent photographs
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Window:
     """Rows."""
 
     def cut(self, picture: Picture) -> Picture:
-        """What a picture shows there."""
+        """The part of a picture."""
         return picture[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
@@ -58,13 +59,6 @@ def colour_profile(photo: Photo) -> bytes:
     return b"" if is_grey_profile(photo.metadata.icc) else photo.metadata.icc
 
 
-def resized(picture: Picture, width: int, height: int) -> Picture:
-    """Enlarged bicubically, or reduced with antialiasing; as it is if it has this size."""
-    if picture.shape[:2] == (height, width):
-        return picture
-    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
-
-
 def lossless(picture: Picture, icc: bytes = b"") -> bytes:
     """A WebP file of exactly these pixels; the fastest setting, a tenth larger than the smallest."""
     return _saved(picture, "WEBP", icc, lossless=True, quality=20, method=0)
@@ -79,16 +73,16 @@ def thumbnail(picture: Picture, icc: bytes = b"") -> bytes:
     """A small JPEG file."""
     height, width = picture.shape[:2]
     shrink = min(1.0, THUMBNAIL / max(height, width))
-    return jpeg(resized(picture, max(1, round(width * shrink)), max(1, round(height * shrink))), icc, 80)
+    return jpeg(resize(picture, max(1, round(height * shrink)), max(1, round(width * shrink))), icc, 80)
 
 
 def address(data: bytes) -> str:
-    """A picture's file as a data address."""
+    """A picture's file as a data URL."""
     kind = "webp" if data[:4] == b"RIFF" else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def telling_windows(pictures: Sequence[Picture], side: int, count: int) -> list[Window]:
+def differing_windows(pictures: Sequence[Picture], side: int, count: int) -> list[Window]:
     """Where pictures of one size differ most from the first of them, at most `count` windows that do not overlap."""
     height, width = pictures[0].shape[:2]
     block = BLOCK if min(height, width) >= 8 * BLOCK else 1

@@ -1,4 +1,4 @@
-"""Which files are versions of one picture: two or more files as they are named, or folders by the names in them."""
+"""Finds the files that are versions of one picture: the named files, or files of folders by name."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def match_versions(paths: Sequence[Path], *, recursive: bool = False) -> Matches
     """Match files with each other, or the pictures of folders by their names.
 
     The endings of names do not count, nor does what hfpie adds to them: photo.jpg and photo_denoised.png match.
-    Raises HfpieError for what is not there, UsageError for what does not go together.
+    Raises HfpieError for missing files, UsageError for versions that do not match.
     """
     if len(paths) < 2:
         raise UsageError("nothing to compare", "give two files or two folders, such as a.png b.png")
@@ -64,7 +64,7 @@ def match_versions(paths: Sequence[Path], *, recursive: bool = False) -> Matches
 
 
 def _names(paths: Sequence[Path]) -> tuple[str, ...]:
-    """The last part of each path if that tells them apart, else the whole."""
+    """The last part of each path if all differ, else the whole."""
     short = [path.name or str(path) for path in paths]
     return tuple(short if len(set(short)) == len(short) else map(str, paths))
 

@@ -36,7 +36,7 @@ def write_page(template: str, path: Path, **values: Any) -> int:
 
 
 def _versions() -> dict[str, str]:
-    """Of what the page was made with."""
+    """Versions of the software that made the page."""
     packages = {
         "torch": version("torch"),
         "numpy": np.__version__,

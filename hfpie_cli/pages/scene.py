@@ -1,4 +1,4 @@
-"""One picture of a page in all its versions: whole and exact where there is room, else reduced, with exact parts."""
+"""One picture of a page in all its versions: whole and lossless if it fits, else reduced, with lossless parts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import UsageError
 from ..photos.photo import Photo
+from ..photos.resize import resize
 from .encode import (
     JPEG_QUALITY,
     Picture,
@@ -15,10 +16,9 @@ from .encode import (
     address,
     as_picture,
     colour_profile,
+    differing_windows,
     jpeg,
     lossless,
-    resized,
-    telling_windows,
     thumbnail,
 )
 
@@ -27,7 +27,7 @@ LEAST_ROOM = 500_000  # bytes that a version of a large picture needs to be wort
 IN_TEXT = 4 / 3  # characters a byte: base64
 EXACT_PIXELS = 8_000_000  # encoding more of them losslessly takes too long
 WHOLE_PIXELS = 16_000_000  # of a picture that a phone's browser still draws
-PARTS, PART_SIDES = 3, (512, 1024)  # parts where there is room, and their pixels a side
+PARTS, PART_SIDES = 3, (512, 1024)  # number of parts, and their sides in pixels
 LEAST_SIDE = 192  # pixels of a part; a smaller one shows nothing
 USUAL_LOSSLESS, USUAL_JPEG = 2.4, 0.9  # bytes a pixel of a noisy photograph
 
@@ -107,18 +107,18 @@ class _Stack:
         return [encode(picture, icc) for picture, icc in zip(cut, self.profiles, strict=True)]
 
     def reduced(self, times: int) -> _Stack:
-        size = max(1, self.width // times), max(1, self.height // times)
-        return _Stack([resized(picture, *size) for picture in self.pictures], self.profiles)
+        height, width = max(1, self.height // times), max(1, self.width // times)
+        return _Stack([resize(picture, height, width) for picture in self.pictures], self.profiles)
 
 
 class Room:
-    """How many characters of pictures a page still takes, shared evenly by the pictures to come."""
+    """Characters that a page's pictures may still take, shared evenly by those to come."""
 
     def __init__(self, size: int, scenes: int) -> None:
         self.left, self.scenes = size, scenes
 
     def take(self, name: str, versions: Sequence[Version], mark: str = "") -> Scene | None:
-        """The picture's scene; None where too little room is left for it."""
+        """The picture's scene; None if it does not fit."""
         share = max(self.left // max(self.scenes, 1), min(self.left, LEAST_ROOM * len(versions)))
         scene = make_scene(name, versions, share, mark)
         self.scenes -= 1
@@ -149,7 +149,7 @@ def _stacked(name: str, versions: Sequence[Version]) -> _Stack:
         if abs(photo.width * widest.height - photo.height * widest.width) > scale * max(photo.width, photo.height):
             sizes = f"{photo.width} x {photo.height} ({version.name}) and {widest.width} x {widest.height} pixels"
             raise UsageError(f"{name}: its versions have different shapes, {sizes}", "compare versions of one picture")
-    pictures = [resized(as_picture(version.photo), widest.width, widest.height) for version in versions]
+    pictures = [resize(as_picture(version.photo), widest.height, widest.width) for version in versions]
     return _Stack(pictures, [colour_profile(version.photo) for version in versions])
 
 
@@ -186,13 +186,13 @@ def _view(label: str, stack: _Stack, files: Sequence[bytes], window: Window | No
 
 
 def _parts(stack: _Stack, room: int) -> list[tuple[list[bytes], Window]]:
-    """The files of the parts that tell most, and where they are; none where there is no room for one."""
+    """The files of the parts that differ most, and where they are; none if not even one fits."""
     least, most = PART_SIDES
     pixels = room / len(stack.pictures) / USUAL_LOSSLESS
     count = PARTS if pixels >= PARTS * least**2 else 1
     side = int(min(most, math.sqrt(max(pixels, 0) / count)))
     while side >= LEAST_SIDE:
-        windows = telling_windows(stack.pictures, side, count)
+        windows = differing_windows(stack.pictures, side, count)
         parts = [(stack.encoded(lossless, window), window) for window in windows]
         if sum(_size(files) for files, _ in parts) <= room:
             return parts
@@ -205,7 +205,7 @@ def _size(files: Sequence[bytes]) -> int:
 
 
 def _note(stack: _Stack, versions: Sequence[Version], views: Sequence[View]) -> str:
-    """What a reader has to know of the embedded pictures."""
+    """A note on how the pictures are embedded."""
     whole, *parts = views
     lines = [f"{stack.width} x {stack.height} pixels"]
     for version in versions:

@@ -24,7 +24,7 @@ from .writer import prepared, save_options
 HELD = [name for name, row in FORMATS.items() if row.animated]
 READ = {*HELD, "GIF"}
 ONCE, FOREVER = 1, 0  # plays
-WEBP_ANIMATED, WEBP_ALPHA = 2, 16  # flags in a WebP's head
+WEBP_ANIMATED, WEBP_ALPHA = 2, 16  # flags in a WebP header
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Animation:
 
     @property
     def format(self) -> str:
-        """That its file is written in again."""
+        """Format that its file is written in."""
         return self.frames[0].format
 
 
@@ -59,12 +59,12 @@ def read_animation(source: Path | bytes, name: str = "") -> Animation | None:
             width, height = (facts.width, facts.height) if facts else image.size
             check_size(name, width, height * count, len(data))
             if data[24] == 16 and image.format == "PNG":
-                raise NotReadError("an animated PNG of 16 bits, which is not read", "save it with 8 bits, or as frames")
+                raise NotReadError("hfpie does not read animated PNG of 16 bits", "save it with 8 bits, or as frames")
             return _read(image, data, count)
 
 
 def _may_be_animated(data: bytes) -> bool:
-    """Judged by the head, so that still pictures cost nothing."""
+    """Looks at the header only, so that still pictures cost nothing."""
     if data[:4] == b"GIF8":
         return True
     if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":
@@ -138,11 +138,11 @@ def _images(animation: Animation) -> Iterator[Image.Image]:
 
 
 def losses(animation: Animation, form: str) -> tuple[str, ...]:
-    """What a user should know of how it will be written, a line each."""
+    """Remarks for the user on how it will be written, a line each."""
     hdr = colour.hdr_name(animation.frames[0].metadata)
     lines = [f"{len(animation.frames)} frames"]
     if form == "AVIF" and animation.plays != FOREVER:
         lines.append(f"AVIF plays for ever, not {animation.plays} times")
     if hdr:
-        lines.append(f"its {hdr} numbers are kept in 8 bits")
+        lines.append(f"its {hdr} values are kept in 8 bits")
     return tuple(lines)

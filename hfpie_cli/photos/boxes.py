@@ -1,4 +1,4 @@
-"""The boxes of AVIF and HEIC files (ISO 14496-12 and 23008-12): what they say of the primary picture's colours."""
+"""The boxes of AVIF and HEIC files (ISO 14496-12 and 23008-12): colours and size of the primary picture."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _find(data: bytes, kind: bytes, start: int, end: int) -> Box | None:
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
-    """The boxes between two places, one behind the other."""
+    """The boxes between two offsets, in order."""
     while start + 8 <= end:
         length, kind = struct.unpack_from(">I4s", data, start)
         head = 8

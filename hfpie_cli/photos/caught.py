@@ -1,4 +1,4 @@
-"""What C libraries write to descriptor 2 while they decode a file, caught so that it can be told beside its name."""
+"""Captures what C libraries write to descriptor 2 while they decode a file, to report it with the file's name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What the numbers mean where no ICC profile says it: by code points of ITU-T H.273, or by PNG's gAMA and cHRM.
+"""Colour spaces without an ICC profile: code points of ITU-T H.273, or PNG's gAMA and cHRM.
 
-They are kept in kind by formats that can hold them. For the others an ICC profile is made from them.
+Formats that can hold them keep them. For the others an ICC profile is made from them.
 """
 
 from __future__ import annotations
@@ -37,31 +37,31 @@ CLOSE_GAMMA, CLOSE_XY = 0.05, 0.002  # to sRGB's: differences that no one sees
 
 
 class ColourError(ValueError):
-    """Colours that the format cannot hold; says which."""
+    """Colours that the format cannot represent."""
 
 
 def hdr_name(metadata: Metadata) -> str:
-    """PQ or HLG where the numbers are of high dynamic range, empty for any others."""
+    """PQ or HLG for high dynamic range, empty for any other."""
     return HDR.get(metadata.points[1], "") if metadata.points else ""
 
 
 def fitted(metadata: Metadata, form: str, *, grey: bool) -> Metadata:
-    """The metadata with the colours said as files of the format say them. grey: whether the file will have one channel.
+    """The metadata with colours as the format states them. grey: whether the file will have one channel.
 
-    Raises ColourError for HDR and for colours beyond sRGB that the format cannot tell of.
+    Raises ColourError for HDR and for colours beyond sRGB that the format cannot represent.
     """
     hdr = hdr_name(metadata)
     if hdr and form not in {"PNG", "AVIF"}:
-        raise ColourError(f"its numbers are {hdr} (HDR), which {form} cannot tell")
+        raise ColourError(f"its values are {hdr} (HDR), which {form} cannot represent")
     if _is_narrow(metadata) and form != "PNG":
-        raise ColourError(f"its numbers are of narrow range (video levels), which {form} cannot tell")
+        raise ColourError(f"its values are in narrow range (video levels), which {form} cannot represent")
     told = any(name in {b"cICP", b"gAMA", b"cHRM", b"sRGB"} for name, _ in metadata.chunks)
     if form == "PNG" and told:
         return metadata
     profile = metadata.icc or (b"" if hdr else _profile(metadata, grey=grey))
     if "icc" not in FORMATS[form].blocks:
         if profile and not _is_srgb(profile):
-            raise ColourError(f"its colours are not sRGB, which {form} cannot tell")
+            raise ColourError(f"its colours are not sRGB, which {form} cannot represent")
         return metadata
     if form == "AVIF":  # the code points are enough
         return metadata if metadata.points else replace(metadata, icc=profile)
@@ -73,7 +73,7 @@ def fitted(metadata: Metadata, form: str, *, grey: bool) -> Metadata:
 
 
 def points_of_png(chunks: tuple[tuple[bytes, bytes], ...]) -> ColourPoints | None:
-    """What cICP says, if it is there."""
+    """The code points of cICP, if it is there."""
     body = dict(chunks).get(b"cICP", b"")
     return (body[0], body[1]) if len(body) == 4 else None
 
@@ -89,7 +89,7 @@ def _profile(metadata: Metadata, *, grey: bool) -> bytes:
         primaries, transfer = metadata.points
         if primaries not in PRIMARIES or not (transfer in SRGB_CURVES or transfer in GAMMAS):
             raise ColourError(
-                f"its colours are coded as {primaries}/{transfer} (ITU-T H.273), of which hfpie has no ICC"
+                f"its colours are coded as {primaries}/{transfer} (ITU-T H.273), for which hfpie has no ICC profile"
             )
         return _made(PRIMARIES[primaries], GAMMAS.get(transfer), grey=grey)
     chunks = dict(metadata.chunks)
@@ -115,7 +115,7 @@ def _chromaticities(body: bytes) -> icc.Primaries:
     numbers = [value / 100_000 for value in struct.unpack(">8I", body)]
     white, red, green, blue = zip(numbers[::2], numbers[1::2], strict=True)
     if min(y for _, y in (white, red, green, blue)) <= 0:
-        raise ColourError("its primaries (cHRM) are no colours")
+        raise ColourError("its primaries (cHRM) are not valid colours")
     return red, green, blue, white
 
 
@@ -132,4 +132,4 @@ def _is_srgb(profile: bytes) -> bool:
     try:
         return "srgb" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).lower()
     except (ImageCms.PyCMSError, OSError):
-        return True  # of no use anyway
+        return True  # unusable anyway

@@ -14,7 +14,7 @@ from PIL import Image
 
 from . import jpeg
 
-ISO = b"urn:iso:std:iso:ts:21496:-1\0"  # of a segment that tells of a gain map, by ISO 21496-1
+ISO = b"urn:iso:std:iso:ts:21496:-1\0"  # of a segment that announces a gain map, by ISO 21496-1
 XMP_VERSION = re.compile(
     rb"\s*hdrgm:[\w.]+\s*=\s*(\"[^\"]*\"|'[^']*')|<hdrgm:(\w+)\b[^>]*(/>|>.*?</hdrgm:\2>)", re.DOTALL
 )
@@ -73,7 +73,7 @@ def with_gain_map(file: bytes, gain_map: bytes) -> bytes:
     iso = ISO + bytes(4)
     segment = b"\xff\xe2" + struct.pack(">H", len(iso) + 2) + iso if ISO in gain_map else b""
     at = _behind_applications(file)
-    header = at + len(segment) + 8  # where the index's own places count from
+    header = at + len(segment) + 8  # what the index's offsets count from
     length = len(file) + len(segment) + MPF_LENGTH + 2
     entries = struct.pack("<HHI4s", 0xB000, 7, 4, b"0100") + struct.pack("<HHII", 0xB001, 4, 1, 2)
     entries += struct.pack("<HHII", 0xB002, 7, 32, 50)
@@ -85,7 +85,7 @@ def with_gain_map(file: bytes, gain_map: bytes) -> bytes:
 
 
 def _behind_applications(file: bytes) -> int:
-    """The place behind the segments of JFIF, EXIF and XMP."""
+    """The offset behind the segments of JFIF, EXIF and XMP."""
     at = 2
     while file[at : at + 1] == b"\xff" and file[at + 1] in (0xE0, 0xE1):
         at += 2 + int.from_bytes(file[at + 2 : at + 4], "big")

@@ -1,4 +1,4 @@
-"""What a file holds, whatever it is: a photograph, an animation, or pictures that come one after the other."""
+"""Reads whatever a file holds: a photograph, an animation, or a series of pictures."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from . import film
 from .animation import Animation, read_animation
 from .photo import Photo
 from .reader import read_bytes, read_photo
-from .reel import Reel
+from .series import Series
 from .tiff_layout import SIGNATURES
 
-Content = Photo | Animation | Reel
+Content = Photo | Animation | Series
 
 
 def read_content(source: Path | bytes, name: str = "") -> Content:
-    """What a file holds; of a reel the first picture is decoded. Raises HfpieError as `read_photo` does."""
+    """What a file holds; of a series the first picture is decoded. Raises HfpieError as `read_photo` does."""
     name = name or (str(source) if isinstance(source, Path) else "standard input")
     if isinstance(source, Path) and film.is_film(source):
         return film.open_film(source, name)
@@ -24,7 +24,7 @@ def read_content(source: Path | bytes, name: str = "") -> Content:
     return _read_stack(data, name) or read_animation(data, name) or read_photo(data, name)
 
 
-def _read_stack(data: bytes, name: str) -> Reel | None:
+def _read_stack(data: bytes, name: str) -> Series | None:
     if data[:4] not in SIGNATURES:
         return None
     from .stack import read_stack  # and tifffile, which few need
@@ -48,7 +48,7 @@ def is_readable(path: Path) -> bool:
     """Whether a file can be decoded to its end."""
     try:
         content = read_content(path)
-        if isinstance(content, Reel):
+        if isinstance(content, Series):
             for _ in content.pictures():
                 pass
     except HfpieError:

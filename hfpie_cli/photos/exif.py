@@ -81,7 +81,7 @@ def upright(block: bytes) -> bytes:
 
 
 def sized(block: bytes, width: int, height: int) -> bytes:
-    """The same block with the size of the picture wherever it tells one."""
+    """The same block with the picture's size wherever it states one."""
     first = _directory(block)
     if first is None:
         return block
@@ -145,7 +145,7 @@ def upright_xmp(xmp: bytes, turn: int) -> bytes:
 
 
 def sized_xmp(xmp: bytes, width: int, height: int) -> bytes:
-    """The same XMP packet with the size of the picture wherever it tells one."""
+    """The same XMP packet with the picture's size wherever it states one."""
     for tag in ("tiff:ImageWidth", "exif:PixelXDimension"):
         xmp = _set_in_xmp(xmp, tag, width)
     for tag in ("tiff:ImageLength", "exif:PixelYDimension"):

@@ -1,4 +1,4 @@
-"""Films on the way in, by PyAV (FFmpeg): the extra `video`. Frames are decoded one at a time, as RGB of 16 bits.
+"""Reads films with PyAV (FFmpeg), the extra `video`. Frames are decoded one at a time, as RGB of 16 bits.
 
 The network sees the numbers that the film holds (display-encoded, PQ and HLG too), by the film's own matrix and range.
 """
@@ -22,17 +22,17 @@ from .formats import FILMS, OutputStyle, endings_of
 from .limits import check_size
 from .photo import Metadata, NotReadError, Photo
 from .recognise import is_film_head
-from .reel import Add, Reel
+from .series import Add, Series
 
 MISSING = ("films need pip install 'hfpie[video]'", "or extract its frames as PNG first")
-BYTES_PER_PIXEL = 48  # of memory that a pixel of a frame takes on its way
+BYTES_PER_PIXEL = 48  # of memory that a pixel of a frame takes
 LEFT_OUT = {"subtitle": "subtitles", "data": "other data", "attachment": "attachments"}
 SLACK = 1.0  # seconds that the last frame may end before the film does
-HEAD = 200  # bytes that tell a film
+HEAD = 200  # bytes that identify a film
 
 
 @dataclass(frozen=True)
-class Film(Reel):
+class Film(Series):
     """A film, decoded frame by frame."""
 
     head: Head
@@ -51,7 +51,7 @@ class Film(Reel):
 
     @property
     def format(self) -> str:
-        """That it is written in again."""
+        """Format that it is written in."""
         return self.head.format
 
     @property
@@ -85,24 +85,24 @@ class Film(Reel):
             hint = "deinterlace it first: ffmpeg -i FILM -vf bwdif OUTPUT"
             raise HfpieError(f"{self.name}: is interlaced, which hfpie does not restore", hint)
         if decoded.is_corrupt:
-            raise HfpieError(f"{self.name}: its frame {number + 1} is corrupt", "copy or export the film again")
+            raise HfpieError(f"{self.name}: frame {number + 1} is corrupt", "copy or export the film again")
         if (decoded.width, decoded.height, decoded.format.name) != (look.width, look.height, look.pixels):
-            raise HfpieError(f"{self.name}: its frame {number + 1} has another size or depth", "cut it there first")
+            raise HfpieError(f"{self.name}: frame {number + 1} has another size or depth", "cut it there first")
         time = decoded.pts if decoded.pts is not None else decoded.dts
         if time is None:
-            raise HfpieError(f"{self.name}: does not say when its frames are shown", "save it anew as MP4 or MKV")
+            raise HfpieError(f"{self.name}: does not say when its frames are shown", "save it again as MP4 or MKV")
         pixels = np.rot90(to_rgb(decoded, look), look.turn)
         return Frame(np.ascontiguousarray(pixels), None, Metadata(), self.format, time=int(time))
 
     def checked(self, style: OutputStyle, target: Path | None, scale: int) -> tuple[str, ...]:
-        """What a user should know, a line each. Raises HfpieError for what cannot be written."""
+        """Remarks for the user, a line each. Raises HfpieError for what cannot be written."""
         form = style.format or self.format
         if form not in FILMS:
             hint = f"name a film, such as {self.head.path.stem}{endings_of(self.format)[0]}"
             raise HfpieError(f"{self.name}: a film, which {form} cannot hold", hint)
         if target and target.exists() and target.samefile(self.head.path):
-            raise HfpieError(f"{self.name}: --in-place would replace it by a film encoded anew", "remove --in-place")
-        return film_write.told(self.head, form)
+            raise HfpieError(f"{self.name}: --in-place would replace it with a re-encoded film", "remove --in-place")
+        return film_write.remarks(self.head, form)
 
     def writing(self, file: IO[bytes], style: OutputStyle, scale: int) -> AbstractContextManager[Add]:
         """Writes the film with the frames that are added, and with the sound of this one."""
@@ -116,11 +116,11 @@ def is_film(path: Path) -> bool:
         with path.open("rb") as file:
             return is_film_head(file.read(HEAD))
     except OSError:
-        return False  # told by whoever reads it
+        return False  # reported when it is read
 
 
 def open_film(path: Path, name: str) -> Film:
-    """A film, of which nothing but its head is read. Raises HfpieError for what is none, and without PyAV."""
+    """A film, of which only the header is read. Raises HfpieError if the file is not a film, and without PyAV."""
     with opened(path, name) as (container, stream):
         first = next(container.decode(stream), None)
         if first is None:
@@ -169,6 +169,6 @@ def opened(path: Path, name: str) -> Iterator[tuple[Any, Any]]:
             yield container, streams[0]
     except av.FFmpegError as error:
         message = f"{name}: a film that is broken, or of a kind that is not read ({error.strerror})"
-        raise HfpieError(message, "if another program plays it, save it anew there") from None
+        raise HfpieError(message, "if another program plays it, save it again there") from None
     except NotReadError as error:
         raise HfpieError(f"{name}: {error}", error.hint) from None

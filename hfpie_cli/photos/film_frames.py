@@ -1,4 +1,4 @@
-"""Frames of films as RGB of 16 bits and back, by the film's own matrix and range, and what a film's head says."""
+"""Converts film frames to 16-bit RGB and back, by the film's own matrix and range; what a film's header says."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .formats import FILM_ENDINGS
 from .photo import NotReadError, Photo, Pixels
 
 UNKNOWN, FULL_RANGE, LIMITED_RANGE = 2, 2, 1
-MATRICES = {1, 5, 6, 7, 9}  # that swscale knows: BT.709, BT.601 twice, SMPTE 240M, BT.2020
+MATRICES = {1, 5, 6, 7, 9}  # matrices that swscale knows: BT.709, BT.601 twice, SMPTE 240M, BT.2020
 BT709, BT601 = 1, 5
-HD_HEIGHT = 720  # from here on a film that does not say its matrix has that of BT.709, as players take it
+HD_HEIGHT = 720  # height from which on players assume BT.709 if a film states no matrix
 EXACT = 0x2000 | 0x4000 | 0x40000  # flags of swscale: chroma in full both ways, exact rounding
 UP, DOWN = 0x200 | EXACT, 0x20 | EXACT  # Lanczos and area: chroma that nothing changed comes back within 1 of 255
 
@@ -84,7 +84,7 @@ class Head:
 
     @property
     def format(self) -> str:
-        """That it is written in again."""
+        """Format that it is written in."""
         return FILM_ENDINGS.get(self.path.suffix.lower(), "MKV")
 
 
@@ -104,7 +104,7 @@ def to_rgb(frame: Any, look: Look) -> NDArray[np.uint16]:
 def _bare(frame: Any) -> Any:
     """The same pixels without what the frame says of where its chroma lies.
 
-    swscale minds that on the way to RGB, and cannot be told on the way back: chroma would move by half a pixel.
+    swscale uses that on the way to RGB but not on the way back, which would move chroma by half a pixel.
     """
     import av
 
@@ -146,5 +146,5 @@ def _range(look: Look) -> int:
 
 
 def stored_as(look: Look) -> str:
-    """The format of pixels to write; `yuvj` says of yuv that its range is full, which is told elsewhere."""
+    """The pixel format to write; `yuvj` means yuv in full range, which is stated elsewhere."""
     return look.pixels.replace("yuvj", "yuv")

@@ -1,4 +1,4 @@
-"""Films on the way out: frames encoded as they come, sound copied, times and the tags of colours kept."""
+"""Writes films: frames encoded as they come, sound copied, times and colour tags kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import HfpieError
 from .film_frames import Head, from_rgb, stored_as
 from .formats import DEFAULT_QUALITY, OutputStyle
 from .photo import Photo
-from .reel import Add
+from .series import Add
 
 MUXERS = {"MP4": "mp4", "MOV": "mov", "MKV": "matroska", "WEBM": "webm"}
 HELD = {  # codecs that a container holds
@@ -52,8 +52,8 @@ def is_cover(stream: Any) -> bool:
     return bool(stream.disposition & type(stream.disposition).attached_pic)
 
 
-def told(film: Head, form: str) -> tuple[str, ...]:
-    """What a user should know of how it will be written. Raises HfpieError if nothing here can write it."""
+def remarks(film: Head, form: str) -> tuple[str, ...]:
+    """Remarks for the user on how it will be written. Raises HfpieError if no encoder can write it."""
     codec, _ = chosen(film, form)
     lines = [f"{'' if film.is_counted else 'about '}{film.count} frames"]
     if codec != film.look.codec:
@@ -61,7 +61,7 @@ def told(film: Head, form: str) -> tuple[str, ...]:
     if film.look.turn:
         lines.append("it is turned upright")
     if name := HDR.get(film.look.transfer):
-        lines.append(f"its {name} numbers are kept, not how bright it was mastered")
+        lines.append(f"its {name} values are kept, its mastering brightness is not")
     _check_sound(film, form)
     lines += [f"its {film.left_out} are left out"] if film.left_out else []
     return tuple(lines)

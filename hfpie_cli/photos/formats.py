@@ -79,7 +79,7 @@ FORMATS = {  # by Pillow's names; PNG and TIFF are written by png_write and tiff
 }
 FORMAT_NAMES = either([name.lower() for name in FORMATS])  # for help and messages
 SUFFIXES = {suffix: name for name, row in FORMATS.items() for suffix in row.endings}
-EXTRAS = {  # what an extra reads: its name, the module that it brings, the format that is written, the endings
+EXTRAS = {  # what an extra reads: its name, its module, the format that is written, the endings
     "HEIC": ("heif", "pi_heif", "JPEG", (".heic", ".heif", ".hif")),
     "camera raw": (
         "raw",
@@ -92,7 +92,7 @@ FILMS = {"MP4": (".mp4", ".m4v"), "MOV": (".mov",), "MKV": (".mkv",), "WEBM": ("
 FILM_ENDINGS = {suffix: name for name, suffixes in FILMS.items() for suffix in suffixes}
 FILM_ENDINGS |= dict.fromkeys((".avi", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv"), "MKV") | {".3gp": "MP4"}
 WRITTEN_AS = {suffix: form for _, _, form, suffixes in EXTRAS.values() for suffix in suffixes}
-WRITTEN_AS[".gif"] = "PNG"  # which holds its frames too, in all their colours
+WRITTEN_AS[".gif"] = "PNG"  # which holds animations too, in all colours
 NOT_READ = {".jp2", ".jxl", ".tga", ".psd", ".exr", ".hdr", ".svg"}  # endings of pictures to convert first
 RESOURCES_PREFIX = b"Photoshop 3.0\0"  # of a JPEG's segments of Photoshop resources
 DEFAULT_QUALITY = 95
@@ -123,7 +123,7 @@ def missing_extra(suffix: str) -> str:
 
 
 def is_hidden(path: Path) -> bool:
-    """Whether its name begins with a dot, as those of other systems' notes and of files that are being written do."""
+    """Whether its name begins with a dot, as those of system files and of files being written do."""
     return path.name.startswith(".")
 
 
@@ -140,12 +140,12 @@ def written_as(suffix: str) -> str | None:
 
 
 def endings_of(form: str) -> tuple[str, ...]:
-    """That files of a format go by, the first of new ones."""
+    """File name endings of a format; new files get the first."""
     return FORMATS[form].endings if form in FORMATS else FILMS[form]
 
 
 def passed_over(path: Path) -> str:
-    """Why a file of a folder is not restored, though it is a picture; empty for one that is, and for all others.
+    """Why a picture in a folder is not restored; empty for one that is, and for other files.
 
     `films`, `unread`, or the name of an extra.
     """

@@ -1,4 +1,4 @@
-"""The gate before every decoder: what a file is, how large, how many pictures, and whether its bytes can hold that.
+"""Checks before every decoder: what a file is, its size, its pictures, and whether its bytes can hold them.
 
 Restoring, training and evaluation all pass through it. It reads headers alone, in time proportional to the file, so
 that a file of a few bytes cannot cost minutes or gigabytes.
@@ -18,14 +18,14 @@ from .headers import Facts
 from .limits import BYTES_PER_PIXEL, MEMORY_SHARE, check_bytes, check_size, machine_memory
 
 USUAL_PASSES = 20  # over the pixels of a progressive JPEG: 10 are usual
-MAX_VISITS = 1_000_000_000  # of pixels, in more passes than that: some seconds
+MAX_VISITS = 1_000_000_000  # pixels times passes, with more passes than that: some seconds
 NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_file(path: Path) -> bytes:
-    """All of an ordinary file. Raises HfpieError for what is none: a pipe or a device is not even opened for reading.
+    """All bytes of an ordinary file. Raises HfpieError for any other; pipes and devices are not opened.
 
-    A file that would not fit in the memory is not read either.
+    A file that does not fit in memory is not read either.
     """
     try:
         check_ordinary(path)  # before it is opened, for a device may act on that

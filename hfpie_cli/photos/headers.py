@@ -1,4 +1,4 @@
-"""What the headers of PNG, JPEG, WebP and GIF say, in one pass over their chunks and markers."""
+"""Reads the headers of PNG, JPEG, WebP and GIF in one pass over their chunks and markers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCAN, END = 0xDA, 0xD9  # markers of JPEG: of compressed pixels, of the picture'
 SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of JPEG that state the size
 ALONE = {0x01, *range(0xD0, 0xD9)}  # markers that no segment follows
 NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # none of those that occur within compressed pixels
-GIF_BLOCK = re.compile(rb"[!,;]")  # an extension, a frame, the end; what else is there, decoders pass over
+GIF_BLOCK = re.compile(rb"[!,;]")  # an extension, a frame, the end; decoders skip anything else
 NOT_FF = re.compile(rb"[^\xff]")
 
 
@@ -70,7 +70,7 @@ def _read_png(data: bytes) -> Facts:
 
 
 def png_chunks(data: bytes | memoryview) -> Iterator[tuple[bytes, int, int]]:
-    """(name, where its body begins, the body's length) of every chunk of a PNG file."""
+    """(name, offset of its body, the body's length) of every chunk of a PNG file."""
     at = len(PNG_SIGNATURE)
     while at + 12 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
@@ -90,7 +90,7 @@ def _read_jpeg(data: bytes) -> Facts | None:
 
 
 def jpeg_markers(data: bytes) -> Iterator[tuple[int, int]]:
-    """(marker, its place) of a JPEG's first picture up to its end, in one pass over the file; RST are passed over."""
+    """(marker, its offset) of a JPEG's first picture up to its end, in one pass over the file; RST are skipped."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]

@@ -1,4 +1,4 @@
-"""HEIC and HEIF on the way in, by pi-heif: the extra `heif`."""
+"""Reads HEIC and HEIF with pi-heif, the extra `heif`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def decode(data: bytes, file: Any) -> Photo:
         bits=bits if bits > 8 else 0,
         size=(pixels.shape[1], pixels.shape[0]),
     )
-    notes = [f"the main one of its {len(file)} pictures is taken"] if len(file) > 1 else []
+    notes = [f"only the main one of its {len(file)} pictures is restored"] if len(file) > 1 else []
     notes += ["its depth or gain map is left out"] if image.info.get("aux") or image.info.get("depth_images") else []
     return Photo(pixels, alpha, metadata, "JPEG", notes=tuple(notes))
 

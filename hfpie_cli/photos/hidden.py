@@ -1,4 +1,4 @@
-"""What transparency hides: colours that no one sees."""
+"""Colours hidden by transparency."""
 
 from __future__ import annotations
 

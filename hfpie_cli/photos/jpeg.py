@@ -14,12 +14,12 @@ PADDING = b"\0\r\n \xff"
 
 
 def end_of(file: bytes) -> int:
-    """The place behind the picture; that behind the file where the picture does not end."""
+    """The offset behind the picture; the file's length if the picture does not end."""
     return next((at + 2 for marker, at in jpeg_markers(file) if marker == END), len(file))
 
 
 def complaints(file: bytes) -> list[str]:
-    """What libjpeg says of corrupt data, which it decodes as well as it can; empty for a good file.
+    """libjpeg's messages on corrupt data, which it decodes as well as it can; empty for a good file.
 
     Pillow drops these lines. OpenCV prints them, so it decodes the file once more, at an eighth of its size.
     """

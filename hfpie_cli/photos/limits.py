@@ -1,4 +1,4 @@
-"""How large a picture may be: by its pixels, by the bytes that it comes in, by the machine's memory. Nothing heavy."""
+"""Limits of a picture's size: its pixels, its file's bytes, the machine's memory. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LIMIT_VARIABLE = "HFPIE_MAX_PIXELS"  # what --max-pixels sets, for the processes
 def check_size(name: str, width: int, height: int, size: int, *, bytes_each: float = BYTES_PER_PIXEL) -> None:
     """Raises HfpieError for more pixels than a file of `size` bytes, or this machine, is expected to hold.
 
-    bytes_each: of memory that a pixel takes on its way. What --max-pixels allows is not asked about.
+    bytes_each: memory that a pixel takes. --max-pixels overrides the check.
     """
     pixels = width * height
     if pixels <= 0:
-        raise HfpieError(f"{name}: {width} x {height} pixels are no picture")
+        raise HfpieError(f"{name}: {width} x {height} pixels are not a picture")
     most = pixel_limit()
     hint = f"if that is right, use --max-pixels {pixels}" if pixels < 10 * MAX_PIXELS else ""
     if pixels > (most or MAX_PIXELS):

@@ -22,10 +22,10 @@ def check_pixels(pixels: Pixels, name: str) -> None:
         return
     mean = float(np.abs(pixels).mean())
     if not np.isfinite(mean):
-        raise HfpieError(f"{name}: some of its pixels are not finite numbers", "replace them by numbers from 0 to 1")
+        raise HfpieError(f"{name}: some of its pixels are not finite numbers", "replace them with numbers from 0 to 1")
     if mean > 1:
         message = f"{name}: float pixels of {mean:.4g} on average, where white is 1"
-        raise HfpieError(message, "divide them by their white")
+        raise HfpieError(message, "divide them by their white level")
 
 
 def to_8bit(pixels: Pixels) -> NDArray[np.uint8]:
@@ -42,7 +42,7 @@ def to_16bit(pixels: Pixels) -> NDArray[np.uint16]:
 
 
 class SeveralPicturesError(ValueError):
-    """A file of several frames or pages, none of which is the photograph more than the others."""
+    """A file of several frames or pages, none of which is the main one."""
 
 
 class NotReadError(ValueError):

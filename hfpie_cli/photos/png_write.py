@@ -1,4 +1,4 @@
-"""PNG on the way out, strip by strip, so that a large picture is not copied whole; strips are compressed side by side.
+"""Writes PNG strip by strip, so that a large picture is not copied whole; strips are compressed in parallel.
 
 Pillow filters the lines of 8 bits, as it would those of the whole picture; those of 16 bits it does not hold.
 """

@@ -1,4 +1,4 @@
-"""How far a picture is from another, as training data, training and evaluation measure it alike."""
+"""PSNR, as training data, training and evaluation measure it."""
 
 from __future__ import annotations
 

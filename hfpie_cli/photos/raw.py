@@ -1,6 +1,6 @@
-"""Camera raw on the way in, by rawpy (LibRaw): the extra `raw`.
+"""Reads camera raw with rawpy (LibRaw), the extra `raw`.
 
-It is developed before the network, which has seen developed pictures only: camera white balance, wide gamut, a gamma.
+It is developed before the network, which knows developed pictures only: camera white balance, wide gamut, a gamma.
 """
 
 from __future__ import annotations

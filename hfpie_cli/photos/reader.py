@@ -1,4 +1,4 @@
-"""The photo door, inwards: a file becomes a `Photo`, with all that has to come out of the other side again.
+"""Reads a file as a `Photo`, with everything that the output has to keep.
 
 Depth comes from the file, never from the values. Orientation is applied and reset. Nothing is converted, except what
 no network can take: a palette is expanded, CMYK and the like become sRGB.
@@ -74,14 +74,14 @@ def refusals(data: bytes, name: str) -> Iterator[list[str]]:
         raise HfpieError(f"{name}: not a picture that hfpie reads", f"it reads {', '.join(FORMATS)}") from None
     except MemoryError:
         raise HfpieError(f"{name}: too large for this machine's memory") from None
-    except Exception as error:  # decoders raise whatever they please at broken files
+    except Exception as error:  # decoders raise anything for broken files
         reason = "; ".join(filter(None, (str(error) or type(error).__name__, summed_up(said))))
         message = f"{name}: broken, or of a kind that is not read ({reason})"
         raise HfpieError(message.splitlines()[0], "if another program opens it, save it again there") from None
 
 
 def _may_write(data: bytes) -> bool:
-    """Whether a library decodes the file that writes its complaints to standard error: libtiff, or libpng in OpenCV."""
+    """Whether the file's decoder writes complaints to standard error: libtiff, or libpng in OpenCV."""
     return data[:4] in tiff_layout.SIGNATURES or (data.startswith(headers.PNG_SIGNATURE) and data[24:25] == b"\x10")
 
 
@@ -250,7 +250,7 @@ def _with_transparent_grey(pixels: Pixels, image: Image.Image) -> Pixels:
 
 
 def _split(pixels: Pixels, metadata: Metadata, form: str) -> Photo:
-    """Tell the colours from the alpha."""
+    """Split colours and alpha."""
     return Photo(*split_alpha(pixels), metadata, form)
 
 
@@ -266,7 +266,9 @@ def upright(photo: Photo, turn: int) -> Photo:
         metadata = replace(metadata, dpi=dpi, per_unit=per_unit)
     tags = without_place(metadata.tags)
     lost = (
-        ("its place on the map (GeoTIFF) is left out: the picture was stored turned",) if tags != metadata.tags else ()
+        ("its map position (GeoTIFF) is left out, because the picture was stored rotated",)
+        if tags != metadata.tags
+        else ()
     )
     metadata = replace(metadata, tags=tags, size=(pixels.shape[1], pixels.shape[0]))
     return replace(photo, pixels=pixels, alpha=alpha, metadata=metadata, notes=photo.notes + lost)

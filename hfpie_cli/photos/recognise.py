@@ -1,4 +1,4 @@
-"""What a file is that hfpie does not read, by its first bytes, so that a refusal can name it."""
+"""Names files that hfpie does not read, by their first bytes, for error messages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FILM_MAGIC = (b"\x1aE\xdf\xa3", b"\0\0\1\xba", b"0&\xb2u\x8ef\xcf\x11", b"FLV\1"
 
 
 def named(data: bytes) -> tuple[str, str]:
-    """(what it is, the way out); empty for bytes that say nothing."""
+    """(what it is, the way out); empty if unknown."""
     for magic, told in MAGIC.items():
         if data.startswith(magic):
             return told

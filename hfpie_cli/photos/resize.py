@@ -1,4 +1,4 @@
-"""Photographs at another size."""
+"""Photographs at another size: the one resizer of the package, apart from the filters that degradations imitate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from .photo import Pixels
 
 
 def resize(pixels: Pixels, height: int, width: int) -> Pixels:
-    """Antialiased bicubic resizing of (h, w, c) pixels of any type, integers clipped to the type's range."""
+    """Antialiased bicubic resizing of (h, w, c) pixels of any type, integers clipped to the type's range.
+
+    Pixels of this size already are returned as they are.
+    """
+    if pixels.shape[:2] == (height, width):
+        return pixels
     resized = np.empty((height, width, pixels.shape[2]), pixels.dtype)
     for i in range(pixels.shape[2]):
         resized[..., i] = _resized_plane(pixels[..., i], (width, height))

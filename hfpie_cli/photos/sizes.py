@@ -1,4 +1,4 @@
-"""The size of a picture, from its file's head alone."""
+"""The size of a picture, from its file's header alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Size:
 
 
 def read_size(path: Path) -> Size | None:
-    """The size of a picture; None for what cannot be told without decoding it, and for pipes, which would wait."""
+    """The size of a picture; None if only decoding can find it, and for pipes, which would block."""
     try:
         if not path.is_file():
             return None
@@ -47,5 +47,5 @@ def read_size(path: Path) -> Size | None:
             sample = 2 if ";16" in image.mode else SAMPLE_BYTES.get(image.mode[0], 1)
             frames = getattr(image, "n_frames", 1) if image.format in SEVERAL else 1
             return Size(image.height, image.width, sample, frames)
-    except Exception:  # whatever is wrong with the file is told when its turn comes
+    except Exception:  # errors are reported when the file is restored
         return None

@@ -15,15 +15,15 @@ from .formats import OutputStyle
 from .limits import check_memory
 from .photo import Photo
 from .reader import decode_page, refusals
-from .reel import Add, Reel
+from .series import Add, Series
 from .tiff_layout import Layout
 from .tiff_pages import PagePlace, PagesWriter, find_pages, page_file
 from .tiff_write import MAX_CLASSIC
-from .writer import check_writable, encode_photo, told
+from .writer import check_writable, encode_photo, remarks
 
 
 @dataclass(frozen=True)
-class Stack(Reel):
+class Stack(Series):
     """The pages of a TIFF file, decoded one at a time."""
 
     data: bytes
@@ -43,7 +43,7 @@ class Stack(Reel):
 
     @property
     def format(self) -> str:
-        """That it is written in again."""
+        """Format that it is written in."""
         return "TIFF"
 
     @property
@@ -73,13 +73,13 @@ class Stack(Reel):
             return decode_page(file, name)
 
     def checked(self, style: OutputStyle, target: Path | None, scale: int) -> tuple[str, ...]:
-        """What a user should know, a line each. Raises HfpieError for another format than TIFF."""
+        """Remarks for the user, a line each. Raises HfpieError for another format than TIFF."""
         if style.format not in (None, "TIFF"):
             message = f"{self.name}: a TIFF of {self.count} pages, which {style.format} cannot hold"
             raise HfpieError(message, "leave --format out, or split it into files of its own first")
         check_writable(self.first, style, scale=scale, name=self.name)
         check_memory(self.name, 2 * self.first.pixels.nbytes * scale**2)
-        return (*told(self.first, style, target, scale=scale), f"{self.count} pages")
+        return (*remarks(self.first, style, target, scale=scale), f"{self.count} pages")
 
     @contextmanager
     def writing(self, file: IO[bytes], style: OutputStyle, scale: int) -> Iterator[Add]:

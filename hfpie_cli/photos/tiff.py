@@ -1,4 +1,4 @@
-"""TIFF on the way in: what a file holds, and samples of 16 bits or floats; 8 bits are for Pillow.
+"""Reads TIFF: what a file holds, and samples of 16 bits or floats. Pillow reads 8 bits.
 
 tifffile does the work, with OpenCV for the compressions that it leaves to an optional package. Arrays are (h, w) or
 (h, w, c) in the order RGB(A).
@@ -63,7 +63,7 @@ def probe(data: bytes) -> TiffKind:
         if deep:
             _check_deep(page)
         elif len(page.extrasamples) > 1 or UNSPECIFIED in page.extrasamples:
-            raise NotReadError("it has channels beside its colours and its alpha", "save its colours without them")
+            raise NotReadError("it has channels besides colour and alpha", "save its colours without them")
         notes = ["its layers are left out"] if PHOTOSHOP_LAYERS in page.tags else []
         notes += ["its Lab colours become sRGB"] if page.photometric in LABS else []
         size = page.imagewidth, page.imagelength

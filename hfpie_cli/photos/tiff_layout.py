@@ -1,4 +1,4 @@
-"""The directories of a TIFF file, and whether the strips or tiles that they tell of can hold the picture.
+"""The directories of a TIFF file, and whether the strips or tiles that they list can hold the picture.
 
 Decoders take what is absent for zeros, and read every directory to count them; here the work is bounded by the file's
 size, and whatever a strip or tile lacks is found before it is decoded.

@@ -1,4 +1,4 @@
-"""TIFF's tags beside the picture's own, of maps, microscopes and programs: kept, and scaled with the picture."""
+"""TIFF tags of maps, microscopes and programs: kept, and scaled with the picture."""
 
 from __future__ import annotations
 
@@ -115,9 +115,9 @@ def without_place(tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
 
 
 def left_out(tags: tuple[Tag, ...], form: str) -> str:
-    """What a user is told of tags that another format than TIFF cannot hold; empty if there is nothing to tell."""
+    """A remark on tags that another format than TIFF cannot hold; empty if there are none."""
     if not tags or form == "TIFF":
         return ""
     if any(tag.code in GEO for tag in tags):
-        return f"its place on the map (GeoTIFF) does not fit in {form} and is left out"
+        return f"its map position (GeoTIFF) does not fit in {form} and is left out"
     return f"{len(tags)} TIFF tags do not fit in {form} and are left out"

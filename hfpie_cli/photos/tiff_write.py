@@ -1,4 +1,4 @@
-"""TIFF on the way out: a photo of any depth with its metadata, as BigTIFF where 4 GB are not enough."""
+"""Writes TIFF: a photo of any depth with its metadata, as BigTIFF where 4 GB are not enough."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import exif
 from .photo import Metadata, Photo
 from .tiff_tags import Tag
 
-MAX_CLASSIC = 2**32 - 2**26  # bytes of pixels, with room for metadata: places are numbers of 32 bits
+MAX_CLASSIC = 2**32 - 2**26  # bytes of pixels, with a margin for metadata: offsets have 32 bits
 NO_UNIT, INCH = 1, 2
 FRACTIONS = {5: "I", 10: "i"}  # types, and those of their two numbers
 

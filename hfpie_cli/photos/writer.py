@@ -1,4 +1,4 @@
-"""The photo door, outwards: a `Photo` becomes a file that is whole or not there."""
+"""Writes a `Photo` to a file, complete or not at all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .photo import Metadata, Photo, to_8bit, to_16bit
 def write_photo(photo: Photo, path: Path, style: OutputStyle, *, overwrite: bool = True) -> None:
     """Encode and write, under a temporary name first. Raises HfpieError naming the path.
 
-    Without `overwrite`, a file that has come to be there in the meantime is left alone.
+    Without `overwrite`, a file that has appeared in the meantime is kept.
     """
     try:
         with atomic_path(path, overwrite=overwrite) as temporary, temporary.open("w+b") as stream:
@@ -110,8 +110,8 @@ def check_writable(photo: Photo, style: OutputStyle, *, scale: int = 1, frames: 
         raise HfpieError(f"{name}: {error}", "choose --format png or avif") from None
 
 
-def told(photo: Photo, style: OutputStyle, target: Path | None, *, scale: int) -> tuple[str, ...]:
-    """What a user should know of how a photo was read and will be written `scale` times as large, a line each."""
+def remarks(photo: Photo, style: OutputStyle, target: Path | None, *, scale: int) -> tuple[str, ...]:
+    """Remarks for the user on how a photo was read and will be written, `scale` times as large, a line each."""
     form = style.format or photo.format
     named = format_named(target.suffix) if target else None
     wrong = (
@@ -121,7 +121,7 @@ def told(photo: Photo, style: OutputStyle, target: Path | None, *, scale: int) -
 
 
 def losses(photo: Photo, style: OutputStyle, *, scale: int = 1) -> tuple[str, ...]:
-    """What a file of the style cannot hold of a photo, a line each; what --strip-metadata takes away is no loss."""
+    """What a file of the style cannot hold of a photo, a line each. What --strip-metadata removes does not count."""
     form, metadata = style.format or photo.format, photo.metadata
     lines = [] if style.strip_metadata else [tiff_tags.left_out(metadata.tags, form)]
     lights = {name.decode() for name, _ in metadata.chunks} & {"mDCV", "cLLI"}
@@ -141,7 +141,7 @@ def losses(photo: Photo, style: OutputStyle, *, scale: int = 1) -> tuple[str, ..
 
 
 def _colours_alone(metadata: Metadata) -> Metadata:
-    """Without what describes the photograph; what the colours are stays, or they would be others."""
+    """Without the description of the photograph; what defines its colours stays."""
     chunks = tuple(chunk for chunk in metadata.chunks if chunk[0] in png.COLOUR_CHUNKS)
     return Metadata(icc=metadata.icc, chunks=chunks, points=metadata.points, bits=metadata.bits)
 
@@ -161,7 +161,7 @@ def _sized(photo: Photo) -> Metadata:
 
 
 def _with_kept_companions(photo: Photo) -> Metadata:
-    """With the gain map only where it fits, and with an XMP packet that announces nothing else."""
+    """With the gain map only if it fits, and with an XMP packet that announces nothing else."""
     metadata = photo.metadata
     fits = photo.format == "JPEG" and metadata.size == (photo.width, photo.height)
     gain_map = metadata.gain_map if fits else b""
@@ -170,7 +170,7 @@ def _with_kept_companions(photo: Photo) -> Metadata:
 
 
 def is_grey_profile(icc: bytes) -> bool:
-    """Whether an ICC profile describes grey; it must not stand in a file of colours."""
+    """Whether an ICC profile describes grey; a colour file must not have it."""
     return icc[16:20] == b"GRAY"
 
 

@@ -1,4 +1,4 @@
-"""How far a run is, by its steps or by the clock: its rate, its crops, its validations and its end follow from that."""
+"""A run's progress, by its steps or by the clock, which decides its rate, crops, validations and end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Budget(Protocol):
         """Note that a step is done, after `seconds` of the run; every process does."""
 
     def rested(self, seconds: float, *, reported: bool, saved: bool) -> None:
-        """Note that what follows a step is done too."""
+        """Note that the work after a step is done too."""
 
 
 class Steps:
@@ -152,7 +152,7 @@ class Minutes:
         self._duration = fmean(self._durations)
 
     def _look(self, step: int, seconds: float) -> None:
-        """Take over what the leader's clock says."""
+        """Adopt the leader's clock."""
         spacing = max(self._report_cost / REPORTS, self._total / MOST_REPORTS)
         due = seconds - self._reported >= spacing and self.end - seconds >= spacing / 2
         self._seconds, self._step_seconds, self._report_is_due, self._report_cost = self._ranks.gather(
@@ -161,7 +161,7 @@ class Minutes:
         self._step = step
 
     def _at(self, step: int) -> float:
-        """Seconds of the run when `step` steps are done, as far as one can tell."""
+        """Estimated seconds of the run when `step` steps are done."""
         return self._seconds + (step - self._step) * self._step_seconds
 
     def _fitting(self, step: int) -> int:

@@ -46,7 +46,7 @@ def train(
     console: Console | None = None,
     started: float | None = None,
 ) -> Run:
-    """Train on the photographs of the folder `data`, or the pairs of `degraded` and `clean`; the run lies in `out`.
+    """Train on the photographs of the folder `data`, or the pairs of `degraded` and `clean`; `out` is the run's folder.
 
     recipe: a name such as "compact-denoise", a TOML file, or a configuration; None when a run is to `resume`, whose
     pictures stay, too, if none are named. settings: changes to it, such as "minutes=5" or "network.edges=false". init:
@@ -71,9 +71,9 @@ def train(
         decoding = time.monotonic()
         with ranks.one_first():
             pictures = _open(config, folders, console)
-        started += time.monotonic() - decoding  # is no training
+        started += time.monotonic() - decoding  # does not count as training
         with console.busy("sorting the pictures by scene"):
-            training, held_out = pictures.split()  # too few pictures are told before a run is begun
+            training, held_out = pictures.split()  # so that too few pictures are reported before the run starts
         config = replace(for_pictures(config, pictures, folders, console.say), precision=chosen.precision)
         console.say(f"{pictures}, {config.length}, {chosen.name}, run folder {folder}")
         if ranks.leads:
@@ -105,7 +105,7 @@ def train(
 
 
 def check_begun(folder: Path) -> None:
-    """Raises UsageError for a folder that holds no run to go on with."""
+    """Raises UsageError for a folder without a run to continue."""
     if not all((folder / name).exists() for name in (CONFIG, STATE)):
         raise UsageError(f"{folder}: no run to resume", "remove --resume to start one")
 

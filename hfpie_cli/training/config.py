@@ -240,7 +240,7 @@ def _override(table: dict[str, Any], change: str) -> None:
 
 
 def _read(kind: type[Section], table: dict[str, Any]) -> Section:
-    """A dataclass from its table; ValueError for an unknown key, and for a value not of the key's plain type."""
+    """A dataclass from its table; ValueError for an unknown key or a value of the wrong type."""
     known = typing.get_type_hints(kind)
     if unknown := sorted(set(_as_table(table)) - set(known)):
         raise ValueError(f"unknown key {unknown[0]!r}; there are {', '.join(known)}")
@@ -255,7 +255,7 @@ def _read(kind: type[Section], table: dict[str, Any]) -> Section:
 
 def _as_table(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"there must be a table, not {value!r}")
+        raise ValueError(f"expected a table, not {value!r}")
     return value
 
 

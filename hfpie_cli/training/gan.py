@@ -37,20 +37,20 @@ class Adversary:
         self.optimizer = torch.optim.Adam(network.parameters(), lr=rate, betas=DISCRIMINATOR_BETAS, fused=fused)
 
     def part(self) -> None:
-        """Let go of what shares gradients, as Run.part does."""
+        """Release the wrapper that shares gradients, as Run.part does."""
         self._trained = self.network
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run needs."""
+        """State for a resumed run."""
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore what `state` returned."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
 
     def learn(self, restored: Sequence[Tensor], clean: Sequence[Tensor]) -> None:
-        """One step of telling the two apart."""
+        """Train the discriminator for one step."""
         shown = [torch.cat([a.detach(), b]) for a, b in zip(restored, clean, strict=True)]
         with self.device.autocast():
             judged = self._trained(shown)
@@ -81,7 +81,7 @@ def make_adversaries(config: LossConfig, device: Device, ranks: Ranks) -> dict[s
 def adversarial_step(
     objective: Restoration, adversaries: Mapping[str, Adversary], restored: Tensor, clean: Tensor, step: int
 ) -> Tensor:
-    """One step of every discriminator; the network's loss with what they then say of it."""
+    """One step of every discriminator, then the network's loss with their adversarial terms."""
     total, views = objective.compared(restored, clean, step)
     for view, adversary in adversaries.items():
         adversary.learn(views[view].restored, views[view].clean)

@@ -1,4 +1,4 @@
-"""What a training run tells: a progress line, log.csv, TensorBoard if it is installed, and sample pictures."""
+"""Output of a training run: a progress line, log.csv, TensorBoard if installed, and sample pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALIVE_BY = 1000  # steps by which every part of a network should be worth someth
 
 
 class RunLog:
-    """A context manager around `fit`, for the one process that speaks. folder: the run's, which goes on at `step`."""
+    """A context manager around `fit`, for the process that prints. folder: the run's. step: where it continues."""
 
     def __init__(self, folder: Path, console: Console, step: int) -> None:
         self.folder = folder

@@ -29,9 +29,9 @@ from .objective import Restoration
 from .run import Run, keep_best, save_state
 from .validation import PARTS_PICTURES, PARTS_SCORES, HeldOut, parts, samples, seconds_a_picture, validate
 
-REPORTS_WANTED = 5  # before the last, if that leaves pictures enough to be scored
+REPORTS_WANTED = 5  # validations before the last, if enough pictures can be scored
 ENOUGH_PICTURES = 4
-PICTURES_FOR_PARTS = 10  # scored at a validation that can also afford to tell what each part is worth
+PICTURES_FOR_PARTS = 10  # scored pictures from which on a validation can afford to measure the parts
 
 Item = TypeVar("Item")
 
@@ -66,7 +66,7 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
             run.minutes_done = run.config.minutes if last else run.minutes_done
             saved = run.ranks.leads and (reported or stop or budget.save_is_due())
             if saved:
-                pace.check()  # a state that is not finite is not kept
+                pace.check()  # a state that is not finite is not saved
                 save_state(run)
             budget.rested(pace.seconds(), reported=reported, saved=saved)
             if stop:
@@ -174,12 +174,12 @@ class Pace:
         return self._waited / max(time.monotonic() - self._since, 1e-6)
 
     def pixels_per_second(self) -> float:
-        """Of clean pixels trained on, by all processes."""
+        """Clean pixels trained on a second, by all processes."""
         return self._pixels / max(time.monotonic() - self._since, 1e-6)
 
 
 def _agreed(interruption: Interruption, run: Run) -> bool:
-    """Whether to stop now: several processes ask each other, and do so only now and then."""
+    """Whether to stop now; several processes agree on it, only now and then."""
     if run.ranks.count == 1:
         return interruption.asked
     if run.step % CHECK_EVERY:

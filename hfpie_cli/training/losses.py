@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..models.highpass import HighpassNetwork
 
-PSNR_FLOOR = (0.5 / 255) ** 2  # the squared error of rounding to 8 bits, about: no one needs better
+PSNR_FLOOR = (0.5 / 255) ** 2  # about the squared error of rounding to 8 bits, beyond which nothing is gained
 GMS_C = 170 / 255**2  # the paper's c = 170 for pixels in [0, 255]
 PREWITT = torch.tensor([[1.0, 0, -1], [1, 0, -1], [1, 0, -1]]) / 3
 
@@ -75,7 +75,7 @@ class LossConfig:
 
     @property
     def is_adversarial(self) -> bool:
-        """Whether a discriminator has a say."""
+        """Whether a discriminator is trained."""
         return max(self.adversarial, self.adversarial_maps) > 0
 
 

@@ -1,4 +1,4 @@
-"""Muon: momentum whose matrices are orthogonalised before they are applied; Adam for all that is no inner 3x3 kernel.
+"""Muon: orthogonalised momentum for inner 3x3 kernels, Adam for all other parameters.
 
 After Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). Convolution kernels
 (outputs, inputs, 3, 3) are taken as matrices (outputs, 9 inputs); kernels of one shape are orthogonalised together.

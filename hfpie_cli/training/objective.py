@@ -1,4 +1,4 @@
-"""What a training run pursues: the loss of a step, and the score of a validation."""
+"""The objective of a training run: the loss of a step, and the score of a validation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .losses import LossConfig
 
 HIGHPASS_WEIGHTS = "compact.highpass"
 HIGHPASS_BORDER = 8  # pixels not scored: the FFT wraps around there
-SCORE_LIMIT = 45.0  # dB: nearer than that no one sees, and must not outweigh what one sees in the mean
+SCORE_LIMIT = 45.0  # dB; invisible differences must not dominate the mean
 CPU = Device(torch.device("cpu"), "fp32")
 
 

@@ -41,7 +41,7 @@ class Folders:
 
 
 def folders_of(run: Path) -> Folders | None:
-    """What the run was begun with; None if its folder does not tell."""
+    """The folders that the run began with; None if its folder does not record them."""
     path = run / DATA_FILE
     if not path.exists():
         return None
@@ -50,7 +50,7 @@ def folders_of(run: Path) -> Folders | None:
 
 
 def keep_folders(run: Path, folders: Folders, data: TrainingSet, say: Callable[[str], None]) -> None:
-    """Write down what the run trains on; say so if it is no longer what it was begun with."""
+    """Record the run's folders; warn if the pictures have changed since the run began."""
     path = run / DATA_FILE
     if path.exists() and _begun_with(path)["pictures"] != data.fingerprint():
         say("the pictures have changed since the run began: its best score may not be comparable")
@@ -69,7 +69,7 @@ def _begun_with(path: Path) -> dict[str, Any]:
 
 
 def for_pictures(config: TrainConfig, data: TrainingSet, folders: Folders, say: Callable[[str], None]) -> TrainConfig:
-    """The configuration for these pictures: pairs that it does not speak of take the place of its degradations.
+    """The configuration for these pictures: pairs replace its degradations if it does not mention pairs.
 
     Raises UsageError if it needs pairs or photographs that are not there.
     """

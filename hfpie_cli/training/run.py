@@ -1,4 +1,4 @@
-"""A training run and the folder that keeps it, so that it goes on after any end."""
+"""A training run and its folder, from which it can always be resumed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BEST, CONFIG, LOCK = "best.safetensors", "config.toml", ".lock"
 
 @dataclass
 class Run:
-    """A training run under way: everything that changes, and the folder that keeps it."""
+    """A training run: everything that changes, and the folder that keeps it."""
 
     folder: Path
     """Where the run is kept."""
@@ -74,7 +74,7 @@ class Run:
         return self.step == self.config.steps
 
     def part(self) -> None:
-        """Let go of what shares gradients, before the processes part.
+        """Release the wrapper that shares gradients, before the process group is destroyed.
 
         It holds the process group: destroyed after that, it can wait for a thread that waits for this one.
         """
@@ -93,10 +93,10 @@ def setup(
     ranks: Ranks | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Run:
-    """A new run in `folder`, or the one that the folder holds, at the step it had reached, as `config` now wants it.
+    """A new run in `folder`, or the run saved there, at the step it had reached, with the configuration `config`.
 
     init: a checkpoint whose weights start a new run; weights of other shapes (another scale's output) are left out,
-    which `say` is told. ranks: the processes that train together. Raises HfpieError for a folder whose state does not
+    which `say` reports. ranks: the processes that train together. Raises HfpieError for a folder whose state does not
     fit, UsageError for an `init` that does not.
     """
     ranks = ranks or Ranks()
@@ -129,7 +129,7 @@ def setup(
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """The folder for this run alone while the block runs. Raises HfpieError if another process trains there.
+    """Lock the folder for the block. Raises HfpieError if another process trains there.
 
     A folder that nothing was written to is removed.
     """
@@ -177,7 +177,7 @@ def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, w
     wanted, given = network.state_dict(), checkpoint.weights
     fitting = {name: given[name] for name in wanted if name in given and given[name].shape == wanted[name].shape}
     if not fitting or (whole and len(fitting) < len(wanted)):
-        message = f"{init}: {len(fitting)} of the {len(wanted)} tensors of the recipe's network are in it"
+        message = f"{init}: has {len(fitting)} of the {len(wanted)} tensors of the recipe's network"
         raise UsageError(message, "start from weights of the recipe's network, or name their --recipe (compact, paper)")
     if len(fitting) < len(wanted):
         say(f"{init}: gives {len(fitting)} of the network's {len(wanted)} tensors; the others start from random values")
@@ -213,7 +213,7 @@ def save_state(run: Run) -> None:
         "seconds": run.seconds,
         "minutes_done": run.minutes_done,
     }
-    written = io.BytesIO()  # torch's own writer turns a full disk into an error that does not tell
+    written = io.BytesIO()  # torch's own writer hides that a disk is full
     torch.save(state, written)
     keep(run.folder / STATE, written.getvalue())
 

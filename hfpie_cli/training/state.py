@@ -35,7 +35,7 @@ def keep(path: Path, archive: bytes) -> None:
 
 
 def find_whole(folder: Path, say: Callable[[str], None]) -> io.BytesIO:
-    """The archive of the state, or of the one before where the state is damaged, which `say` is told.
+    """The archive of the state, or of the previous one if the state is damaged, which `say` reports.
 
     Raises HfpieError if neither is what was written.
     """
@@ -75,7 +75,7 @@ def _is_plain_archive(data: bytes) -> bool:
 
 
 def _copy(path: Path, target: Path) -> None:
-    """Make `target` the same file as `path` without a moment at which either is not there."""
+    """Make `target` the same file as `path`; both exist at every moment."""
     link = target.with_name(f".{target.name}")
     link.unlink(missing_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""Scores and pictures of the averaged weights over what is held out of the training set."""
+"""Scores and pictures of the averaged weights on the held-out pictures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .objective import Restoration
 from .run import Run
 
 SAMPLES = 4  # held-out pictures that every validation writes
-PARTS_PICTURES = 2  # held-out pictures that tell what each part of the network is worth
+PARTS_PICTURES = 2  # held-out pictures that the parts of the network are measured on
 PARTS_SCORES = 10  # how often each is scored for that, about: once, and once without each part
 
 
@@ -92,7 +92,7 @@ def score(run: Run, degraded: Tensor, clean: Tensor) -> float:
 
 
 def parts(run: Run, held_out: HeldOut, *, worth: bool) -> list[Part]:
-    """What each part of the averaged network does in all degradations of the configuration; one process's work.
+    """Measures each part of the averaged network on all degradations of the configuration; for one process.
 
     worth: whether to measure what the score loses without it.
     """

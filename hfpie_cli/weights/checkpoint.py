@@ -68,7 +68,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     metadata = {"format": FORMAT, "architecture": architecture, "network": config, **checkpoint.info}
     weights = {name: weight.detach().cpu().contiguous() for name, weight in checkpoint.weights.items()}
     with atomic_path(path) as temporary:
-        temporary.write_bytes(as_safetensors(weights, metadata))  # a full disk is told as such
+        temporary.write_bytes(as_safetensors(weights, metadata))  # so that a full disk is reported as such
 
 
 def as_safetensors(weights: dict[str, Tensor], metadata: Mapping[str, str]) -> bytes:

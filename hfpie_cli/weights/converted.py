@@ -25,7 +25,7 @@ def find_converted(sha256: str) -> Path | None:
 
 
 def make_converted(pickle: Path, sha256: str) -> Path:
-    """Make that file from the pickle, whose SHA-256 was compared; raises as `convert` does, and then leaves nothing.
+    """Make that file from the verified pickle. Raises as `convert` does, and then leaves no file behind.
 
     It is named by its own SHA-256, so that it can be compared whenever it is used.
     """

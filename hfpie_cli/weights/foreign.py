@@ -1,4 +1,4 @@
-"""Other people's networks: any that spandrel recognises by the names and shapes of its weights, behind one function."""
+"""Third-party networks: any that spandrel recognises by the names and shapes of its weights."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ForeignNetwork(Restoring):
         return torch.cat([restore(one[None]) for one in picture])
 
     def _told(self, noise: float) -> Any:
-        """DRUNet told the noise, where spandrel always says 15/255."""
+        """DRUNet with the given noise level; spandrel always passes 15/255."""
 
         def restore(picture: Tensor) -> Tensor:
             height, width = picture.shape[-2:]
@@ -65,7 +65,7 @@ class ForeignNetwork(Restoring):
 
 
 def contract_of(described: Any) -> Contract:
-    """What spandrel says of a network, and what it leaves out."""
+    """What spandrel states about a network, and what it does not."""
     size, name, tiling = described.size_requirements, described.architecture.id, described.tiling.name
     tile, overlap = TILES.get(name, FAR_SEEING_TILES if tiling == "DISCOURAGED" else PLAIN_TILES)
     borne = {"fp32": True, "bf16": described.supports_bfloat16, "fp16": described.supports_half}
@@ -88,7 +88,7 @@ def _window_of(model: nn.Module) -> int:
 
 
 def _check_range(model: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
-    """Look at what a network gives before it is clamped; what is not finite is told by whoever runs it."""
+    """Check a network's output before it is clamped; the runner reports values that are not finite."""
     if not isinstance(output, Tensor):
         return
     low, high = (float(value) for value in output.aminmax())

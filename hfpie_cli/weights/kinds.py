@@ -1,4 +1,4 @@
-"""What a file of weights is, or what it is instead: told by its first bytes. Nothing of it is run."""
+"""Recognises files of weights by their first bytes, without running anything in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check_kind(path: Path, *, pickle: bool) -> None:
         with path.open("rb") as file:
             start = file.read(256)
     except OSError:
-        return  # whoever opens it says why
+        return  # opening it reports why
     if start.startswith(_POINTER):
         hint = "run `git lfs pull` in its repository, or let hfpie download it: hf://owner/repo/file@revision"
         raise UnavailableError(f"{path}: a Git LFS pointer, not the file itself", hint)
@@ -40,5 +40,5 @@ def task_of(path: Path) -> str:
             (length,) = struct.unpack("<Q", file.read(8))
             task = json.loads(file.read(min(length, _LONGEST_HEADER)))["__metadata__"]["task"]
     except (OSError, struct.error, ValueError, TypeError, KeyError, RecursionError):
-        return ""  # whoever opens it says why
+        return ""  # opening it reports why
     return task if isinstance(task, str) else ""

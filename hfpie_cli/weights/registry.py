@@ -1,4 +1,4 @@
-"""The table of checkpoints (weights.toml) and the way from a name to a verified file. Knows nothing of torch."""
+"""The registry of checkpoints (weights.toml): from a name to a verified file. Imports no torch."""
 
 from __future__ import annotations
 
@@ -145,13 +145,13 @@ def default_weights(task: str, *, gan: bool = False) -> str:
 
 
 def resolve(name: str, hub: Hub | None = None, *, task: str = "", force: bool = False) -> Weights:
-    """Find and verify weights: a task's name, a name in the table, `hf://owner/repo/file@revision`, or a file's path.
+    """Find and verify weights: a task's name, a name in weights.toml, `hf://owner/repo/file@revision`, or a path.
 
     A name is looked for in the package, in the cache, then on the Hub (`hub`, by default as the environment says). Its
     file is read in full to compare its SHA-256 every time: remembering that it was right would trust whoever may write
     to the cache. task: what the weights are for; empty takes those of any. force: those of another task are taken, and
-    `task` only tells which names come into question. Raises UsageError for weights of another task, UnavailableError
-    for what is not there or not what it should be.
+    `task` only narrows the suggested names. Raises UsageError for weights of another task, UnavailableError
+    for missing or wrong files.
     """
     hub = hub or Hub.from_environment()
     entry = find_entry(name)
@@ -165,9 +165,9 @@ def resolve(name: str, hub: Hub | None = None, *, task: str = "", force: bool = 
 
 
 def find_here(name: str, hub: Hub, *, task: str = "", force: bool = False) -> Weights | None:
-    """The same for what is on this machine, as far as it can be told without the Hub; None for what it would be asked.
+    """The same without the network; None for weights that must be downloaded.
 
-    So a command can check its weights before all else, and download them last.
+    So a command can check its weights first and download them last.
     """
     entry = find_entry(name)
     if entry is not None:
@@ -187,7 +187,7 @@ def _check_task(name: str, made_for: str, task: str) -> None:
 
 
 def _find_file(name: str, hub: Hub, task: str) -> Weights:
-    """Weights that are not in the table: of a path, or of the Hub."""
+    """Weights outside the registry: from a path or from the Hub."""
     file = HubFile.parse(name) if name.startswith(SCHEME) else None
     path = Path(file.path if file else name)
     if address := re.fullmatch(r"https?://([^/?#]+)(/[^?#]*)?.*", name):
@@ -233,7 +233,7 @@ def _suggestion(name: str, task: str = "", otherwise: str = "") -> str:
 
 
 def _instead_of_address(host: str, path: str) -> str:
-    """What to write in place of a web address."""
+    """A hint for a web address."""
     parts = re.fullmatch(rf"/({REPOSITORY.pattern})/(?:resolve|blob|raw)/([\w.-]+)/(.+)", path)
     if parts and host in ("huggingface.co", "hf.co", "www.huggingface.co"):
         return f"write {HubFile(parts[1], parts[3], parts[2])}"

@@ -1,4 +1,4 @@
-"""Whether a file is to be restored, looked at before the run and again when its turn comes."""
+"""Decides whether to restore a file: before the run, and again just before the file is read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RESTORED_IN_PLACE = "already restored in place with other settings"
 
 
 @dataclass(frozen=True)
-class Door:
+class Selector:
     """Decides which files to do: what the command line asks for, and what the journals say."""
 
     naming: Naming
@@ -29,8 +29,8 @@ class Door:
     settings: str
     """Hash of everything that decides the outputs' content."""
 
-    def sort_out(self, jobs: Sequence[Job]) -> tuple[list[Job], list[tuple[Job, str]]]:
-        """(the jobs to do, those to skip and why). Raises UsageError if one would replace a file of somebody else's."""
+    def split(self, jobs: Sequence[Job]) -> tuple[list[Job], list[tuple[Job, str]]]:
+        """(jobs to do, those to skip and why). Raises UsageError if one would replace a file that is not hfpie's."""
         wanted: list[Job] = []
         skipped: list[tuple[Job, str]] = []
         strangers: list[Path] = []
@@ -51,10 +51,10 @@ class Door:
             raise UsageError(f"{strangers[0]}: already exists{whose}{others}", hint)
         return wanted, skipped
 
-    def enter(self, job: Job) -> str:
-        """Claim a job whose turn has come; the reason to skip it, with no claim, or an empty text.
+    def claim(self, job: Job) -> str:
+        """Claim a job. Returns the reason to skip it, without a claim, or an empty text.
 
-        Raises HfpieError where a file has come to be there.
+        Raises HfpieError if its output has come to exist in the meantime.
         """
         if job.target is None:
             return ""
@@ -74,23 +74,23 @@ class Door:
             journal.release(job.target)
         return reason
 
-    def leave(self, job: Job) -> None:
-        """End the claim of `enter`."""
+    def release(self, job: Job) -> None:
+        """End a claim."""
         if job.target is not None:
             self.journals.of(job.target).release(job.target)
 
     def replaces(self, job: Job) -> bool:
-        """Whether a file that is there now is to be replaced."""
+        """Whether the job may replace an existing file."""
         return self.naming.in_place or self.naming.overwrite or (job.target is not None and os.path.lexists(job.target))
 
     def reason_to_skip(self, job: Job) -> str:
-        """An empty text for a job that is to be done. Raises FileExistsError if it would replace somebody's file."""
+        """The reason to skip a job, or "". Raises FileExistsError if it would replace a file that is not hfpie's."""
         if job.target is None:
             return ""
         journal, target, naming = self.journals.of(job.target), job.target, self.naming
         entry = journal.find(target)
         ours = entry if entry is not None and entry.is_at(target) else None
-        is_new = naming.keeps_outputs or journal.is_fresh(target)  # the planning would have refused an older one
+        is_new = naming.keeps_outputs or journal.is_fresh(target)  # planning refuses older ones
         if ours and (reason := self._made_before(job, ours, is_new=is_new)):
             return reason
         if naming.in_place or naming.overwrite or not os.path.lexists(target):
@@ -108,13 +108,13 @@ class Door:
         return "" if ours or not is_readable(target) else EDITED
 
     def _made_before(self, job: Job, entry: Entry, *, is_new: bool) -> str:
-        """The reason to skip a job whose output is there as hfpie wrote it; is_new: since this run began."""
+        """The reason to skip a job whose output is as hfpie wrote it. is_new: written since this run began."""
         if (self.naming.resume or is_new) and self._is_made_so(job, entry):
             return ELSEWHERE if is_new else DONE
         return RESTORED_IN_PLACE if self.naming.in_place and self.naming.resume else ""
 
     def _is_made_so(self, job: Job, entry: Entry) -> bool:
-        """Whether an entry's file was made of this job's input, as it is now, and with these settings."""
+        """Whether an entry's file was made from this job's input, unchanged since, and with these settings."""
         if entry.settings != self.settings or job.source is None:
             return False
         if self.naming.in_place:  # the input is what was written
@@ -123,5 +123,5 @@ class Door:
 
 
 def is_empty(path: Path) -> bool:
-    """Whether a file that is there has no bytes."""
+    """Whether an existing file has no bytes."""
     return path.is_file() and path.stat().st_size == 0

@@ -1,4 +1,4 @@
-"""Batches side by side: in their order, as many at a time as there are lanes, and the same pixels."""
+"""Batches side by side: in their order, as many at a time as there are streams, and the same pixels."""
 
 import threading
 
@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from hfpie_cli import Restorer
-from hfpie_cli.lanes import CUDA_LANES, Lanes, side_by_side
 from hfpie_cli.photos.photo import Photo
+from hfpie_cli.streams import CUDA_STREAMS, Streams, side_by_side
 
 from .conftest import smooth_picture
 
@@ -25,7 +25,7 @@ def test_results_come_in_the_order_of_the_batches(count):
     assert [result.flatten()[0].item() for result in results] == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_as_many_run_at_a_time_as_there_are_lanes():
+def test_as_many_run_at_a_time_as_there_are_streams():
     both = threading.Barrier(2, timeout=20)
 
     def work(batch):
@@ -59,12 +59,12 @@ def test_what_goes_wrong_is_raised_where_its_result_would_come(count):
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_lanes_change_no_pixel(enlarger, monkeypatch, batch):
+def test_streams_change_no_pixel(enlarger, monkeypatch, batch):
     monkeypatch.setattr("hfpie_cli.restore.tiles_at_once", lambda *_: batch)
     restorer = Restorer.from_weights(enlarger, tile=32, overlap=8, precision="fp32")
     photo, told = Photo(smooth_picture(1, (75, 98))), []
     alone = restorer.restore(photo)
-    restorer._runner.lanes.count = 2
+    restorer._runner.streams.count = 2
     beside = restorer.restore(photo, lambda done, total: told.append((done, total)))
     assert np.array_equal(beside.photo.pixels, alone.photo.pixels)
     assert told[-1] == (beside.tiles, beside.tiles)
@@ -72,17 +72,17 @@ def test_lanes_change_no_pixel(enlarger, monkeypatch, batch):
 
 
 def test_a_cpu_has_one_lane():
-    lanes, tensor = Lanes(torch.device("cpu")), torch.rand(2, 3)
-    with lanes.one():
-        assert torch.equal(lanes.fetch(tensor), tensor)
-    assert lanes.count == 1
+    streams, tensor = Streams(torch.device("cpu")), torch.rand(2, 3)
+    with streams.one():
+        assert torch.equal(streams.fetch(tensor), tensor)
+    assert streams.count == 1
 
 
 @pytest.mark.gpu
-def test_lanes_change_no_pixel_on_a_gpu():
+def test_streams_change_no_pixel_on_a_gpu():
     restorer = Restorer.from_weights("denoise", device="cuda", precision="fp32", tile=64, overlap=16)
     photo = Photo(np.random.default_rng(0).integers(0, 256, (300, 500, 3), np.uint8))
-    assert restorer._runner.lanes.count == CUDA_LANES
+    assert restorer._runner.streams.count == CUDA_STREAMS
     beside = restorer.restore(photo)
-    restorer._runner.lanes.count = 1
+    restorer._runner.streams.count = 1
     assert np.abs(beside.photo.pixels.astype(int) - restorer.restore(photo).photo.pixels).max() <= 1

@@ -1,4 +1,4 @@
-"""What stacks and films have in common: pictures that are read, restored and written one after the other."""
+"""What stacks and films have in common: pictures that are read, restored and written one by one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .photo import Photo
 Add = Callable[[Photo], None]  # puts the next picture into a file
 
 
-class Reel(ABC):
+class Series(ABC):
     """A file of many pictures, of which one at a time is in memory. noun: what one is called."""
 
     noun: ClassVar[str]
@@ -27,7 +27,7 @@ class Reel(ABC):
     @property
     @abstractmethod
     def format(self) -> str:
-        """That it is written in again."""
+        """Format that it is written in."""
 
     @property
     @abstractmethod
@@ -50,7 +50,7 @@ class Reel(ABC):
 
     @abstractmethod
     def checked(self, style: OutputStyle, target: Path | None, scale: int) -> tuple[str, ...]:
-        """What a user should know of how it will be written. Raises HfpieError if no file of the style can hold it."""
+        """Remarks for the user on how it will be written. Raises HfpieError if no file of the style can hold it."""
 
     @abstractmethod
     def writing(self, file: IO[bytes], style: OutputStyle, scale: int) -> AbstractContextManager[Add]:

@@ -1,7 +1,7 @@
-"""Batches side by side: while a GPU computes one, another is uploaded or fetched, and the CPU blends a third.
+"""Batches in parallel: while a GPU computes one, another is uploaded or fetched, and the CPU blends a third.
 
-batches -> lane 0: upload, compute, fetch
-        -> lane 1:         upload, compute, fetch      -> results, in the order of the batches
+batches -> stream 0: upload, compute, fetch
+        -> stream 1:         upload, compute, fetch      -> results, in the order of the batches
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from queue import SimpleQueue
 import torch
 from torch import Tensor
 
-CUDA_LANES = 2  # the most that one copy engine each way keeps busy
+CUDA_STREAMS = 2  # the most that one copy engine each way keeps busy
 
 
-class Lanes:
-    """The lanes of a device: CUDA_LANES streams on CUDA; elsewhere one, which is the thread that asks."""
+class Streams:
+    """The streams of a device: CUDA_STREAMS on CUDA; elsewhere one, which is the calling thread."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._streams: SimpleQueue[torch.cuda.Stream] = SimpleQueue()
-        self.count = CUDA_LANES if device.type == "cuda" else 1
+        self.count = CUDA_STREAMS if device.type == "cuda" else 1
         if device.type == "cuda":
             for _ in range(self.count):
                 self._streams.put(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """What the block starts on the device runs beside what other lanes do, and is done at its end."""
+        """Run the block's work on a stream of its own, and wait for it at the end."""
         if self._device.type != "cuda":
             yield
             return
@@ -45,7 +45,7 @@ class Lanes:
             self._streams.put(stream)
 
     def fetch(self, tensor: Tensor) -> Tensor:
-        """The tensor on the CPU, complete at the end of the lane's block."""
+        """The tensor on the CPU, complete at the end of the stream's block."""
         if tensor.device.type != "cuda":
             return tensor.cpu()
         fetched = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
