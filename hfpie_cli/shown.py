@@ -36,9 +36,15 @@ def counted(count: float, noun: str) -> str:
     return f"{number} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
-def in_megapixels(megapixels: float) -> str:
-    """`0.03`, `0.24`, `12.2`: small pictures get a second digit."""
-    return f"{megapixels:.2f}" if megapixels < 1 else f"{megapixels:.1f}"
+def in_megapixels(megapixels: float, of: float | None = None) -> str:
+    """`0.03`, `0.24`, `12.2`: small pictures get a second digit. of: a total, whose digits a part of it gets."""
+    return f"{megapixels:.2f}" if (megapixels if of is None else of) < 1 else f"{megapixels:.1f}"
+
+
+def end_of(name: str, most: int) -> str:
+    """A file's name without its folders, of at most so many characters: the last ones tell files apart."""
+    own = name.rpartition("/")[2]
+    return own if len(own) <= most else f"…{own[1 - most :]}"
 
 
 def either(names: Sequence[str]) -> str:

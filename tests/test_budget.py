@@ -168,7 +168,10 @@ def test_the_command_ends_within_its_minutes(photos, tmp_path):
     )
     assert "a resumed run takes the minutes left, and is not the same bit for bit" in done.stderr
     again = CliRunner().invoke(app, ["train", "--resume", str(tmp_path / "run")])
-    assert "0.2 minutes done, nothing left; --minutes M goes further" in again.stderr
+    assert (
+        f"0.2 minutes done, nothing left; hfpie train --resume {tmp_path / 'run'} --minutes M goes further"
+        in again.stderr
+    )
 
 
 def test_two_processes_end_together(photos, tmp_path):

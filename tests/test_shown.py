@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hfpie_cli.console import Console
-from hfpie_cli.shown import columns_of, counted, either, in_megapixels, wrapped
+from hfpie_cli.shown import columns_of, counted, either, end_of, in_megapixels, wrapped
 
 from .conftest import run_on_a_terminal
 
@@ -58,6 +58,12 @@ def test_errors_and_hints_are_wrapped_on_a_terminal_alone(tmp_path):
 
 def test_small_pictures_have_a_size():
     assert [in_megapixels(size) for size in (0.03, 0.24, 1, 12.19)] == ["0.03", "0.24", "1.0", "12.2"]
+    assert (in_megapixels(0.4, of=1.2), in_megapixels(0, of=0.03)) == ("0.4", "0.00")
+
+
+def test_a_long_name_keeps_its_end():
+    assert end_of("photos/cat.png", 20) == "cat.png"
+    assert end_of("photos/a-very-long-name-0001.png", 12) == "…me-0001.png"
 
 
 def test_lines_are_wrapped_on_a_terminal(monkeypatch, capsys):

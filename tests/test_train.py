@@ -290,6 +290,10 @@ def test_the_command_trains_and_resumes(photos, tmp_path, monkeypatch):
     assert "gms = true" in (run / "config.toml").read_text()
     assert re.search(r"awgn-25 \d+\.\d\d dB \(input 20\.\d\d\)", first.stderr)
     assert first.stderr.endswith(f"try it: hfpie denoise photo.png --weights {run / 'best.safetensors'}\n")
+    assert (
+        f"warning: the network is no better than its input yet; hfpie train --resume {run} --steps N goes further"
+        in first.stderr
+    )
     assert first.stderr.startswith("training denoise on ")
     assert invoke(*common).exit_code == 2
     (run / "config.toml").rename(tmp_path / "aside.toml")
@@ -394,6 +398,7 @@ def test_the_progress_line_names_the_stages_of_a_run(data, tmp_path, monkeypatch
     [
         (["--minutes", "0"], "--minutes must be more than 0, not 0"),
         (["--minutes", "-3"], "--minutes must be more than 0, not -3"),
+        (["--minutes", "1", "--steps", "5"], "--steps and --minutes both set the length of the run"),
         (["--set", "minutes=0"], "set exactly one of steps and minutes, to more than 0"),
         (["--set", "steps=none"], "steps must be of type int"),
         (["--init", "no.safetensors"], "no.safetensors: no such file"),

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from ..console import Console
 from ..jobs import Job
-from ..shown import counted, in_megapixels
+from ..shown import counted, end_of, in_megapixels
 from .amount import Amount
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+NAME_SHOWN = 20  # characters of a file's name, so that the bar fits a terminal of 80 columns
 
 
 @dataclass
@@ -60,10 +62,12 @@ class RunProgress:
         task = self._bar.tasks[0]
         elapsed = task.elapsed or 0.0
         pace = f", {elapsed / self._done:.1f} s/MP" if self._done and elapsed else ""
-        text = f"{files}{in_megapixels(self._done)} of {in_megapixels(self._total)} MP{pace}"
+        text = f"{files}{in_megapixels(self._done, of=self._total)} of {in_megapixels(self._total)} MP{pace}"
         total = max(self._total, 1e-9)
         if name:
-            self._bar.update(task.id, description=name, completed=self._done, total=total, text=text)
+            self._bar.update(
+                task.id, description=end_of(name, NAME_SHOWN), completed=self._done, total=total, text=text
+            )
         else:
             self._bar.update(task.id, completed=self._done, total=total, text=text)
 

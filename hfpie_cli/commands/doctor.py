@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,7 @@ import typer
 from ..console import Console, in_words
 from ..errors import ExitCode
 from ..settings import choose_setting
-from ..shown import counted
+from ..shown import columns_of, counted, wrapped
 from .options import HubOptions, add_command
 
 if TYPE_CHECKING:
@@ -117,4 +118,5 @@ def _print_section(title: str, rows: Iterable[tuple[str, str]]) -> None:
 
 
 def _print_row(name: str, text: str) -> None:
-    typer.echo(f"  {name:<{WIDTH}}  {text}")
+    first = f"  {name:<{WIDTH}}  "
+    typer.echo(wrapped(text, columns_of(sys.stdout), first=first, indent=len(first)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..data.catalogue import DEFAULT_ROOT, TRAINING_SETS
-from ..data.matching import training_folder
+from ..data.matching import check_folder, training_folder
 from ..distributed import is_first
 from ..errors import ExitCode, UsageError
 from ..settings import choose_setting
@@ -26,7 +26,7 @@ TASK_HINT = f"choose one of {', '.join(TRAINING_SETS)}"
 FIRST_STEPS = """1. put photographs into a folder, a few hundred or more
 2. hfpie train --task denoise --data FOLDER  (or deblur, sr, highpass)
 3. hfpie denoise photo.png --weights runs/denoise/best.safetensors
-or train on a published data set; this lists the steps to get it: hfpie train --task denoise"""
+or on a published data set: hfpie train --task denoise  (says how to get it)"""
 SHORT = ("steps", "minutes", "batch", "crop", "rate", "seed", "precision")  # options that are keys of the recipe
 
 
@@ -139,13 +139,20 @@ def _check(options: TrainOptions) -> None:
         raise UsageError("adversarial training starts from a trained network", "name its weights with --init")
     if options.minutes is not None and not options.minutes > 0:
         raise UsageError(f"--minutes must be more than 0, not {options.minutes:g}", "for a first try use --minutes 10")
+    if options.minutes is not None and options.steps is not None:
+        raise UsageError("--steps and --minutes both set the length of the run", "use one of them")
     for name in ("output", "recipe", "init"):
         if options.resume and getattr(options, name) is not None:
             raise UsageError(f"a resumed run keeps its {name}: --{name} is only for new runs", "remove it")
 
 
 def _data(options: TrainOptions) -> Path | None:
-    """The folder of photographs; by default, for a new run, that of the task's data set."""
+    """The folder of photographs; by default, for a new run, that of the task's data set.
+
+    Raises UnavailableError for one that is not there, before torch is loaded.
+    """
+    for folder in filter(None, (options.data, options.degraded, options.clean)):
+        check_folder(folder)
     if options.data or options.degraded or options.clean or options.resume:
         return options.data
     return training_folder(str(options.task), options.data_root or DEFAULT_ROOT)

@@ -83,6 +83,12 @@ def holds(folder: Path, pattern: str) -> bool:
     return any(folder.glob(f"{pattern}.*"))
 
 
+def check_folder(folder: Path) -> None:
+    """Raises UnavailableError for a folder of pictures that is not there."""
+    if not folder.is_dir():
+        raise UnavailableError(f"{folder}: no such folder", "use a folder of photographs")
+
+
 def training_folder(task: str, root: Path) -> Path:
     """Below `root`, the data set that a task of TRAINING_SETS is trained on.
 

@@ -83,9 +83,11 @@ def train(
         ends.callback(run.part)
         if ranks.leads:
             keep_folders(folder, folders, pictures, console.say)
+        more = "--minutes M" if config.minutes else "--steps N"
         if run.is_done:
-            more = "--minutes M" if config.minutes else "--steps N"
-            console.say(f"{folder}: {config.length} done, nothing left; {more} goes further")
+            console.say(
+                f"{folder}: {config.length} done, nothing left; hfpie train --resume {folder} {more} goes further"
+            )
             return run
         if config.minutes:
             console.say(
@@ -98,6 +100,10 @@ def train(
         except KeyboardInterrupt:
             console.say(f"saved at step {run.step:,}; to continue: hfpie train --resume {folder}")
             raise
+        if log.is_worse and not run.adversaries:
+            console.warn(
+                f"the network is no better than its input yet; hfpie train --resume {folder} {more} goes further"
+            )
         console.say(f"done: {folder / BEST}")
         if config.task in TASKS:
             console.say(f"try it: hfpie {config.task} photo.png --weights {folder / BEST}")

@@ -43,6 +43,7 @@ class RunLog:
         self._bar = console.bar(*columns)
         self._task = self._bar.add_task("", total=None, step=step, told="")
         self._score = ""
+        self.is_worse = False  # by the last validation: no degradation is any better than it was before
 
     def __enter__(self) -> RunLog:
         self._bar.start()
@@ -90,6 +91,7 @@ class RunLog:
         if self._board:
             for name, value in {"loss": loss, **{f"psnr/{name}": score for name, score in scores.items()}}.items():
                 self._board.add_scalar(name, value, step)
+        self.is_worse = bool(inputs) and all(score <= inputs.get(name, score) for name, score in scores.items())
         beside = {name: f" (input {score:.2f})" for name, score in inputs.items()}
         shown = "  ".join(f"{name} {score:.2f} dB{beside.get(name, '')}" for name, score in scores.items())
         self._score = f"{mean:.2f} dB"

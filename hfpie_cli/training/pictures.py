@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..data.crops import PAIRS
+from ..data.matching import check_folder
 from ..data.training_set import TrainingSet
-from ..errors import UnavailableError, UsageError
+from ..errors import UsageError
 from ..files import atomic_path
 from .config import TrainConfig
 
@@ -33,8 +34,7 @@ class Folders:
         if (self.degraded is None) != (self.clean is None):
             raise UsageError("--degraded and --clean must be used together", "name the folders of both sides")
         for folder in filter(None, vars(self).values()):
-            if not folder.is_dir():
-                raise UnavailableError(f"{folder}: no such folder", "use a folder of photographs")
+            check_folder(folder)
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
