@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -158,7 +158,13 @@ class Stages:
         whole = io.BytesIO()  # nothing is written of a picture that cannot be encoded
         write_into(whole, content, style, name=name)
         self.check()
-        sys.stdout.buffer.write(whole.getbuffer())
+        try:
+            sys.stdout.buffer.write(whole.getbuffer())
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:  # ends the run
+            raise
+        except OSError as error:
+            raise HfpieError(f"standard output: cannot write it ({error.strerror})") from None
 
     def _write(self, target: Path, job: Job, done: Restored) -> None:
         journal, loaded = self.door.journals.of(target), done.loaded
@@ -211,21 +217,23 @@ def restore_all(
     On Ctrl-C and its like: what is under way is dropped, with its temporary files.
     """
     crew = choose_crew(restorer, amounts)
-    with run_progress(console, jobs, amounts) as progress, _threads_each(crew.workers):
-        stages = Stages(restorer, door, manner, progress, Averages(restorer, manner.shots, manner.shared_frames))
-        pipeline = Pipeline(stages.load, stages.work, stages.save, crew)
-        stages.check = pipeline.check
-        try:
+    pipeline: Pipeline[Job] | None = None
+    try:
+        with run_progress(console, jobs, amounts) as progress, _threads_each(crew.workers):
+            stages = Stages(restorer, door, manner, progress, Averages(restorer, manner.shots, manner.shared_frames))
+            pipeline = Pipeline(stages.load, stages.work, stages.save, crew)
+            stages.check = pipeline.check
             with closing(pipeline.run(jobs)) as results:
                 for job, result in results:
                     progress.finish(job)
                     _settle(job, result, stages, tally, console)
-        except KeyboardInterrupt as stop:
-            if pipeline.lingers:  # in a long computation, which nothing else ends
+    except KeyboardInterrupt as stop:
+        if pipeline and pipeline.lingers:  # in a long computation, which nothing else ends
+            with suppress(OSError):  # the terminal may be gone
                 tally.tell_interrupted(console)
                 sys.stdout.flush()
-                os._exit(getattr(stop, "code", 130))
-            raise
+            os._exit(getattr(stop, "code", 130))
+        raise
 
 
 def choose_crew(restorer: Restorer, amounts: Sequence[Amount]) -> Crew:

@@ -20,18 +20,24 @@ SEVERAL = {"GIF", "PNG", "WEBP", "AVIF", "TIFF"}  # formats whose frames or page
 class Size:
     """Pixels (height, width) of a frame, and bytes a sample of the file's own depth, as far as its head tells.
 
-    frames: how many there are, or pages.
+    frames: how many there are, or pages. held: how many of them are in memory at the same time.
     """
 
     height: int
     width: int
     sample_bytes: int
     frames: int = 1
+    held: int = 1
 
     @property
     def pixels(self) -> int:
         """Of all frames."""
         return self.height * self.width * self.frames
+
+    @property
+    def held_bytes(self) -> int:
+        """Of the colours that are in memory at the same time."""
+        return self.height * self.width * 3 * self.sample_bytes * self.held
 
 
 def read_size(path: Path) -> Size | None:
@@ -45,6 +51,6 @@ def read_size(path: Path) -> Size | None:
         with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             sample = 2 if ";16" in image.mode else SAMPLE_BYTES.get(image.mode[0], 1)
             frames = getattr(image, "n_frames", 1) if image.format in SEVERAL else 1
-            return Size(image.height, image.width, sample, frames)
+            return Size(image.height, image.width, sample, frames, 1 if image.format == "TIFF" else frames)
     except Exception:  # whatever is wrong with the file is told when its turn comes
         return None
