@@ -9,6 +9,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+
+def open_streams() -> None:
+    """Connect standard streams that the caller has closed (`hfpie ... >&-`) to nothing.
+
+    Otherwise Python has None for them, and the next files to be opened, outputs among them, get their descriptors.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  # as long as the process lives
 
 
 @contextmanager

@@ -4,35 +4,46 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .batch.content import Place, checked, count_of, pictures_of, restored, write_into
+from .batch.frames import Averages
 from .errors import HfpieError, UsageError
+from .files import atomic_path
 from .outcome import Outcome
-from .photos.formats import FORMATS, OutputStyle, format_named
-from .photos.reader import read_photo
-from .photos.writer import check_writable, write_photo
+from .photos.contents import first_of, read_content
+from .photos.formats import FILMS, FORMATS, OutputStyle, endings_of, format_named
 from .restore import Restorer
 
 
 def restore_file(
     source: str | Path, target: str | Path, weights: str | Path | Restorer = "denoise", *, overwrite: bool = False
 ) -> Outcome:
-    """Restore a photograph into a file, complete or not at all; depth, alpha and metadata are kept.
+    """Restore a photograph, an animation, a TIFF stack or a film into a file, complete or not at all.
 
+    Depth, alpha and metadata are kept, of animations and films the times too; frames of one shot share their averages.
     target: its ending names the format. weights: a task, a name of `list_weights`, a file, or a Restorer, which loads
-    its network once for many files. overwrite: replace a target that exists. Raises HfpieError.
+    its network once for many files. overwrite: replace a target that exists. The outcome's photo is the first of
+    several pictures, its sums are those of all. Raises HfpieError.
     """
     source, target = Path(source), Path(target)
     form = format_named(target.suffix)
-    if form not in FORMATS:
-        known = ", ".join(row.endings[0] for row in FORMATS.values())
+    if form is None:
+        known = ", ".join(endings_of(form)[0] for form in (*FORMATS, *FILMS))
         raise UsageError(f"{target}: cannot tell the output format from {target.suffix!r}", f"use one of {known}")
     if target.exists() and not overwrite:
         raise UsageError(f"{target}: already exists", "pass overwrite=True to replace it")
     restorer = weights if isinstance(weights, Restorer) else Restorer.from_weights(weights)
-    photo, style = read_photo(source), OutputStyle(form)
-    check_writable(photo, style, scale=restorer.out_scale, name=str(source))
-    if photo.others and target.exists() and target.samefile(source):
+    content, style, scale = read_content(source), OutputStyle(form), restorer.out_scale
+    checked(content, style, target, scale=scale, name=str(source))
+    if target.exists() and target.samefile(source) and not first_of(content).is_kept_whole(scale):
         message = f"{source}: overwriting would lose its embedded preview, gain map or video"
         raise HfpieError(message, "write to another file")
-    outcome = restorer.restore(photo)
-    write_photo(outcome.photo, target, style, overwrite=overwrite)
+    several = count_of(content) > 1
+    shared = Averages(restorer, ()).within(lambda: pictures_of(content)) if several else [None]
+    place = Place(target.resolve().parent, style, str(target))
+    done, outcome = restored(content, restorer, lambda done, total: None, shared, place)
+    try:
+        with atomic_path(target, overwrite=overwrite) as temporary, temporary.open("w+b") as stream:
+            write_into(stream, done, style, name=str(target))
+    except OSError as error:
+        raise HfpieError(f"{target}: cannot be written ({error.strerror})") from None
     return outcome

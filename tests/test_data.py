@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from hfpie_cli.data.benchmarks import open_folders
-from hfpie_cli.data.crops import PAIRS, CropSampler, as_floats, validation_pairs
+from hfpie_cli.data.crops import PAIRS, CropSampler, as_floats, validation_pair
 from hfpie_cli.data.decoded import open_store, reduced_store
 from hfpie_cli.data.scenes import hold_out, scene_of, scenes_by_look, scenes_by_name
 from hfpie_cli.data.sources import Opener
@@ -290,7 +290,8 @@ def test_the_sides_of_published_pairs_are_cut_alike(tmp_path, scale):
     sampler = CropSampler(data, {PAIRS: 1}, scale, seed=0)
     for degraded, clean in [sampler.batch(0, range(6), 16), sampler.batch(1, range(6), 64 * scale)]:
         assert torch.equal(degraded.repeat_interleave(scale, 2).repeat_interleave(scale, 3), clean)
-    for degraded, clean in validation_pairs(data, PAIRS, scale, crop=16):
+    for number in range(len(data.paired)):
+        degraded, clean = validation_pair(data, PAIRS, scale, number, crop=16)
         assert degraded.shape[0] * scale == clean.shape[0] == 16
         assert np.array_equal(degraded.repeat(scale, 0).repeat(scale, 1), clean)
 

@@ -94,6 +94,37 @@ def test_a_file_into_a_file(tmp_path, identity):
     assert (outcome.photo.width, outcome.photo.height) == (48, 64)
 
 
+def test_files_of_several_pictures_are_restored_whole(tmp_path, identity):
+    pictures = [smooth_picture(number) for number in range(3)]
+    first, *others = map(Image.fromarray, pictures)
+    first.save(tmp_path / "a.webp", save_all=True, append_images=others, duration=40, lossless=True)
+    first.save(tmp_path / "a.tif", save_all=True, append_images=others)
+    restorer = Restorer.from_weights(identity)
+    for source, target in (("a.webp", "b.png"), ("a.tif", "b.tif")):
+        outcome = restore_file(tmp_path / source, tmp_path / target, restorer)
+        assert outcome.input_megapixels == pytest.approx(3 * 48 * 64 / 1e6)
+        with Image.open(tmp_path / target) as restored:
+            for number, picture in enumerate(pictures):
+                restored.seek(number)
+                assert np.array_equal(np.array(restored.convert("RGB")), picture)
+            assert target != "b.png" or restored.info["duration"] == 40
+    with pytest.raises(HfpieError, match="3 frames, which JPEG cannot hold"):
+        restore_file(tmp_path / "a.webp", tmp_path / "b.jpg", restorer)
+    with pytest.raises(HfpieError, match="3 pages, which PNG cannot hold"):
+        restore_file(tmp_path / "a.tif", tmp_path / "c.png", restorer)
+    assert len([*tmp_path.iterdir()]) == 4
+
+
+def test_a_film_is_restored_whole(tmp_path, identity):
+    pytest.importorskip("av")
+    from tests.test_film import make_film, pictures, told
+
+    source = make_film(tmp_path / "a.mkv", "libx264", "yuv420p")
+    outcome = restore_file(source, tmp_path / "b.mkv", identity)
+    assert outcome.input_megapixels == pytest.approx(sum(p.shape[0] * p.shape[1] for p in pictures()) / 1e6)
+    assert told(tmp_path / "b.mkv") == told(source)
+
+
 def test_a_format_that_cannot_be_told_or_cannot_hold_it_is_refused_before_anything(tmp_path, identity):
     transparent = save_picture(tmp_path / "a.png", np.dstack([smooth_picture(0), smooth_picture(1)[..., 0]]))
     with pytest.raises(UsageError, match=r"cannot tell the output format from '\.xyz'"):

@@ -66,6 +66,26 @@ def test_a_closed_standard_output_is_told_by_the_code(photo, identity):
     assert done.returncode != 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such shell")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(photo, identity, closed):
+    program = command("denoise", "a.png", "--weights", str(identity))
+    words = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-c", program]
+    done = subprocess.run(words, cwd=photo, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "a.png -> a_denoised.png" in done.stderr or "2>&-" in closed
+    assert Image.open(photo / "a_denoised.png").size == (24, 16)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+def test_a_picture_that_does_not_fit_behind_standard_output_is_told(photo, identity):
+    words = [sys.executable, "-c", command("denoise", "a.png", "-o", "-", "--weights", str(identity), "-q")]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(words, cwd=photo, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == ExitCode.FAILED
+    assert done.stderr.startswith("hfpie: standard output: cannot write it (No space left on device)")
+
+
 def test_threads_that_are_not_done_are_waited_for(monkeypatch):
     ended, done = [], threading.Event()
     monkeypatch.setattr("os._exit", ended.append)

@@ -11,11 +11,11 @@ PACKAGE = Path(hfpie_cli.__file__).parent
 LAYERS = [  # rooms: folders, and modules at the top; each imports only from those below it
     {"cli"},
     {"commands"},
+    {"one_file"},
     {"batch"},
     {"training"},
     {"evaluation", "pace", "doctor"},
     {"pages"},
-    {"one_file"},
     {"restore", "plan"},
     {"outcome"},
     {"data", "weights", "invariants", "running", "noise"},

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,13 @@ class Stages:
         whole = io.BytesIO()  # so that a picture that cannot be encoded writes nothing
         write_into(whole, content, style, name=name)
         self.check()
-        sys.stdout.buffer.write(whole.getbuffer())
+        try:
+            sys.stdout.buffer.write(whole.getbuffer())
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:  # ends the run
+            raise
+        except OSError as error:
+            raise HfpieError(f"standard output: cannot write it ({error.strerror})") from None
 
     def _write(self, target: Path, job: Job, done: Restored) -> None:
         journal, loaded = self.selector.journals.of(target), done.loaded
@@ -231,23 +237,24 @@ def restore_all(
     A signal such as Ctrl-C drops the files in progress, with their temporary files.
     """
     crew = choose_crew(restorer, amounts)
-    with run_progress(console, jobs, amounts) as progress, threads_each(crew.workers):
-        stages = Stages(
-            restorer, selector, handling, progress, Averages(restorer, handling.shots, handling.shared_frames)
-        )
-        pipeline = Pipeline(stages.load, stages.work, stages.save, crew)
-        stages.check = pipeline.check
-        try:
+    pipeline: Pipeline[Job] | None = None
+    try:
+        with run_progress(console, jobs, amounts) as progress, threads_each(crew.workers):
+            averages = Averages(restorer, handling.shots, handling.shared_frames)
+            stages = Stages(restorer, selector, handling, progress, averages)
+            pipeline = Pipeline(stages.load, stages.work, stages.save, crew)
+            stages.check = pipeline.check
             with closing(pipeline.run(jobs)) as results:
                 for job, result in results:
                     progress.finish(job)
                     _settle(job, result, stages, tally, console)
-        except KeyboardInterrupt as stop:
-            if pipeline.lingers:  # a long computation that nothing else can end
+    except KeyboardInterrupt as stop:
+        if pipeline and pipeline.lingers:  # a long computation that nothing else can end
+            with suppress(OSError):  # the terminal may be gone
                 tally.report_interrupted(console)
                 sys.stdout.flush()
-                os._exit(getattr(stop, "code", 130))
-            raise
+            os._exit(getattr(stop, "code", 130))
+        raise
 
 
 def _settle(job: Job, result: Any, stages: Stages, tally: Tally, console: Console) -> None:

@@ -78,7 +78,7 @@ def announce_large(amounts: Sequence[Amount], restorer: Restorer, *, yes: bool, 
         return
     seconds = measure_pace(restorer, np.random.default_rng(0)) * covered_by(restorer, amounts)
     sizes = filter(None, (amount.size for amount in amounts))
-    memory = max(size.height * size.width * 3 * size.sample_bytes * (1 + restorer.scale**2) for size in sizes)
+    memory = max(size.held_bytes for size in sizes) * (1 + restorer.scale**2)
     enlarged = f" -> {pixels * restorer.out_scale**2 / 1e6:,.0f} MP" if restorer.out_scale > 1 else ""
     count = f"{counted(len(amounts), 'photograph')}, " if len(amounts) > 1 else ""
     text = f"{count}{pixels / 1e6:,.0f} MP{enlarged}, about {in_words(seconds)}, {memory / 1e6:,.0f} MB of memory"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,14 +94,6 @@ class CropSampler:
         square, turn = ((top, left), (side, side)), int(rng.integers(8))
         cropped = rectangle(degraded, *square), rectangle(clean, *square, self.scale)
         return as_floats(turned(cropped[0], turn)), as_floats(turned(cropped[1], turn))
-
-
-def validation_pairs(
-    data: TrainingSet, degradation: str, scale: int, crop: int = VALIDATION_CROP
-) -> Iterator[tuple[Picture, Picture]]:
-    """`validation_pair` of every photograph, or of every published pair."""
-    count = len(data.paired if degradation == PAIRS else data.photos)
-    return (validation_pair(data, degradation, scale, number, crop) for number in range(count))
 
 
 def validation_pair(

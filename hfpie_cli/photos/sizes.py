@@ -28,11 +28,18 @@ class Size:
     """Bytes of a sample at the file's own depth."""
     frames: int = 1
     """Frames or pages."""
+    held: int = 1
+    """Frames or pages that are in memory at the same time."""
 
     @property
     def pixels(self) -> int:
         """Of all frames."""
         return self.height * self.width * self.frames
+
+    @property
+    def held_bytes(self) -> int:
+        """Of the colours that are in memory at the same time."""
+        return self.height * self.width * 3 * self.sample_bytes * self.held
 
 
 def read_size(path: Path) -> Size | None:
@@ -46,6 +53,6 @@ def read_size(path: Path) -> Size | None:
         with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             sample = 2 if ";16" in image.mode else SAMPLE_BYTES.get(image.mode[0], 1)
             frames = getattr(image, "n_frames", 1) if image.format in SEVERAL else 1
-            return Size(image.height, image.width, sample, frames)
+            return Size(image.height, image.width, sample, frames, 1 if image.format == "TIFF" else frames)
     except Exception:  # errors are reported when the file is restored
         return None
