@@ -81,7 +81,7 @@ class PhotoStore:
 
     @property
     def names(self) -> list[str]:
-        """Of the photographs: their paths below the folder that was opened."""
+        """Paths of the photographs below the folder that was opened."""
         return [entry.name for entry in self.entries]
 
     def pick(self, indices: Iterable[int]) -> PhotoStore:

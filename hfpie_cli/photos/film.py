@@ -46,7 +46,7 @@ class Film(Series):
 
     @property
     def count(self) -> int:
-        """Of its frames."""
+        """Number of its frames."""
         return self.head.count
 
     @property
@@ -56,7 +56,7 @@ class Film(Series):
 
     @property
     def pixels(self) -> int:
-        """Of all frames."""
+        """Pixels of all frames."""
         return self.head.look.width * self.head.look.height * self.count
 
     @cached_property

@@ -37,7 +37,7 @@ def to_8bit(pixels: Pixels) -> NDArray[np.uint8]:
 
 
 def to_16bit(pixels: Pixels) -> NDArray[np.uint16]:
-    """The same of float pixels for 0..65535."""
+    """Rescale float pixels to 0..65535, clip and round."""
     return np.rint(pixels.clip(0, 1) * 65535).astype(np.uint16)
 
 

@@ -90,9 +90,9 @@ def _count_slices(data: bytes) -> int:
     """How many pictures lie behind the only directory of a file, by what ImageJ and others write into it."""
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page: Any = file.pages.first
-        told = IMAGES.match(page.description) if page.is_imagej else None
+        stated = IMAGES.match(page.description) if page.is_imagej else None
         whole = sum(series.size for series in file.series) // page.size if page.size else 1
-        return max(whole, int(told[1]) if told else 1, 1)
+        return max(whole, int(stated[1]) if stated else 1, 1)
 
 
 def page_file(data: bytes, layout: Layout, place: PagePlace) -> bytes:
