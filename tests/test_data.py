@@ -131,13 +131,13 @@ def test_a_store_passes_over_what_is_no_picture(photos, tmp_path):
         store = opener_in(tmp_path, say=said.append).training_set(photos, None, None).photos
         assert len(store) == 6
         assert np.array_equal(store[3], np.asarray(Image.open(photos / "3.png")))
-        assert [line.removeprefix(f"{photos}/") for line in said if "passed over" in line] == [
-            "broken.png: not a picture that hfpie reads, passed over",
-            "empty.png: the file is empty, passed over",
-            "huge.png: 3600 megapixels, more than the 400 that hfpie opens, passed over",
-            "signed.tif: TIFF of signed numbers of 16 bits, which is not read, passed over",
-            "stack.tif: has several frames or pages, passed over",
-            "unseen.png: fully transparent, passed over",
+        assert [line.removeprefix(f"{photos}/") for line in said if ", skipped" in line] == [
+            "broken.png: not a picture that hfpie reads, skipped",
+            "empty.png: the file is empty, skipped",
+            "huge.png: 3600 megapixels, more than the 400 that hfpie opens, skipped",
+            "signed.tif: TIFF of signed numbers of 16 bits, which hfpie does not read, skipped",
+            "stack.tif: has several frames or pages, skipped",
+            "unseen.png: fully transparent, skipped",
         ]
     assert [path.suffix for path in sorted((tmp_path / "cache").iterdir())] == [".json", ".rgb"]
     with pytest.raises(UnavailableError, match="no photographs"):
@@ -214,7 +214,7 @@ def test_photographs_without_room_on_the_disk_are_decoded_when_asked_for(photos,
     assert [entry.offset is None for entry in store.entries] == [False] * 3 + [True] * 3
     assert sum(path.stat().st_size for path in (tmp_path / "cache").glob("*.rgb")) == 3 * of_one
     assert [np.array_equal(store[i], np.asarray(Image.open(path))) for i, path in enumerate(paths)] == [True] * 6
-    assert "for 3 of 6 photographs: decoded for every crop" in said[1]
+    assert "3 of 6 photographs do not fit" in said[1]
     assert len([line for line in said if "decoding" in line]) == 1
     whole = open_store(paths, photos, tmp_path / "cache", said.append)  # now there is room
     assert all(entry.offset is not None for entry in whole.entries)
@@ -301,8 +301,8 @@ def test_pairs_lose_both_sides_when_one_is_broken_and_must_fit(tmp_path):
     said = []
     data = opener_in(tmp_path, say=said.append).training_set(None, degraded, clean)
     assert data.paired.names == data.degraded.names == ["a_1.png", "b_1.png"]
-    assert [line for line in said if "passed over" in line] == [
-        f"{degraded / 'a_2.png'}: not a picture that hfpie reads, passed over"
+    assert [line for line in said if ", skipped" in line] == [
+        f"{degraded / 'a_2.png'}: not a picture that hfpie reads, skipped"
     ]
     with pytest.raises(UnavailableError, match="do not fit"):
         opener_in(tmp_path, task="sr", scale=4).training_set(None, degraded, clean)

@@ -123,7 +123,9 @@ def _matrix(look: Look) -> int:
     if look.matrix in MATRICES:
         return look.matrix
     if look.matrix not in (0, UNKNOWN):
-        raise NotReadError(f"a film of the colour matrix {look.matrix}, which is not read", "convert it to BT.709")
+        raise NotReadError(
+            f"a film of the colour matrix {look.matrix}, which hfpie does not read", "convert it to BT.709"
+        )
     return BT709 if look.height >= HD_HEIGHT else BT601
 
 

@@ -46,7 +46,7 @@ class SeveralPicturesError(ValueError):
 
 
 class NotReadError(ValueError):
-    """A picture of a kind that is not read. hint: the way out."""
+    """A picture of a kind that hfpie does not read. hint: the way out."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)

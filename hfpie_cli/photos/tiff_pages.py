@@ -101,7 +101,7 @@ def page_file(data: bytes, layout: Layout, place: PagePlace) -> bytes:
     NotReadError for JPEG of the old kind, which lies where only its own tags say.
     """
     if place.page.one(COMPRESSION, UNCOMPRESSED) == OLD_JPEG:
-        raise NotReadError("pages of JPEG of TIFF 6.0, which are not read", "save it with another compression")
+        raise NotReadError("pages of JPEG of TIFF 6.0, which hfpie does not read", "save it with another compression")
     head = _head(layout.order, big=layout.big)
     body = _Body(len(head), layout.order, layout.big)
     directory = _move(data, layout, place, body)
