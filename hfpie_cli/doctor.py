@@ -173,7 +173,7 @@ def _cpu_name() -> str:
 
 
 def _bytes_below(folder: Path) -> int:
-    """Of all files in and below a folder; links are not followed."""
+    """Size of all files in and below a folder; links are not followed."""
     return sum(
         entry.lstat().st_size
         for parent, _, names in os.walk(folder)

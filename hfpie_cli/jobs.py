@@ -39,7 +39,7 @@ class Plan:
     jobs: list[Job]
     """Also those whose outputs exist and may be skipped."""
     left_out: LeftOut
-    """Paths in folders that are passed over, by reason: outputs, folders, films, unread, links, or an extra's name."""
+    """Skipped paths in folders, by reason: outputs, folders, films, unread, links, or an extra's name."""
     faults: list[HfpieError] = field(default_factory=list)
     """Errors of inputs that cannot be done, beside others that can."""
     folder: Path | None = None

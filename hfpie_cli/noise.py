@@ -44,7 +44,7 @@ def _places(length: int, side: int) -> list[int]:
 
 
 def _clipped_share(square: Pixels) -> float:
-    """Of the values, at black or white; floats are not clipped."""
+    """Share of the values at black or white; floats are not clipped."""
     if square.dtype == np.float32:
         return 0.0
     return float(((square == 0) | (square == FULL_SCALE[square.dtype.name])).mean())

@@ -152,7 +152,7 @@ def _format_of(target: Path, naming: Naming) -> str:
 def _photos_in(folder: Path, naming: Naming, left_out: LeftOut) -> list[Path]:
     """The photographs of a folder, without what is hidden and what lies in the output folder.
 
-    Adds to `left_out` what is passed over, as Plan has it. Raises HfpieError if there are none.
+    Adds skipped paths to `left_out`, by reason. Raises HfpieError if there are none.
     """
     output = Path(naming.output).resolve() if naming.output not in (None, STREAM) else None
     if output is not None and (output == folder.resolve() or not output.is_relative_to(folder.resolve())):

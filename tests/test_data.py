@@ -131,13 +131,13 @@ def test_a_store_passes_over_what_is_no_picture(photos, tmp_path):
         store = opener_in(tmp_path, say=said.append).training_set(photos, None, None).photos
         assert len(store) == 6
         assert np.array_equal(store[3], np.asarray(Image.open(photos / "3.png")))
-        assert [line.removeprefix(f"{photos}/") for line in said if "passed over" in line] == [
-            "broken.png: not a picture that hfpie reads, passed over",
-            "empty.png: the file is empty, passed over",
-            "huge.png: 3600 megapixels, more than the 400 that hfpie opens, passed over",
-            "signed.tif: TIFF of signed numbers of 16 bits, which is not read, passed over",
-            "stack.tif: has several frames or pages, passed over",
-            "unseen.png: fully transparent, passed over",
+        assert [line.removeprefix(f"{photos}/") for line in said if ", skipped" in line] == [
+            "broken.png: not a picture that hfpie reads, skipped",
+            "empty.png: the file is empty, skipped",
+            "huge.png: 3600 megapixels, more than the 400 that hfpie opens, skipped",
+            "signed.tif: TIFF of signed numbers of 16 bits, which hfpie does not read, skipped",
+            "stack.tif: has several frames or pages, skipped",
+            "unseen.png: fully transparent, skipped",
         ]
     assert [path.suffix for path in sorted((tmp_path / "cache").iterdir())] == [".json", ".rgb"]
     with pytest.raises(UnavailableError, match="no photographs"):
@@ -302,8 +302,8 @@ def test_pairs_lose_both_sides_when_one_is_broken_and_must_fit(tmp_path):
     said = []
     data = opener_in(tmp_path, say=said.append).training_set(None, degraded, clean)
     assert data.paired.names == data.degraded.names == ["a_1.png", "b_1.png"]
-    assert [line for line in said if "passed over" in line] == [
-        f"{degraded / 'a_2.png'}: not a picture that hfpie reads, passed over"
+    assert [line for line in said if ", skipped" in line] == [
+        f"{degraded / 'a_2.png'}: not a picture that hfpie reads, skipped"
     ]
     with pytest.raises(UnavailableError, match="do not fit"):
         opener_in(tmp_path, task="sr", scale=4).training_set(None, degraded, clean)

@@ -53,7 +53,7 @@ def covered_by(restorer: Restorer, amounts: Sequence[Amount]) -> float:
 
 
 def _bytes_of(path: Path | None) -> int:
-    """Of an ordinary file; 0 for others, which are not to be opened."""
+    """Size of an ordinary file; 0 for others, which must not be opened."""
     try:
         return path.stat().st_size if path and path.is_file() else 0
     except OSError:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from ..errors import HfpieError
-from ..outcome import Outcome, Shared
+from ..outcome import Outcome, Progress, Shared
 from ..photos import writer
 from ..photos.animation import Animation, check_held, encode_animation, losses
 from ..photos.contents import Content, first_of
@@ -22,8 +22,6 @@ from ..photos.writer import check_writable, remarks
 from ..restore import Restorer
 
 PIECE = 1 << 20  # bytes copied at a time
-
-Tell = Callable[[int, int], None]  # (tiles done, tiles in all)
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def count_of(content: Content) -> int:
 
 
 def megapixels_of(content: Content) -> float:
-    """Of all its pictures."""
+    """Megapixels of all its pictures."""
     pixels = content.pixels if isinstance(content, Series) else sum(p.width * p.height for p in pictures_of(content))
     return pixels / 1e6
 
@@ -88,7 +86,7 @@ def checked(content: Content, style: OutputStyle, target: Path | None, *, scale:
 
 
 def restored(
-    content: Content, restorer: Restorer, tell: Tell, shared: Iterable[Shared | None], place: Place
+    content: Content, restorer: Restorer, report: Progress, shared: Iterable[Shared | None], place: Place
 ) -> tuple[Done, Outcome]:
     """The content restored, and its outcome: of several pictures that of the first, with the sums of all.
 
@@ -96,9 +94,9 @@ def restored(
     """
     count = count_of(content)
     if isinstance(content, Series):
-        return _restored_series(content, restorer, tell, shared, place)
+        return _restored_series(content, restorer, report, shared, place)
     outcomes = [
-        restorer.restore(picture, partial(_tell_picture, tell, number, count), common)
+        restorer.restore(picture, partial(_report_picture, report, number, count), common)
         for number, (picture, common) in enumerate(zip(pictures_of(content), shared, strict=False))
     ]
     whole = reduce(_plus, outcomes)
@@ -108,13 +106,13 @@ def restored(
 
 
 def _restored_series(
-    series: Series, restorer: Restorer, tell: Tell, shared: Iterable[Shared | None], place: Place
+    series: Series, restorer: Restorer, report: Progress, shared: Iterable[Shared | None], place: Place
 ) -> tuple[Written, Outcome]:
     """Picture after picture, so that only one is in memory."""
     try:
         file = tempfile.TemporaryFile(dir=place.folder)  # noqa: SIM115  # it goes on to the next stage
         try:
-            outcome = _restore_into(file, series, restorer, tell, shared, style=place.style)
+            outcome = _restore_into(file, series, restorer, report, shared, style=place.style)
             file.seek(0)
         except BaseException:
             file.close()
@@ -128,7 +126,7 @@ def _restore_into(
     file: IO[bytes],
     series: Series,
     restorer: Restorer,
-    tell: Tell,
+    report: Progress,
     shared: Iterable[Shared | None],
     *,
     style: OutputStyle,
@@ -138,8 +136,8 @@ def _restore_into(
     notes: dict[str, str] = {}
     with series.writing(file, style, restorer.out_scale) as add:
         for number, (picture, common) in enumerate(zip(series.pictures(), shared, strict=False)):
-            told_so = partial(_tell_picture, tell, number, max(series.count, number + 1))
-            outcome = restorer.restore(picture, told_so, common)
+            report_tiles = partial(_report_picture, report, number, max(series.count, number + 1))
+            outcome = restorer.restore(picture, report_tiles, common)
             add(outcome.photo)
             for note in picture.notes:
                 notes.setdefault(note, f"{series.noun} {number + 1}: {note}" if number else note)
@@ -159,9 +157,9 @@ def _plus(one: Outcome, other: Outcome) -> Outcome:
     )
 
 
-def _tell_picture(tell: Tell, number: int, count: int, done: int, total: int) -> None:
+def _report_picture(report: Progress, number: int, count: int, done: int, total: int) -> None:
     """The tiles of one of `count` pictures as those of the whole file."""
-    tell(number * total + done, count * total)
+    report(number * total + done, count * total)
 
 
 def write_into(stream: BinaryIO, done: Done, style: OutputStyle, *, name: str) -> None:

@@ -23,7 +23,7 @@ class Forecast:
     """What a run would do, and how long it would take."""
 
     jobs: list[Job]
-    """Jobs that can be done, as far as file headers tell."""
+    """Jobs that can be done, judging by file headers."""
     amounts: list[Amount]
     """How much there is to restore, one for each job."""
     faults: list[HfpieError]
@@ -35,7 +35,7 @@ class Forecast:
 
     @property
     def megapixels(self) -> float:
-        """Of all files."""
+        """Megapixels of all files."""
         return sum(amount.pixels for amount in self.amounts) / 1e6
 
 

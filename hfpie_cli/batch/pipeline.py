@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
-PATIENCE = 5.0  # seconds that threads get to end in when a run is stopped
+PATIENCE = 5.0  # seconds that threads get to finish when a run is stopped
 
 
 class StoppedError(Exception):

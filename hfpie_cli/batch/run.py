@@ -148,7 +148,7 @@ class Stages:
     def work(self, job: Job, loaded: Loaded) -> Restored:
         """Restore it."""
 
-        def tell(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             self.check()
             self.progress.tiles(job, done, total)
 
@@ -158,7 +158,7 @@ class Stages:
             several = count_of(content) > 1
             shared = self.averages.within(lambda: pictures_of(content)) if several else [self.averages.of(job)]
             place = Place(job.target.parent if job.target else None, loaded.style, str(job.target or job.name))
-            done, outcome = restored(content, self.restorer, tell, shared, place)
+            done, outcome = restored(content, self.restorer, report, shared, place)
             notes = tuple(dict.fromkeys((*loaded.notes, *outcome.photo.notes)))
             outcome = replace(outcome, photo=replace(outcome.photo, notes=notes))
             return Restored(done, outcome, loaded, loaded.seconds + time.monotonic() - started)

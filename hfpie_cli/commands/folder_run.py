@@ -57,7 +57,7 @@ class FolderRun:
     """Processes that share the run."""
 
     def restore(self, plan: Plan) -> int:
-        """Restore what is to be done; the exit code."""
+        """Restore the jobs that are not skipped. Returns the exit code."""
         from ..batch.tally import Tally
 
         faults = plan.faults if self.ranks.leads else []

@@ -76,7 +76,7 @@ def _warn_of_noise(plan: Plan, options: RestoreOptions, console: Console) -> Non
 
 def _report_skipped(plan: Plan, options: RestoreOptions, console: Console) -> None:
     """Report every skipped file that a user may have meant."""
-    told = [
+    reasons = [
         (
             "folders",
             "subfolder",
@@ -86,14 +86,14 @@ def _report_skipped(plan: Plan, options: RestoreOptions, console: Console) -> No
     ]
     for extra, _, _, endings in EXTRAS.values():
         hint = f"pip install 'hfpie[{extra}]' to read {' '.join(endings[:3])}"
-        told.append((extra, "picture", " needing an extra", hint))
-    told += [
+        reasons.append((extra, "picture", " needing an extra", hint))
+    reasons += [
         ("unread", "picture", " in formats that hfpie does not read", "convert them to PNG or TIFF first"),
         ("films", "film", "", "name a film to restore it (slow)"),
         ("outputs", "file", " looking like hfpie outputs", "name a file to restore it"),
         ("links", "link", " to files outside the folder", "--follow-symlinks replaces those files"),
     ]
-    for reason, noun, which, hint in told:
+    for reason, noun, which, hint in reasons:
         if left := plan.left_out.get(reason):
             console.say(f"skipped {counted(len(left), noun)}{which}; {hint} ({_few(left)})")
 

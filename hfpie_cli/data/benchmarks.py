@@ -268,7 +268,7 @@ def _blocks(degraded: Path, clean: Path) -> list[Case]:
 
 
 def _mat_shape(path: Path) -> tuple[int, ...]:
-    """Of the array that has the file's name; empty if there is none."""
+    """Shape of the array named like the file; empty if there is none."""
     from scipy.io import whosmat
 
     try:

@@ -81,7 +81,7 @@ class PhotoStore:
 
     @property
     def names(self) -> list[str]:
-        """Of the photographs: their paths below the folder that was opened."""
+        """Paths of the photographs below the folder that was opened."""
         return [entry.name for entry in self.entries]
 
     def pick(self, indices: Iterable[int]) -> PhotoStore:
@@ -124,7 +124,7 @@ def open_store(
         kept = _keep(index, names, track(_in_order(_decode, paths), len(paths), "decoding"))
     entries, refused = kept.entries, kept.refused
     for name, reason in refused.items():
-        say(f"{root / name}: {reason}, passed over")
+        say(f"{root / name}: {reason}, skipped")
     if not entries:
         raise UnavailableError(f"{root}: none of its photographs could be read", "see the messages above")
     if left := sum(entry.bytes for entry in entries if entry.offset is None):

@@ -34,7 +34,7 @@ class Entry:
 
     @property
     def bytes(self) -> int:
-        """Of its pixels."""
+        """Size of its pixels."""
         return self.height * self.width * 3 * np.dtype(self.type).itemsize
 
 

@@ -20,7 +20,7 @@ Scenes = dict[str, list[str]]  # the names of each scene's pictures, in order, b
 
 
 def scenes_by_name(names: Sequence[str]) -> Scenes:
-    """Of pairs: pictures of one folder, or without folders of one name less the last number."""
+    """Scenes of pairs: pictures of one folder, or without folders of one name apart from its last number."""
     scenes: Scenes = defaultdict(list)
     for name in names:
         scenes[scene_of(name)].append(name)
@@ -34,7 +34,7 @@ def scene_of(name: str) -> str:
 
 
 def scenes_by_look(entries: Sequence[Entry]) -> Scenes:
-    """Of photographs: frames of a clip, and bursts, each scene by the name of its first picture.
+    """Scenes of photographs: frames of a clip, and bursts, each named after its first picture.
 
     Those are numbered pictures of one size in one folder, each of which looks like the one before. Any other photograph
     is a scene of its own, so that kodim01 to kodim24 are 24.
@@ -89,7 +89,7 @@ def _alike(one: Entry, other: Entry) -> bool:
 
 
 def _fifth(pictures: int) -> int:
-    """Of a number of pictures; one at least, but not all."""
+    """A fifth of a number of pictures; at least one, but not all."""
     return min(max(pictures // 5, 1), pictures - 1) if pictures else 0
 
 

@@ -31,7 +31,7 @@ class Opener:
     """Shows the progress of decoding."""
 
     def training_set(self, data: Path | None, degraded: Path | None, clean: Path | None) -> TrainingSet:
-        """Of a folder of photographs or of a published data set, and of two folders of pairs; either may be None.
+        """A training set from a folder of photographs or a data set, and from two folders of pairs; either may be None.
 
         Raises UnavailableError if nothing is there, or if the sides of a pair do not fit each other.
         """

@@ -45,7 +45,7 @@ def sharpen(photo: Photo) -> Photo:
 def noise_sigma(pixels: Pixels) -> float:
     """The standard deviation of white noise in (h, w, c) pixels, in their units (Immerkaer 1996).
 
-    The difference of two Laplacians passes over what is flat or an even slope in a picture; noise remains.
+    The difference of two Laplacians removes flat areas and even slopes; noise remains.
     """
     remains = cv2.filter2D(pixels.astype(np.float64), -1, LAPLACIANS, borderType=cv2.BORDER_REFLECT_101)
     return float(np.abs(remains).mean() * np.sqrt(np.pi / 2) / 6)

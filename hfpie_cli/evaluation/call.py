@@ -114,8 +114,8 @@ def evaluate(
     clean: two folders of pairs. task: where the data set does not say. degradation: published pairs, or one made here.
     weights: names or files; by default the task's. limit: the first pictures only. resume: keep the scores of a run
     that was interrupted. csv, report, save_images: files to write and a folder for the restored pictures, replaced only
-    if `overwrite`. peak: the white of 16-bit pictures that use 10 or 12 bits, such as 1023. console: told what is going
-    on; by default the logger `hfpie_cli`. show: called with each board as it is done.
+    if `overwrite`. peak: the white of 16-bit pictures that use 10 or 12 bits, such as 1023. console: gets the
+    messages; by default the logger `hfpie_cli`. show: called with each board as it is done.
 
     Under `torchrun` the processes share the pictures. Raises HfpieError for what does not go together or is not there.
     """

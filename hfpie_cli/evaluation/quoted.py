@@ -29,7 +29,7 @@ class Column:
     task: str
     """A key of TASKS."""
     input: str
-    """Row of the degraded pictures, which tells whether our protocol is the paper's."""
+    """Row of the degraded pictures, which shows whether our protocol is the paper's."""
     ours: str
     """Row of our table that `input` is compared with."""
     metrics: tuple[str, ...]

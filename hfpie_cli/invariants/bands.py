@@ -40,7 +40,7 @@ class Grid:
 
     @cached_property
     def centres(self) -> Tensor:
-        """Of the cells, in pixels."""
+        """Centres of the cells, pixels."""
         edges = torch.tensor(self.edges, dtype=torch.float64)
         return (edges[1:] + edges[:-1]) / 2
 

@@ -35,7 +35,7 @@ class Span:
 
     @property
     def width(self) -> float:
-        """Of full scale."""
+        """Width of the span, as a part of full scale."""
         return self.high - self.low
 
     def stretch(self, picture: Tensor) -> Tensor:

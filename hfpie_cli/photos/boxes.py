@@ -78,7 +78,7 @@ def with_points(data: bytes, points: ColourPoints) -> bytes:
 
 
 def _properties(data: bytes) -> Iterator[Box]:
-    """Those of the primary picture: size, colours and so on."""
+    """Properties of the primary picture: size, colours and so on."""
     meta = _find(data, b"meta", 0, len(data))
     if meta is None:
         return

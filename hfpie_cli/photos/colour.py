@@ -55,8 +55,8 @@ def fitted(metadata: Metadata, form: str, *, grey: bool) -> Metadata:
         raise ColourError(f"its values are {hdr} (HDR), which {form} cannot represent")
     if _is_narrow(metadata) and form != "PNG":
         raise ColourError(f"its values are in narrow range (video levels), which {form} cannot represent")
-    told = any(name in {b"cICP", b"gAMA", b"cHRM", b"sRGB"} for name, _ in metadata.chunks)
-    if form == "PNG" and told:
+    stated = any(name in {b"cICP", b"gAMA", b"cHRM", b"sRGB"} for name, _ in metadata.chunks)
+    if form == "PNG" and stated:
         return metadata
     profile = metadata.icc or (b"" if hdr else _profile(metadata, grey=grey))
     if "icc" not in FORMATS[form].blocks:

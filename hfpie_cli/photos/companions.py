@@ -1,4 +1,4 @@
-"""What a JPEG holds beside its picture: the gain map of Ultra HDR, which is kept, a motion photo's video, which is not.
+"""Further parts of a JPEG: the gain map of Ultra HDR, which is kept, and a motion photo's video, which is not.
 
 Ultra HDR: the gain map is a second JPEG behind the first; the XMP of the first lists what follows it, an index (MPF,
 CIPA DC-007) says where.

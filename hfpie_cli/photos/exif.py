@@ -68,7 +68,7 @@ def orientation(block: bytes) -> int:
 
 
 def upright(block: bytes) -> bytes:
-    """The same block with orientation 1; without its thumbnail if that was another, for it would lie on its side."""
+    """The same block with orientation 1; without its thumbnail if it was rotated, which would be shown sideways."""
     first = _directory(block)
     turn = _number(block, first, ORIENTATION) if first else None
     if first is None or turn in (None, 1):

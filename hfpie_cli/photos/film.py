@@ -46,7 +46,7 @@ class Film(Series):
 
     @property
     def count(self) -> int:
-        """Of its frames."""
+        """Number of its frames."""
         return self.head.count
 
     @property
@@ -56,7 +56,7 @@ class Film(Series):
 
     @property
     def pixels(self) -> int:
-        """Of all frames."""
+        """Pixels of all frames."""
         return self.head.look.width * self.head.look.height * self.count
 
     @cached_property
@@ -168,7 +168,7 @@ def opened(path: Path, name: str) -> Iterator[tuple[Any, Any]]:
                 raise HfpieError(f"{name}: has sound or data alone, and no moving picture")
             yield container, streams[0]
     except av.FFmpegError as error:
-        message = f"{name}: a film that is broken, or of a kind that is not read ({error.strerror})"
+        message = f"{name}: a film that is broken, or of a kind that hfpie does not read ({error.strerror})"
         raise HfpieError(message, "if another program plays it, save it again there") from None
     except NotReadError as error:
         raise HfpieError(f"{name}: {error}", error.hint) from None

@@ -102,7 +102,7 @@ def to_rgb(frame: Any, look: Look) -> NDArray[np.uint16]:
 
 
 def _bare(frame: Any) -> Any:
-    """The same pixels without what the frame says of where its chroma lies.
+    """The same pixels without the frame's chroma location.
 
     swscale uses that on the way to RGB but not on the way back, which would move chroma by half a pixel.
     """
@@ -123,7 +123,9 @@ def _matrix(look: Look) -> int:
     if look.matrix in MATRICES:
         return look.matrix
     if look.matrix not in (0, UNKNOWN):
-        raise NotReadError(f"a film of the colour matrix {look.matrix}, which is not read", "convert it to BT.709")
+        raise NotReadError(
+            f"a film of the colour matrix {look.matrix}, which hfpie does not read", "convert it to BT.709"
+        )
     return BT709 if look.height >= HD_HEIGHT else BT601
 
 
@@ -141,7 +143,7 @@ def from_rgb(pixels: Pixels, look: Look) -> Any:
 
 
 def _range(look: Look) -> int:
-    """That of its numbers; films that do not say so have the limited one."""
+    """FFmpeg's range of its values; films that state none have the limited range."""
     return FULL_RANGE if look.range == FULL_RANGE else LIMITED_RANGE
 
 

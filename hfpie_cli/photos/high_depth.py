@@ -50,7 +50,7 @@ def probe(data: bytes) -> DeepKind | None:
         return DeepKind("AVIF", width, height, bits) if bits in AVIF_BITS and width and height else None
     header = PPM_HEADER.match(data[:1000])
     if header and int(header[4]) > 255 and header[1] in b"23":
-        raise NotReadError("PPM of 16 bits as text, which is not read", "save it as binary PPM or PGM")
+        raise NotReadError("PPM of 16 bits as text, which hfpie does not read", "save it as binary PPM or PGM")
     if header and int(header[4]) > 255:
         return DeepKind("PPM", int(header[2]), int(header[3]), 16, header.end(), int(header[4]))
     return None

@@ -1,4 +1,4 @@
-"""JPEG: what is appended to a file behind its picture, and whether its data are corrupt."""
+"""JPEG: data appended behind the picture, and corrupt data."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def to_8bit(pixels: Pixels) -> NDArray[np.uint8]:
 
 
 def to_16bit(pixels: Pixels) -> NDArray[np.uint16]:
-    """The same of float pixels for 0..65535."""
+    """Rescale float pixels to 0..65535, clip and round."""
     return np.rint(pixels.clip(0, 1) * 65535).astype(np.uint16)
 
 
@@ -46,7 +46,7 @@ class SeveralPicturesError(ValueError):
 
 
 class NotReadError(ValueError):
-    """A picture of a kind that is not read. hint: the way out."""
+    """A picture of a kind that hfpie does not read. hint: the way out."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)

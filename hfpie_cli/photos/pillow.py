@@ -27,7 +27,7 @@ def from_pillow(image: Image.Image) -> Photo:
         transparent = "transparency" in image.info and not mode.endswith("A")
         pixels = np.array(image.convert(f"{mode}A" if transparent else mode))
     else:
-        raise HfpieError(f"a Pillow image of mode {image.mode} is not read", "convert it: image.convert('RGB')")
+        raise HfpieError(f"hfpie does not read Pillow images of mode {image.mode}", "convert it: image.convert('RGB')")
     if not pixels.size:
         raise HfpieError("the image has no pixels")
     check_pixels(pixels, "the image")

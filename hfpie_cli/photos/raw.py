@@ -69,7 +69,7 @@ def decode(data: bytes, file: Any) -> Photo:
 
 
 def _exif(data: bytes, file: Any) -> bytes:
-    """That of the embedded preview, or of a DNG's own directory; the thumbnail and the orientation stay behind."""
+    """EXIF of the embedded preview, or of a DNG's own directory, without thumbnail and orientation."""
     import rawpy
 
     try:

@@ -76,7 +76,7 @@ def refusals(data: bytes, name: str) -> Iterator[list[str]]:
         raise HfpieError(f"{name}: too large for this machine's memory") from None
     except Exception as error:  # decoders raise anything for broken files
         reason = "; ".join(filter(None, (str(error) or type(error).__name__, summed_up(said))))
-        message = f"{name}: broken, or of a kind that is not read ({reason})"
+        message = f"{name}: broken, or of a kind that hfpie does not read ({reason})"
         raise HfpieError(message.splitlines()[0], "if another program opens it, save it again there") from None
 
 
@@ -118,7 +118,7 @@ def _decode(data: bytes, name: str) -> Photo:
     with Image.open(io.BytesIO(data)) as image:
         if getattr(image, "n_frames", 1) > 1:
             raise SeveralPicturesError
-        image.load()  # OpenCV passes over a truncated end, Pillow does not
+        image.load()  # OpenCV ignores a truncated end, Pillow does not
         turn, metadata = metadata_of(image, data)
         pixels = _with_transparent_grey(pixels, image)
     bits = kind.bits if kind.format == "AVIF" else 0
@@ -225,7 +225,7 @@ def _to_plain_mode(image: Image.Image, metadata: Metadata) -> tuple[Image.Image,
         return image.convert("RGBA" if alpha else "RGB"), metadata
     if image.mode in {"CMYK", "YCbCr", "LAB", "HSV"}:
         return _to_srgb(image, metadata.icc), replace(metadata, icc=b"")
-    raise ValueError(f"pixels of the kind {image.mode} are not read")
+    raise ValueError(f"hfpie does not read pixels of the kind {image.mode}")
 
 
 def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
@@ -242,7 +242,7 @@ def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
 
 
 def _with_transparent_grey(pixels: Pixels, image: Image.Image) -> Pixels:
-    """Add the alpha of a 16-bit grey PNG one of whose greys is transparent, which OpenCV passes over."""
+    """Add the alpha of a 16-bit grey PNG one of whose greys is transparent, which OpenCV ignores."""
     clear = image.info.get("transparency")
     if pixels.ndim == 3 or not isinstance(clear, int):
         return pixels

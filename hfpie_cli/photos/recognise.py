@@ -38,9 +38,9 @@ FILM_MAGIC = (b"\x1aE\xdf\xa3", b"\0\0\1\xba", b"0&\xb2u\x8ef\xcf\x11", b"FLV\1"
 
 def named(data: bytes) -> tuple[str, str]:
     """(what it is, the way out); empty if unknown."""
-    for magic, told in MAGIC.items():
+    for magic, answer in MAGIC.items():
         if data.startswith(magic):
-            return told
+            return answer
     head = data[:512].lstrip().lower()
     if head.startswith(PAGES):
         return "a web page", "download the picture itself"

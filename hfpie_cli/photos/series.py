@@ -22,7 +22,7 @@ class Series(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """Of the file, for messages."""
+        """Name of the file, for messages."""
 
     @property
     @abstractmethod
@@ -32,12 +32,12 @@ class Series(ABC):
     @property
     @abstractmethod
     def count(self) -> int:
-        """Of its pictures, as far as its head tells."""
+        """Number of its pictures, as far as its header states it."""
 
     @property
     @abstractmethod
     def pixels(self) -> int:
-        """Of all pictures."""
+        """Pixels of all pictures."""
 
     @property
     @abstractmethod

@@ -18,7 +18,7 @@ SEVERAL = {"GIF", "PNG", "WEBP", "AVIF", "TIFF"}  # formats whose frames or page
 
 @dataclass(frozen=True)
 class Size:
-    """Size of a picture file, as far as its header tells."""
+    """Size of a picture file, as far as its header states it."""
 
     height: int
     """Pixels."""
@@ -33,7 +33,7 @@ class Size:
 
     @property
     def pixels(self) -> int:
-        """Of all frames."""
+        """Pixels of all frames."""
         return self.height * self.width * self.frames
 
     @property

@@ -48,7 +48,7 @@ class Stack(Series):
 
     @property
     def count(self) -> int:
-        """Of its pages."""
+        """Number of its pages."""
         return len(self.places)
 
     @cached_property
@@ -58,7 +58,7 @@ class Stack(Series):
 
     @cached_property
     def pixels(self) -> int:
-        """Of all pages."""
+        """Pixels of all pages."""
         return sum(place.page.width * place.page.height for place in self.places)
 
     def pictures(self) -> Iterator[Photo]:

@@ -57,7 +57,7 @@ def probe(data: bytes) -> TiffKind:
         page = file.pages[0]
         assert isinstance(page, tifffile.TiffPage)
         if page.sampleformat in COMPLEX:
-            raise NotReadError("TIFF of complex numbers, which is not read", "save their magnitudes as float32")
+            raise NotReadError("TIFF of complex numbers, which hfpie does not read", "save their magnitudes as float32")
         usual = page.dtype is None or page.dtype in (np.uint8, bool)  # float64 equals None
         deep = not usual or page.photometric == ICC_LAB
         if deep:
@@ -77,19 +77,19 @@ def _check_deep(page: tifffile.TiffPage) -> None:
         raise NotReadError("camera raw in a TIFF that is no DNG", "develop it first, as RGB of 16 bits")
     if kind is not None and kind.kind == "i":
         hint = f"add {2 ** (bits - 1):,} to its values and save them as uint16, or as float32 from 0 to 1"
-        raise NotReadError(f"TIFF of signed numbers of {bits} bits, which is not read", hint)
+        raise NotReadError(f"TIFF of signed numbers of {bits} bits, which hfpie does not read", hint)
     if kind is not None and kind.kind == "u" and bits > 16:
         hint = "divide its values and save them as uint16, or as float32 with white at 1"
-        raise NotReadError(f"TIFF of {bits} bits a sample, which is not read", hint)
+        raise NotReadError(f"TIFF of {bits} bits a sample, which hfpie does not read", hint)
     if kind not in (np.uint8, np.uint16, HALF, SINGLE) or bits not in (8, 16, 32):
         hint = "save it with 16 bits a sample, or as float32 with white at 1"
-        raise NotReadError(f"TIFF of {bits} bits a sample ({kind}), which is not read", hint)
+        raise NotReadError(f"TIFF of {bits} bits a sample ({kind}), which hfpie does not read", hint)
     colours = 3 if page.photometric in LABS and kind in (np.uint8, np.uint16) else COLOURS.get(int(page.photometric))
     if colours is None:
         name = NAMES.get(int(page.photometric), f"photometric interpretation {int(page.photometric)}")
-        raise NotReadError(f"TIFF of {name} with {bits} bits a sample, which is not read", "convert it to RGB")
+        raise NotReadError(f"TIFF of {name} with {bits} bits a sample, which hfpie does not read", "convert it to RGB")
     if page.samplesperpixel - colours not in (0, 1) or (page.photometric in LABS and page.samplesperpixel != colours):
-        message = f"TIFF of {page.samplesperpixel} channels of {bits} bits, which is not read"
+        message = f"TIFF of {page.samplesperpixel} channels of {bits} bits, which hfpie does not read"
         raise NotReadError(message, "save its colours (grey or RGB, with or without alpha) alone")
 
 
@@ -104,9 +104,8 @@ def decode(data: bytes) -> NDArray[Any]:
                 pixels = np.moveaxis(pixels, 0, -1)
         except (ValueError, ImportError, KeyError):  # a compression that tifffile leaves to an optional package
             if page.photometric in LABS or page.dtype == HALF or file.is_bigtiff:
-                message = (
-                    f"TIFF of this kind with the compression {COMPRESSION(page.compression).name}, which is not read"
-                )
+                kind = COMPRESSION(page.compression).name
+                message = f"TIFF of this kind with the compression {kind}, which hfpie does not read"
                 raise NotReadError(message, "save it with the compression deflate, or with none") from None
             from .opencv import decode as decode_by_opencv
 

@@ -72,25 +72,25 @@ class Page:
 
     @property
     def samples(self) -> int:
-        """Of a pixel. Raises ValueError for more than any picture has."""
+        """Samples of a pixel. Raises ValueError for more than any picture has."""
         samples = self.one(SAMPLES, 1)
         if not 0 < samples <= MAX_SAMPLES:
-            raise ValueError(f"{samples} samples a pixel are none of a picture")
+            raise ValueError(f"{samples} samples a pixel are not a picture")
         return samples
 
     @property
     def bits(self) -> int:
-        """Of a pixel, all its samples together."""
+        """Bits of a pixel, all samples together."""
         values = self.tags.get(BITS)
         values = values if values is not None and len(values) else np.ones(1, np.uint64)
         each = int(values.max())
         if not 0 < each <= 128:
-            raise ValueError(f"samples of {each} bits are none of a picture")
+            raise ValueError(f"samples of {each} bits are not a picture")
         return sum(int(n) for n in values[: self.samples]) if len(values) >= self.samples else each * self.samples
 
     @property
     def bytes_each(self) -> float:
-        """Of memory that a pixel takes on its way: it is decoded, turned, restored."""
+        """Bytes of memory that a pixel takes while it is decoded, turned and restored."""
         return max(12.0, 4 * self.bits / 8)
 
     @property

@@ -90,9 +90,9 @@ def _count_slices(data: bytes) -> int:
     """How many pictures lie behind the only directory of a file, by what ImageJ and others write into it."""
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page: Any = file.pages.first
-        told = IMAGES.match(page.description) if page.is_imagej else None
+        stated = IMAGES.match(page.description) if page.is_imagej else None
         whole = sum(series.size for series in file.series) // page.size if page.size else 1
-        return max(whole, int(told[1]) if told else 1, 1)
+        return max(whole, int(stated[1]) if stated else 1, 1)
 
 
 def page_file(data: bytes, layout: Layout, place: PagePlace) -> bytes:
@@ -101,7 +101,7 @@ def page_file(data: bytes, layout: Layout, place: PagePlace) -> bytes:
     NotReadError for JPEG of the old kind, which lies where only its own tags say.
     """
     if place.page.one(COMPRESSION, UNCOMPRESSED) == OLD_JPEG:
-        raise NotReadError("pages of JPEG of TIFF 6.0, which are not read", "save it with another compression")
+        raise NotReadError("pages of JPEG of TIFF 6.0, which hfpie does not read", "save it with another compression")
     head = _head(layout.order, big=layout.big)
     body = _Body(len(head), layout.order, layout.big)
     directory = _move(data, layout, place, body)

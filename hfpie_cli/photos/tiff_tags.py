@@ -42,7 +42,7 @@ class Tag:
     """Its bytes, little-endian."""
 
     def numbers(self) -> list[float]:
-        """Of a tag of doubles or shorts."""
+        """Numbers of a tag of doubles or shorts."""
         form = {DOUBLE: "d", 3: "H"}[self.type]
         return list(struct.unpack(f"<{len(self.value) // struct.calcsize(form)}{form}", self.value))
 

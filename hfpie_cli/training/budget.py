@@ -48,7 +48,7 @@ class Budget(Protocol):
 
 
 class Steps:
-    """A number of steps. The same at every resumption, so that a run goes on bit for bit."""
+    """A number of steps. It does not depend on interruptions, so that a run resumes bit for bit."""
 
     def __init__(self, config: TrainConfig) -> None:
         self._config = config

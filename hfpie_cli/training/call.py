@@ -50,7 +50,7 @@ def train(
 
     recipe: a name such as "compact-denoise", a TOML file, or a configuration; None when a run is to `resume`, whose
     pictures stay, too, if none are named. settings: changes to it, such as "minutes=5" or "network.edges=false". init:
-    weights to start from, a name or a file. console: told what is going on; by default the logger `hfpie_cli`.
+    weights to start from, a name or a file. console: gets the messages; by default the logger `hfpie_cli`.
     started: `time.monotonic()` when the time of a run by the clock begins, by default now.
 
     Returns the run when it is done; its weights are `out`/best.safetensors. Under `torchrun` its processes train

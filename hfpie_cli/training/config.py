@@ -166,12 +166,12 @@ class TrainConfig:
 
     @property
     def scale(self) -> int:
-        """Of the network's enlargement."""
+        """Enlargement of the network."""
         return getattr(self.network, "scale", 1)
 
     @property
     def length(self) -> str:
-        """Of the run, in words."""
+        """Length of the run, in words."""
         return counted(self.minutes, "minute") if self.minutes else counted(self.steps, "step")
 
     def rate_at(self, progress: float, step: int) -> float:

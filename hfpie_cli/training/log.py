@@ -36,12 +36,12 @@ class RunLog:
             TextColumn("step {task.fields[step]}"),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[status]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
         self._bar = console.bar(*columns)
-        self._task = self._bar.add_task("", total=None, step=step, told="")
+        self._task = self._bar.add_task("", total=None, step=step, status="")
         self._score = ""
         self.is_worse = False  # by the last validation: no degradation is any better than it was before
 
@@ -57,8 +57,8 @@ class RunLog:
             self._board.close()
 
     def doing(self, what: str) -> None:
-        """Say in the progress line what goes on while no step is done."""
-        self._bar.update(self._task, told=what)
+        """Show in the progress line what happens between steps."""
+        self._bar.update(self._task, status=what)
 
     def moved(self, step: int, progress: float) -> None:
         """Move the progress line; progress: 0 to 1."""

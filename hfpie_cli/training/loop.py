@@ -130,12 +130,12 @@ class Pace:
         self.restart()
 
     def seconds(self) -> float:
-        """That the run has taken by now."""
+        """Time that the run has taken so far."""
         self._run.seconds = time.monotonic() - self._started
         return self._run.seconds
 
     def restart(self) -> None:
-        """Count anew."""
+        """Reset the counters."""
         self._sums: Tensor | None = None  # of the losses and of the gradients' norms, where they were computed
         self._steps, self._pixels, self._waited, self._since = 0, 0, 0.0, time.monotonic()
 

@@ -87,7 +87,7 @@ def pixel_loss(restored: Tensor, clean: Tensor) -> Tensor:
 def psnr_loss(restored: Tensor, clean: Tensor) -> Tensor:
     """Half the logarithm of each picture's mean squared error, averaged: its PSNR in nepers, lower for better.
 
-    An error counts by its share of the picture's own, so that lightly degraded pictures count as much as spoilt ones.
+    An error counts by its share of the picture's own, so that light degradations count as much as heavy ones.
     """
     errors = (restored - clean).square().mean((1, 2, 3))
     return (errors + PSNR_FLOOR).log().mean() / 2

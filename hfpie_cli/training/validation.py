@@ -87,7 +87,7 @@ def validate(run: Run, held_out: HeldOut) -> dict[str, float]:
 
 
 def score(run: Run, degraded: Tensor, clean: Tensor) -> float:
-    """Of what the averaged weights make of one picture, in dB."""
+    """Score of one picture restored with the averaged weights, dB."""
     return run.objective.score(restore(run, degraded), clean)
 
 

@@ -78,7 +78,7 @@ class Entry:
 
     @property
     def is_default(self) -> bool:
-        """Whether a task uses it when none is named."""
+        """Whether a task uses it by default."""
         return self.name in {name for task in TASKS.values() for name in (task.weights, task.gan_weights)}
 
     @property
@@ -140,7 +140,7 @@ def get_entry(name: str) -> Entry:
 
 
 def default_weights(task: str, *, gan: bool = False) -> str:
-    """The name of the checkpoint that a task uses when none is named."""
+    """The name of a task's default checkpoint."""
     return TASKS[task].gan_weights if gan else TASKS[task].weights
 
 
