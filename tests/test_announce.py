@@ -75,6 +75,15 @@ def test_sizes_come_from_the_head_of_a_file(tmp_path):
     assert sizes == [Size(5, 7, 1), Size(4, 6, 2), Size(3, 2, 4), None, None]
 
 
+def test_all_frames_of_an_animation_are_in_memory_and_one_page_of_a_stack(tmp_path):
+    pictures = [Image.new("RGB", (7, 5), (number, 0, 0)) for number in range(3)]
+    for name in ("a.webp", "a.tif"):
+        pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:], lossless=True)
+    animation, stack = (read_size(tmp_path / name) for name in ("a.webp", "a.tif"))
+    assert (animation, stack) == (Size(5, 7, 1, frames=3, held=3), Size(5, 7, 1, frames=3))
+    assert (animation.held_bytes, stack.held_bytes) == (3 * 105, 105)
+
+
 def test_the_pace_predicts_the_time(identity, rng):
     restorer = Restorer.from_weights(str(identity), tile=64, overlap=16)
     assert measure_pace(restorer, rng, at_least=0.05) > 0

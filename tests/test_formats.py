@@ -200,6 +200,15 @@ def _():
     assert tags_of(encode_photo(enlarged(photo, 2), OutputStyle(), name=""))[33550] == (0.25, 0.125, 1.0)
 
 
+@row("OME-TIFF")
+def _():
+    photo = read_photo(tiff(ome=True, metadata={"axes": "YX", "PhysicalSizeX": 0.5}))
+    told = tags_of(encode_photo(enlarged(photo, 2), OutputStyle(), name=""))[270]
+    assert f'SizeX="{2 * RAMP.shape[1]}"' in told
+    assert f'SizeY="{2 * RAMP.shape[0]}"' in told
+    assert 'PhysicalSizeX="0.25"' in told
+
+
 @row("TIFF of ImageJ, or without a unit")
 def _():
     photo = read_photo(tiff(resolution=(9, 9), resolutionunit=1, description="ImageJ=1.53t"))

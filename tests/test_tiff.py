@@ -2,6 +2,7 @@
 
 import io
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -226,3 +227,35 @@ def test_what_is_not_read_is_named_with_a_hint_that_helps(file, word, hint):
         read_photo(file)
     assert hint in caught.value.hint
     assert "PNG or TIFF" not in caught.value.hint
+
+
+def test_the_xml_of_microscopes_tells_the_size_of_the_enlarged_picture(rng):
+    buffer, scale = io.BytesIO(), 4
+    pixels = rng.integers(0, 65536, (12, 20), np.uint16)
+    told = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 1.0}
+    tifffile.imwrite(buffer, pixels, ome=True, metadata=told)
+    photo = read_photo(buffer.getvalue(), "a.ome.tif")
+    enlarged = replace(photo, pixels=photo.pixels.repeat(scale, 0).repeat(scale, 1))
+    with tifffile.TiffFile(io.BytesIO(encode_photo(enlarged, OutputStyle(), name="a"))) as file:
+        assert file.is_ome
+        assert file.series[0].shape == (48, 80)
+        assert np.array_equal(file.asarray(), pixels.repeat(scale, 0).repeat(scale, 1))
+        lengths = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]
+    assert (lengths["SizeX"], lengths["SizeY"]) == (80, 48)
+    assert (lengths["PhysicalSizeX"], lengths["PhysicalSizeY"]) == (0.125, 0.25)
+    assert lengths["PhysicalSizeXUnit"] == "µm"
+
+
+@pytest.mark.parametrize("text", ["", 'SizeX="2" SizeY="2"', '<OME SizeX="2"', '<OME SizeX="0" SizeY="e"'])
+def test_other_descriptions_stay(text):
+    assert tiff_write.sized_ome(text, 8, 8) == text
+
+
+def test_names_that_are_not_ascii_stay(tmp_path):
+    image = Image.new("RGB", (8, 6))
+    image.save(tmp_path / "a.tif", tiffinfo={315: "Müller".encode(), 270: "Grüße".encode("latin-1")})
+    photo = read_photo(tmp_path / "a.tif")
+    with tifffile.TiffFile(io.BytesIO(encode_photo(photo, OutputStyle(), name="a"))) as file:
+        tags = file.pages.first.tags
+        assert (tags["Artist"].value, tags["ImageDescription"].value) == ("Müller", "Grüße")
+    assert "Müller".encode() in encode_photo(photo, OutputStyle("JPEG"), name="a")

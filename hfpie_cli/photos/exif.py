@@ -14,7 +14,8 @@ from PIL import Image, TiffImagePlugin
 
 ORIENTATION = 0x0112
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
-DESCRIPTIVE = (270, 271, 272, 305, 306, 315, 33432)  # title, make, model, software, date, artist, copyright
+DESCRIPTION = 270
+DESCRIPTIVE = (DESCRIPTION, 271, 272, 305, 306, 315, 33432)  # title, make, model, software, date, artist, copyright
 PREFIX = b"Exif\0\0"
 SHORT, LONG = 3, 4  # TIFF's types of 16-bit and 32-bit numbers
 
@@ -99,7 +100,9 @@ def from_tiff(directory: Image.Exif) -> bytes:
     kept = Image.Exif()
     for tag in DESCRIPTIVE:
         if tag in directory:
-            kept[tag] = directory[tag]
+            value = directory[tag]
+            # Pillow decodes texts as Latin-1, which keeps their bytes, but would write ASCII
+            kept[tag] = value.encode("latin-1", "replace") if isinstance(value, str) and not value.isascii() else value
     for ifd in (EXIF_IFD, GPS_IFD):
         if entries := directory.get_ifd(ifd):
             kept.get_ifd(ifd).update(entries)

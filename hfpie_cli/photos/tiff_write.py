@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Any, BinaryIO
 
@@ -10,11 +11,12 @@ from PIL import TiffImagePlugin
 
 from ..settings import default_threads
 from . import exif
-from .photo import Metadata, Photo
+from .photo import Photo
 from .tiff_tags import Tag
 
 MAX_CLASSIC = 2**32 - 2**26  # bytes of pixels, with a margin for metadata: offsets have 32 bits
 NO_UNIT, INCH = 1, 2
+OME_LENGTH = re.compile(r'\b(Size|PhysicalSize)([XY])="([0-9.eE+-]+)"')
 FRACTIONS = {5: "I", 10: "i"}  # types, and those of their two numbers
 
 
@@ -37,13 +39,14 @@ def write(photo: Photo, stream: BinaryIO) -> None:
         resolution=metadata.dpi or metadata.per_unit,
         resolutionunit=INCH if metadata.dpi else NO_UNIT,
         iccprofile=metadata.icc or None,
-        extratags=_extra_tags(metadata, directory),
+        extratags=_extra_tags(photo, directory),
     )
     directories = {tag: directory.get_ifd(tag) for tag in (exif.EXIF_IFD, exif.GPS_IFD)} if directory else {}
     _add_directories(stream, directories)
 
 
-def _extra_tags(metadata: Metadata, directory: Any) -> list[tuple[int, int, int, Any, bool]]:
+def _extra_tags(photo: Photo, directory: Any) -> list[tuple[int, int, int, Any, bool]]:
+    metadata = photo.metadata
     tags: list[tuple[int, int, int, Any, bool]] = [(exif.ORIENTATION, 3, 1, 1, True)]
     if metadata.xmp:
         tags.append((700, 1, len(metadata.xmp), metadata.xmp, True))
@@ -51,9 +54,26 @@ def _extra_tags(metadata: Metadata, directory: Any) -> list[tuple[int, int, int,
         tags.append((34377, 1, len(metadata.resources), metadata.resources, True))
     if directory is not None:
         texts = {tag: str(directory[tag]) for tag in exif.DESCRIPTIVE if tag in directory}
+        if exif.DESCRIPTION in texts:
+            texts[exif.DESCRIPTION] = sized_ome(texts[exif.DESCRIPTION], photo.width, photo.height)
         stored = {tag: text.encode("latin-1", "replace") + b"\0" for tag, text in texts.items()}  # as Pillow decoded it
         tags += [(tag, 2, len(text), text, True) for tag, text in stored.items()]
     return tags + [(tag.code, tag.type, tag.count, _value(tag), True) for tag in metadata.tags]
+
+
+def sized_ome(text: str, width: int, height: int) -> str:
+    """OME-XML, the description that microscopes write, of a picture of this size; any other text as it is."""
+    first = {axis: value for kind, axis, value in reversed(OME_LENGTH.findall(text)) if kind == "Size"}
+    if "<OME" not in text or len(first) < 2 or not all(value.isdecimal() and int(value) for value in first.values()):
+        return text
+    scales = {"X": width / int(first["X"]), "Y": height / int(first["Y"])}
+
+    def sized(found: re.Match[str]) -> str:
+        kind, axis, value = found.groups()
+        length = round(float(value) * scales[axis]) if kind == "Size" else float(value) / scales[axis]
+        return f'{kind}{axis}="{length}"'
+
+    return OME_LENGTH.sub(sized, text)
 
 
 def _value(tag: Tag) -> Any:
