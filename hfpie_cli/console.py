@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 LOGGER = logging.getLogger(__package__)
+LOGGER.addHandler(logging.NullHandler())  # silent unless the program that imports hfpie sets up logging
 MARK = "hfpie: "  # that errors begin with; their hints stand below the text
 
 

@@ -89,6 +89,7 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(options: EvalOptions) -> int:
     """Score, print and write the tables."""
+    _check(options)
     console = options.console()
     if is_first():
         _say_what_runs(options, console)
@@ -120,21 +121,38 @@ def evaluate(options: EvalOptions) -> int:
     return ExitCode.OK
 
 
+def _check(options: EvalOptions) -> None:
+    """Refuse conflicting options before anything is read."""
+    from ..evaluation.question import Question
+
+    Question(
+        dataset=options.dataset,
+        table=options.table,
+        degraded=options.degraded,
+        clean=options.clean,
+        task=options.task,
+        degradation=options.degradation,
+        data_root=options.data_root,
+    )
+
+
 def _say_what_runs(options: EvalOptions, console: Console) -> None:
     """The weights that will be scored and where, before torch is loaded.
 
-    Raises HfpieError for what cannot run, and for a data set or weights that are not there.
+    Raises HfpieError for what cannot run, for outputs that cannot be written, and for missing weights or data.
     """
     from ..data.benchmarks import scored_folder
+    from ..evaluation.question import check_files
 
-    if entry := find(options.dataset or ""):
-        scored_folder(entry, options.data_root)
     request = Request(options.device, options.precision, options.tile, options.overlap)
     task = _task_of(options)
     names = options.weights or ([default_weights(task)] if task in TASKS else [])
     networks = [check_network(name, request) for name in names]
     for name in names:
         find_here(name, options.hub(), task=task, force=True)
+    check_files(options.csv, options.report, overwrite=options.overwrite)
+    if entry := find(options.dataset or ""):
+        scored_folder(entry, options.data_root)
     if networks:
         console.say(f"{', '.join(name for name, _ in networks)} on {networks[0][1]}")
 

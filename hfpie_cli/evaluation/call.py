@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
@@ -12,15 +12,14 @@ from ..data.benchmarks import Benchmark, open_benchmark, open_folders
 from ..data.catalogue import DEFAULT_ROOT, find
 from ..device import choose_device
 from ..distributed import PATIENCE, joined_ranks
-from ..errors import HfpieError, UnavailableError, UsageError
-from ..files import cache_folder, check_new
+from ..errors import HfpieError, UnavailableError
+from ..files import cache_folder
 from ..hub.client import Hub
 from ..photos.formats import is_hidden
 from ..shown import counted
-from ..suggest import did_you_mean
-from ..tasks import TASKS
 from .methods import NetworkSettings, classical_methods, load_networks
 from .perceptual import load_lpips
+from .question import Question, check_files
 from .quoted import columns
 from .report import Subject, write_report
 from .score_cache import open_log
@@ -28,61 +27,6 @@ from .scoring import Distance, Method, Scoring, as_file_name, check_images, coun
 from .table import Board, make_board, write_csv
 
 Name = str | PathLike[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What to score: a data set, a table of the paper, or two folders; as `evaluate` explains."""
-
-    dataset: str | None
-    """Name of a data set, or a folder of clean pictures."""
-    table: int | None
-    """One of the paper's tables, 1 to 6."""
-    degraded: Path | None
-    """Folder of degraded pictures."""
-    clean: Path | None
-    """Folder of their clean originals."""
-    task: str | None
-    """A key of TASKS; None for the data set's own."""
-    degradation: str | None
-    """A track's name or a key of DEGRADATIONS; None for the default."""
-    data_root: Path
-    """Folder of the data sets."""
-
-    def __post_init__(self) -> None:
-        """Raises UsageError for conflicting arguments, before anything is computed."""
-        if self.task is not None and self.task not in TASKS:
-            raise UsageError(f"no task {self.task!r}", did_you_mean(self.task, TASKS))
-        if (self.degraded is None) != (self.clean is None):
-            raise UsageError("--degraded and --clean must be used together", "name both folders")
-        chosen = [self.dataset is not None, self.table is not None, self.clean is not None]
-        if sum(chosen) != 1:
-            message = "use one of --dataset, --table, or --degraded with --clean"
-            raise UsageError(message, "for example: hfpie eval --dataset SIDD")
-        if self.dataset is None and self.degradation:
-            raise UsageError("--degradation works only with --dataset", "remove it")
-        if self.table is not None and self.task:
-            raise UsageError("the table defines the task", "remove --task")
-
-    def benchmarks(self, console: Console) -> list[Benchmark]:
-        """What to score. Columns of a table whose data are missing are left out; UnavailableError if all are."""
-        if self.degraded and self.clean:
-            return [open_folders(self.degraded, self.clean, self.task)]
-        if self.dataset:
-            _tell_folders(self.dataset, console)
-            return [open_benchmark(self.dataset, self.data_root, self.task, self.degradation)]
-        benchmarks: list[Benchmark] = []
-        missing: list[HfpieError] = []
-        for column in (column for column in columns() if column.table == self.table):
-            try:
-                benchmarks.append(open_benchmark(column.dataset, self.data_root, column.task, column.degradation))
-            except UnavailableError as error:
-                missing.append(UnavailableError(f"table {column.table}, {column.title}: {error.message}", error.hint))
-        if not benchmarks:
-            raise missing[0]
-        for problem in missing:
-            console.say(f"left out: {problem.message}")
-        return benchmarks
 
 
 def evaluate(
@@ -128,11 +72,11 @@ def evaluate(
         degradation=degradation,
         data_root=data_root,
     )
-    _check_files(csv, report, overwrite=overwrite)
+    check_files(csv, report, overwrite=overwrite)
     settings = settings or NetworkSettings()
     with joined_ranks(patience=PATIENCE) as ranks:
         console = (console or LoggedConsole()) if ranks.leads else Console(quiet=True)
-        benchmarks = question.benchmarks(console)
+        benchmarks = _benchmarks_of(question, console)
         distance = _distance(console) if lpips else None
         kind = choose_device(settings.device).torch_device.type
         settings = replace(settings, device=ranks.device(settings.device, kind))
@@ -169,14 +113,6 @@ def _with_peak(benchmark: Benchmark, peak: int | None) -> Benchmark:
     return replace(benchmark, protocol=f"{benchmark.protocol}, peak {peak}") if peak else benchmark
 
 
-def _check_files(csv: Path | None, report: Path | None, *, overwrite: bool) -> None:
-    """Raises UsageError for a file that cannot be written or that already exists."""
-    if csv and csv == report:
-        raise UsageError(f"{csv}: used for both --csv and --report", "use two files")
-    for path in filter(None, (csv, report)):
-        check_new(path, overwrite=overwrite)
-
-
 def _tell_folders(dataset: str, console: Console) -> None:
     """Say how many subfolders of a user's folder are skipped."""
     folder = Path(dataset)
@@ -204,3 +140,24 @@ def _score(benchmark: Benchmark, methods: Sequence[Method], scoring: Scoring, co
     except KeyboardInterrupt:
         console.say("the scores so far are kept: continue with the same command and --resume")
         raise
+
+
+def _benchmarks_of(question: Question, console: Console) -> list[Benchmark]:
+    """What to score. Columns of a table whose data are missing are left out; UnavailableError if all are."""
+    if question.degraded and question.clean:
+        return [open_folders(question.degraded, question.clean, question.task)]
+    if question.dataset:
+        _tell_folders(question.dataset, console)
+        return [open_benchmark(question.dataset, question.data_root, question.task, question.degradation)]
+    benchmarks: list[Benchmark] = []
+    missing: list[HfpieError] = []
+    for column in (column for column in columns() if column.table == question.table):
+        try:
+            benchmarks.append(open_benchmark(column.dataset, question.data_root, column.task, column.degradation))
+        except UnavailableError as error:
+            missing.append(UnavailableError(f"table {column.table}, {column.title}: {error.message}", error.hint))
+    if not benchmarks:
+        raise missing[0]
+    for problem in missing:
+        console.say(f"left out: {problem.message}")
+    return benchmarks
