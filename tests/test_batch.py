@@ -270,7 +270,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(folder):
     assert result.exit_code == 0, result.stderr
     assert "in/001.png -> out/001.png  0.00 MP" in result.stdout
     assert "in/000.png: skipped, done before" in result.stdout
-    assert "1 photograph to restore, 0.0 MP, about 0 s on cpu" in result.stdout
+    assert "1 photograph to restore, 0.00 MP, about 0 s on cpu" in result.stdout
     *_, last = map(json.loads, hfpie("in", "-o", "new/", "--dry-run", "--json").stdout.splitlines())
     assert (last["summary"]["planned"], last["summary"]["megapixels"]) == (3, 0.001)
     assert sorted(path for path in folder.rglob("*")) == before
@@ -502,7 +502,7 @@ def test_a_dry_run_counts_overlaps_and_names_what_cannot_be_read(folder, monkeyp
     covered = 2 * covered_pixels(paces[0], 16, 24)
     assert covered > 2 * 16 * 24
     *_, last = result.stdout.splitlines()
-    assert last.startswith(f"2 photographs to restore, 0.0 MP, about {covered / 1000:.0f} s on cpu ")
+    assert last.startswith(f"2 photographs to restore, 0.00 MP, about {covered / 1000:.0f} s on cpu ")
     assert last.endswith(", 3 cannot be read")
     for told in ("in/text.png: not a picture", "in/empty.png: the file is empty", "in/pipe.png: is a pipe"):
         assert told in result.stdout
