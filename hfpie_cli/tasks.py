@@ -77,7 +77,7 @@ TASKS = {
             degradation="gaussian-blur",
             hard_degradation="motion-jpeg",
             flaw="blur",
-            summary="Sharpen soft focus and slight Gaussian blur; camera shake with --weights compact.deblur-motion.",
+            summary="Sharpen soft and defocused photographs; camera shake with --weights compact.deblur-motion.",
             examples=(
                 "hfpie deblur photo.png",
                 "hfpie deblur scans/ -r -o sharp/",
