@@ -224,7 +224,9 @@ def test_a_signal_drops_what_is_under_way_and_says_how_to_go_on(folder, number, 
     make_inputs(folder, 400)
     command = [*COMMAND, "in", "-o", "out/", "--json", "--weights", "unit-test"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    before = signal.signal(number, signal.SIG_DFL)  # background jobs and nohup ignore it, and so would the command
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    signal.signal(number, before)
     assert process.stdout.readline()
     process.send_signal(number)
     output, talk = process.communicate()
