@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..data.catalogue import DEFAULT_ROOT, TRAINING_SETS
-from ..data.matching import check_folder, training_folder
+from ..data.matching import check_folder, check_sides, training_folder
 from ..distributed import is_first
 from ..errors import ExitCode, UsageError
 from ..settings import choose_setting
@@ -141,8 +141,7 @@ def _check(options: TrainOptions) -> None:
         raise UsageError(f"--minutes must be more than 0, not {options.minutes:g}", "for a first try use --minutes 10")
     if options.minutes is not None and options.steps is not None:
         raise UsageError("--steps and --minutes both set the length of the run", "use one of them")
-    if (options.degraded is None) != (options.clean is None):
-        raise UsageError("--degraded and --clean must be used together", "name the folders of both sides")
+    check_sides(options.degraded, options.clean)
     for name in ("output", "recipe", "init"):
         if options.resume and getattr(options, name) is not None:
             raise UsageError(f"a resumed run keeps its {name}: --{name} is only for new runs", "remove it")

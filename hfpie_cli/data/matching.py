@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import UnavailableError
+from ..errors import UnavailableError, UsageError
 from ..photos.formats import is_hidden, is_photo
 from .catalogue import TRAINING_SETS, DataSet, data_sets, numbered
 
@@ -81,6 +81,12 @@ def photos_below(folder: Path) -> list[Path]:
 def holds(folder: Path, pattern: str) -> bool:
     """Whether a pattern of pictures finds anything in a set's folder."""
     return any(folder.glob(f"{pattern}.*"))
+
+
+def check_sides(degraded: Path | None, clean: Path | None) -> None:
+    """Raises UsageError if only one side of pairs is named."""
+    if (degraded is None) != (clean is None):
+        raise UsageError("--degraded and --clean must be used together", "name the folders of both sides")
 
 
 def check_folder(folder: Path) -> None:

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from ..data.crops import CropSampler
 from ..data.training_set import TrainingSet
 from ..settings import default_threads
+from ..tensors import Turn
 from .budget import Budget
 from .run import Run
 
@@ -87,10 +88,11 @@ class Echoes:
 
     def _drawn(self, pool: Sequence[tuple[Tensor, Tensor]], random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """A batch of crops of the pool, each taken from any of its batches, all in one of the 8 turns."""
-        batch, turn = len(pool[0][0]), int(random.integers(8))
+        batch, eighth = len(pool[0][0]), int(random.integers(8))
+        turn = Turn(eighth % 4, eighth >= 4)
         places = [(int(random.integers(len(pool))), number) for number in range(batch)]
         sides = (torch.stack([pool[made][side][number] for made, number in places]) for side in (0, 1))
-        degraded, clean = (_turned(side, turn).contiguous(memory_format=torch.channels_last) for side in sides)
+        degraded, clean = (turn.apply(side).contiguous(memory_format=torch.channels_last) for side in sides)
         return degraded, clean
 
 
@@ -106,12 +108,6 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, request: Request) -> tuple[Tensor, Tensor]:
         degraded, clean = self.sampler.batch(request.step, request.indices, request.crop)
         return (packed(degraded), packed(clean)) if self.packed else (degraded, clean)
-
-
-def _turned(batch: Tensor, turn: int) -> Tensor:
-    """(n, c, h, h) in one of the 8 ways to turn and mirror a square."""
-    rotated = batch.rot90(turn % 4, (2, 3))
-    return rotated.flip(3) if turn >= 4 else rotated
 
 
 def batches(run: Run, training: TrainingSet, budget: Budget) -> Iterator[tuple[Tensor, Tensor]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.crops import PAIRS
-from ..data.matching import check_folder
+from ..data.matching import check_folder, check_sides
 from ..data.training_set import TrainingSet
 from ..errors import UsageError
 from ..files import atomic_path
@@ -31,8 +31,7 @@ class Folders:
 
     def __post_init__(self) -> None:
         """Raises UsageError for one side of pairs, UnavailableError for a folder that is missing."""
-        if (self.degraded is None) != (self.clean is None):
-            raise UsageError("--degraded and --clean must be used together", "name the folders of both sides")
+        check_sides(self.degraded, self.clean)
         for folder in filter(None, vars(self).values()):
             check_folder(folder)
 
