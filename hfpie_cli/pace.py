@@ -1,4 +1,4 @@
-"""How long a restoration takes on this machine, measured on two tiles."""
+"""How long a restoration takes on this machine, measured on one tile."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from .photos.photo import Photo
 from .restore import Restorer
 from .tiling import plan_tiles
 
+SIDE = 256  # pixels of the tile that is measured, at most: a pixel of larger ones takes as long
+
 
 def measure_pace(restorer: Restorer, rng: np.random.Generator, *, at_least: float = 0.0) -> float:
     """Seconds for a pixel that a tile covers, all turns of the ensemble included.
 
-    at_least: seconds to measure for; two tiles are restored once before to warm up, then once or more often.
+    at_least: seconds to measure for; the tile is restored once before to warm up, then once or more often.
     """
-    side = restorer.tile
-    photo = Photo(rng.integers(0, 256, (side, 2 * side - restorer.overlap, 3), np.uint8))
+    side = max(min(restorer.tile, SIDE), restorer.contract.smallest)
+    photo = Photo(rng.integers(0, 256, (side, side, 3), np.uint8))
     restorer.restore(photo)
-    covered = covered_pixels(restorer, photo.height, photo.width)
     started, rounds = time.monotonic(), 0
     while rounds == 0 or time.monotonic() - started < at_least:
         restorer.restore(photo)
         rounds += 1
-    return (time.monotonic() - started) / rounds / covered
+    return (time.monotonic() - started) / rounds / side**2
 
 
 def covered_pixels(restorer: Restorer, height: int, width: int) -> int:

@@ -250,14 +250,15 @@ class Restorer:
 
         process: Process = partial(self._process, shared.forward)
         process = process if span == FULL_SPAN else bounded(process, self.scale)
-        streams = self._runner.streams.count
-        rows = process_tiles(plan, read, process, scale=self.scale, batch=batch, progress=advance, streams=streams)
+        at_once = self._runner.streams.at_once(-(-len(plan) // batch))
+        rows = process_tiles(plan, read, process, scale=self.scale, batch=batch, progress=advance, streams=at_once)
         if rule := self._kept_means(span.limits(shown)):
             read_rows = partial(enlarged_rows, lambda top, rows: read(top, 0, rows, width), height, self.scale)
             rows = correct(rows, read_rows, rule, height=height * self.scale, width=width * self.scale)
         restored = np.empty((height * self.scale, width * self.scale, channels), shown.dtype)
-        for top, strip in rows:
-            fill_rows(restored, top, span.bring_back(strip))
+        with self._runner.streams.shared_by(at_once):
+            for top, strip in rows:
+                fill_rows(restored, top, span.bring_back(strip))
         return restored
 
     def _kept_means(self, limits: Limits) -> Rule | None:

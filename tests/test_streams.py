@@ -8,7 +8,7 @@ import torch
 
 from hfpie_cli import Restorer
 from hfpie_cli.photos.photo import Photo
-from hfpie_cli.streams import CUDA_STREAMS, Streams, side_by_side
+from hfpie_cli.streams import CUDA_STREAMS, Streams, side_by_side, tiles_at_a_time
 
 from .conftest import smooth_picture
 
@@ -64,25 +64,59 @@ def test_streams_change_no_pixel(enlarger, monkeypatch, batch):
     restorer = Restorer.from_weights(enlarger, tile=32, overlap=8, precision="fp32")
     photo, told = Photo(smooth_picture(1, (75, 98))), []
     alone = restorer.restore(photo)
-    restorer._runner.streams.count = 2
+    monkeypatch.setattr(Streams, "at_once", lambda self, batches: 2)
     beside = restorer.restore(photo, lambda done, total: told.append((done, total)))
     assert np.array_equal(beside.photo.pixels, alone.photo.pixels)
     assert told[-1] == (beside.tiles, beside.tiles)
     assert [done for done, _ in told] == sorted({done for done, _ in told})
 
 
-def test_a_cpu_has_one_lane():
+def test_a_cpu_fetches_what_is_there():
     streams, tensor = Streams(torch.device("cpu")), torch.rand(2, 3)
     with streams.one():
         assert torch.equal(streams.fetch(tensor), tensor)
-    assert streams.count == 1
+
+
+@pytest.mark.parametrize(
+    ("threads", "tiles", "at_a_time"),
+    [
+        (1, 50, 1),
+        (2, 1, 1),
+        (2, 2, 2),
+        (2, 5, 1),
+        (2, 6, 2),
+        (2, 11, 2),
+        (5, 50, 1),
+        (6, 50, 3),
+        (16, 54, 4),
+        (16, 6, 2),
+    ],
+)
+def test_a_cpu_runs_several_tiles_at_a_time_where_threads_and_work_share_out(threads, tiles, at_a_time):
+    assert tiles_at_a_time(threads, tiles) == at_a_time
+
+
+def test_tiles_at_a_time_share_the_threads_and_give_them_back(enlarger, monkeypatch):
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    try:
+        restorer = Restorer.from_weights(enlarger, tile=32, overlap=8, precision="fp32")
+        process = restorer._process
+        monkeypatch.setattr(
+            restorer, "_process", lambda *given: seen.append(torch.get_num_threads()) or process(*given)
+        )
+        restorer.restore(Photo(smooth_picture(1, (75, 98))))
+        assert set(seen) == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.gpu
-def test_streams_change_no_pixel_on_a_gpu():
+def test_streams_change_no_pixel_on_a_gpu(monkeypatch):
     restorer = Restorer.from_weights("denoise", device="cuda", precision="fp32", tile=64, overlap=16)
     photo = Photo(np.random.default_rng(0).integers(0, 256, (300, 500, 3), np.uint8))
-    assert restorer._runner.streams.count == CUDA_STREAMS
+    assert restorer._runner.streams.at_once(9) == CUDA_STREAMS
     beside = restorer.restore(photo)
-    restorer._runner.streams.count = 1
+    monkeypatch.setattr(Streams, "at_once", lambda self, batches: 1)
     assert np.abs(beside.photo.pixels.astype(int) - restorer.restore(photo).photo.pixels).max() <= 1

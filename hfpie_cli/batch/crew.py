@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 
@@ -23,15 +22,3 @@ def choose_crew(restorer: Restorer, amounts: Sequence[Amount]) -> Crew:
     most = min(MOST_WORKERS, torch.get_num_threads()) if restorer.device.torch_device.type == "cpu" else 1
     workers = max(1, min(most, len(amounts), room))
     return Crew(1, workers, min(2, len(amounts) or 1), max(1, min(workers + WAITING, room)))
-
-
-@contextmanager
-def threads_each(workers: int) -> Iterator[None]:
-    """Within the block, workers share torch's threads evenly."""
-    before = torch.get_num_threads()
-    if workers > 1:
-        torch.set_num_threads(max(1, before // workers))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

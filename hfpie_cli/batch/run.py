@@ -22,9 +22,10 @@ from ..photos.contents import Content, first_of, read_content
 from ..photos.formats import OutputStyle
 from ..photos.gate import read_stream
 from ..restore import Restorer
+from ..streams import threads_each
 from .amount import Amount
 from .content import Done, Place, checked, count_of, megapixels_of, pictures_of, restored, write_into
-from .crew import choose_crew, threads_each
+from .crew import choose_crew
 from .frames import Averages
 from .journal import Entry, Stamp
 from .pipeline import Pipeline, Settled
