@@ -238,6 +238,22 @@ def test_the_mean_of_noise_is_not_added_again():
     assert np.sqrt(np.mean((restored - 128.0) ** 2)) < 0.3
 
 
+def test_a_change_that_is_barely_too_large_to_correct_moves_pixels_little_more_than_one_barely_small_enough():
+    class Brighter(torch.nn.Module):
+        def __init__(self, by):
+            super().__init__()
+            self.by = by
+
+        def forward(self, tiles):
+            return smoothing(tiles) + self.by / 255
+
+    photo = noisy(128, 10, (128, 128, 3))
+    moved = [restorer(Brighter(by))(photo).mean() - photo.mean() for by in range(21)]
+    assert max(moved[:13]) < 0.5  # corrected
+    assert min(moved[17:]) > 16.5  # meant
+    assert max(np.diff(moved)) < 7  # and no step of 16 between
+
+
 @pytest.mark.parametrize("level", [0, 10, 245, 255])
 def test_grey_that_is_nearly_black_or_white_gets_no_tint(level):
     tint = torch.tensor([1.5, 0.0, -1.5])[:, None, None] / 255

@@ -20,7 +20,8 @@ SURE = (1.5, 3.0)  # standard errors of a cell's mean: noise up to the first, a 
 CLIPPED = (0.025, 0.075)  # share of a cell's pixels: up to the first its mean is kept, from the second on it is not
 SPREAD = (6 / 255, 12 / 255)  # of a pixel's colours after the network: grey up to the first, coloured from the second
 TINT = (1.5 / 255, 3 / 255)  # of a cell before the network: none up to the first, its own colour from the second on
-DRIFT = (0.05 / 255, 16 / 255)  # changes of brightness: smaller ones are not worth correcting, larger ones are intended
+LEAST_DRIFT = 0.05 / 255  # changes of brightness that are smaller are not worth correcting
+INTENDED = (12 / 255, 16 / 255)  # changes of brightness: corrected up to the first, meant from the second on
 EXTREME, LEAST_HEADROOM = 0.1, 0.05  # lines may get thicker while white paper stays white
 
 Limits = tuple[float, float]  # what pixels are clipped to when they are written
@@ -96,8 +97,8 @@ class KeptMeans:
         sure = ((mean.abs() / error.clamp(min=1e-9) - SURE[0]) / (SURE[1] - SURE[0])).clamp(0, 1)
         whole = fading(against[:3], CLIPPED)
         grey = fading(against[3:].abs().amax(0, keepdim=True), TINT).expand(3, -1)
-        drifts = (mean.abs() > DRIFT[0]) & (mean.abs() < DRIFT[1])
-        return torch.stack([torch.where(drifts, count * mean * sure * torch.cat([whole, grey]), 0), count])
+        corrected = count * mean * sure * torch.cat([whole, grey]) * fading(mean.abs(), INTENDED)
+        return torch.stack([torch.where(mean.abs() > LEAST_DRIFT, corrected, 0), count])
 
     def apply(self, restored: Tensor, field: Tensor) -> Tensor:
         """Mid-tones as much brighter as they were too dark, extreme greys without their tint, the rest as it is."""
