@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..data.matching import check_sides
 from ..errors import UsageError
 from ..files import check_new
 from ..suggest import did_you_mean
@@ -34,8 +35,7 @@ class Question:
         """Raises UsageError for conflicting arguments, before anything is computed."""
         if self.task is not None and self.task not in TASKS:
             raise UsageError(f"no task {self.task!r}", did_you_mean(self.task, TASKS))
-        if (self.degraded is None) != (self.clean is None):
-            raise UsageError("--degraded and --clean must be used together", "name both folders")
+        check_sides(self.degraded, self.clean)
         chosen = [self.dataset is not None, self.table is not None, self.clean is not None]
         if sum(chosen) != 1:
             message = "use one of --dataset, --table, or --degraded with --clean"
