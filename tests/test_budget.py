@@ -12,11 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
+from hfpie_cli.console import Console
 from hfpie_cli.distributed import Ranks
 from hfpie_cli.errors import UsageError
 from hfpie_cli.training import loop, validation
 from hfpie_cli.training.budget import LAST_REPORT, REPORTS, Minutes, Steps
 from hfpie_cli.training.config import Finish, load_config, write_config
+from hfpie_cli.training.log import RunLog
+from hfpie_cli.training.loop import fit
 from hfpie_cli.training.run import setup
 
 from .conftest import run_twice
@@ -183,3 +186,11 @@ def test_two_processes_end_together(photos, tmp_path):
     assert done.returncode == 0, done.stderr
     run = setup(load_config(tmp_path / "run/config.toml"), tmp_path / "run", CPU)
     assert run.is_done
+
+
+def test_a_short_run_says_how_few_pictures_it_scores(data, tmp_path, capsys):
+    for config in (by_the_clock(0.02), changed(steps=1)):
+        run = setup(config, tmp_path / config.length, CPU)
+        with RunLog(run.folder, Console(), run.step) as log:
+            fit(run, data, data, log)
+    assert capsys.readouterr().err.count("validations score 1 of 6 held-out pictures: a short run has time") == 1

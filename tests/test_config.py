@@ -3,7 +3,8 @@
 import pytest
 
 from hfpie_cli.errors import UsageError
-from hfpie_cli.training.config import Finish, load_config, recipe_path, write_config
+from hfpie_cli.training.config import Finish, load_config, write_config
+from hfpie_cli.training.layout import recipe_path
 from hfpie_cli.training.losses import GmsMask, LossConfig
 from tests.test_train import CONFIG, changed
 

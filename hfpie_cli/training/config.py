@@ -8,7 +8,6 @@ import tomllib
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +18,8 @@ from ..files import atomic_path
 from ..models.highpass import HighpassConfig
 from ..models.network import NetworkConfig
 from ..shown import counted
-from ..suggest import did_you_mean
 from ..weights.checkpoint import Config
+from .layout import read_recipe
 from .losses import GmsMask, LossConfig
 
 OPTIMIZERS = ("adam", "muon")
@@ -192,12 +191,7 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
     Steps take the place of a recipe's minutes, and minutes that of its steps. Raises UsageError for what it does not
     know.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such recipe") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not valid TOML ({error})") from None
+    table = read_recipe(path)
     where = f"{path.name} with {', '.join(changes)}" if changes else str(path)
     try:
         _choose_length(table, changes)
@@ -257,24 +251,6 @@ def _as_table(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"expected a table, not {value!r}")
     return value
-
-
-def recipe_path(name: str, purpose: str) -> Path:
-    """The file of a recipe: a path if `name` ends in .toml, else the package's NAME-PURPOSE, NAME, or PURPOSE.
-
-    purpose: a task, or a task and `-gan`. Raises UsageError if there is none.
-    """
-    if name.endswith(".toml"):
-        return Path(name)
-    folder = Path(str(resources.files(__package__) / "recipes"))
-    for stem in (f"{name}-{purpose}", name, purpose):
-        if (folder / f"{stem}.toml").exists():
-            return folder / f"{stem}.toml"
-    known = sorted(path.stem for path in folder.glob("*.toml"))
-    raise UsageError(
-        f"no recipe {name!r}" + (f" for {purpose}" if purpose else ""),
-        f"{did_you_mean(name, known)} (or name a .toml file)",
-    )
 
 
 def write_config(config: TrainConfig, path: Path) -> None:

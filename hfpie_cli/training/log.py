@@ -60,6 +60,13 @@ class RunLog:
         """Show in the progress line what happens between steps."""
         self._bar.update(self._task, status=what)
 
+    def scored(self, count: int, there: int) -> None:
+        """Say how many of the held-out pictures each validation scores, where that is not all."""
+        if count < there:
+            self._console.say(
+                f"validations score {count} of {there} held-out pictures: a short run has time for no more"
+            )
+
     def moved(self, step: int, progress: float) -> None:
         """Move the progress line; progress: 0 to 1."""
         self._bar.update(self._task, step=step, completed=progress, total=1.0)
