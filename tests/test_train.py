@@ -259,9 +259,9 @@ def test_validation_scores_what_users_get(data, tmp_path):
     restorer = Restorer.from_weights(tmp_path / "run/best.safetensors", device="cpu", precision="fp32")
     for name, shown in scores.items():
         pairs = [held_out.pair(name, number) for number in range(held_out.count(name))]
-        assert all(degraded.pixels.dtype == clean.dtype == np.uint8 for degraded, clean in pairs)
-        restored = [(restorer(degraded.pixels).astype(float), clean.astype(float)) for degraded, clean in pairs]
-        assert shown == pytest.approx(np.mean([min(psnr(*pair), 45) for pair in restored]))
+        assert all(pair.degraded.pixels.dtype == pair.clean.dtype == np.uint8 for pair in pairs)
+        sides = [(restorer(pair.degraded.pixels).astype(float), pair.clean.astype(float)) for pair in pairs]
+        assert shown == pytest.approx(np.mean([min(psnr(*each), 45) for each in sides]))
     noisy = held_out.input_scores(run)["awgn-25-8bit"]
     assert scores["awgn-25-8bit"] > noisy - 0.5  # the network's own output has 1.4 dB less
     assert scores["clean"] > 30  # the network's own output has 24.4 dB

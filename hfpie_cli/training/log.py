@@ -17,7 +17,7 @@ from ..console import Console
 from ..evaluation.parts import Part
 from ..files import atomic_path
 
-TABLES = ("log.csv", "parts.csv")
+CSV_FILES = ("log.csv", "parts.csv")
 SAMPLE_HEIGHT = 256  # pixels of a row of samples: degraded, restored, clean
 ALIVE_BY = 1000  # steps by which every part of a network should be worth something
 
@@ -29,8 +29,8 @@ class RunLog:
         self.folder = folder
         self._console = console
         self._board = _tensorboard(folder, step)
-        for table in TABLES:
-            _cut(folder / table, step)
+        for name in CSV_FILES:
+            _cut(folder / name, step)
         self._faulty: frozenset[str] = frozenset()
         columns = (
             TextColumn("step {task.fields[step]}"),
@@ -121,7 +121,7 @@ class RunLog:
             self._faulty = self._faulty | {part.name} if faults else self._faulty - {part.name}
 
     def _write(self, row: dict[str, Any], name: str = "log.csv") -> None:
-        """Append to a table; one with other columns, from before the validation changed, is kept under another name."""
+        """Append a row to a CSV file; one with other columns, from before the validation changed, is kept beside it."""
         path = self.folder / name
         if path.exists() and path.read_text(encoding="utf-8", errors="replace").splitlines()[:1] != [",".join(row)]:
             path.rename(path.with_name(f"{path.stem}-before-{row['step']}.csv"))
@@ -144,7 +144,7 @@ class RunLog:
 
 
 def _cut(path: Path, step: int) -> None:
-    """Leave in a table the rows up to a step, those behind it being of a future that is made again; no broken ones."""
+    """Remove from a CSV file the rows behind a step, which are made again, and broken ones."""
     if not path.exists():
         return
     head, *rows = path.read_text(encoding="utf-8", errors="replace").splitlines() or [""]

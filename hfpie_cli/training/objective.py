@@ -97,7 +97,7 @@ class Restoration:
 
 
 def shifted(picture: Tensor, step: int) -> Tensor:
-    """Cut to one of the 64 places of a grid of 8 pixels, another at every step.
+    """Cut at one of the 64 offsets in a grid of 8 pixels, another at every step.
 
     On a fixed grid the strided layers of a discriminator or a classifier teach a network patterns of the grid's period.
     """

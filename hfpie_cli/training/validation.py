@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..data.benchmarks import Pair
 from ..data.crops import PAIRS, validation_pair
 from ..data.decoded import PhotoStore
 from ..data.training_set import TrainingSet
@@ -36,19 +37,19 @@ class HeldOut:
 
     def __init__(self, data: TrainingSet, scale: int) -> None:
         self._data, self._scale = data, scale
-        self._made: dict[tuple[str, int], tuple[Photo, Pixels]] = {}
+        self._made: dict[tuple[str, int], Pair] = {}
         self._inputs: dict[str, float] = {}
 
     def count(self, degradation: str) -> int:
         """How many pictures there are, or published pairs."""
         return len(self._data.paired if degradation == PAIRS else self._data.photos)
 
-    def pair(self, degradation: str, number: int) -> tuple[Photo, Pixels]:
-        """(degraded, clean), (h, w, 3) of 8 bits where those hold them exactly, else float32."""
+    def pair(self, degradation: str, number: int) -> Pair:
+        """One pair, of 8 bits where those hold its pictures exactly, else float32."""
         if (degradation, number) not in self._made:
             sides = validation_pair(self._data, degradation, self._scale, number)
             degraded, clean = (packed(torch.from_numpy(side)).numpy() for side in sides)
-            self._made[degradation, number] = Photo(degraded), clean
+            self._made[degradation, number] = Pair(Photo(degraded), clean)
         return self._made[degradation, number]
 
     def input_scores(self, run: Run) -> dict[str, float]:
@@ -59,7 +60,7 @@ class HeldOut:
         if not self._inputs and isinstance(run.objective, Restoration):
             for name in run.config.validation:
                 pairs = (self.pair(name, number) for number in range(self.count(name)))
-                values = [run.objective.score(_enlarged(degraded, self._scale), clean) for degraded, clean in pairs]
+                values = [run.objective.score(_enlarged(pair.degraded, self._scale), pair.clean) for pair in pairs]
                 self._inputs[name] = sum(values) / len(values)
         return self._inputs
 
@@ -83,7 +84,7 @@ def validate(run: Run, held_out: HeldOut) -> dict[str, float]:
     restore, scores = restoring(run), {}
     for name in run.config.validation:
         mine = range(run.ranks.rank, held_out.count(name), run.ranks.count)
-        values = [_score(run, restore, *held_out.pair(name, number)) for number in mine]
+        values = [_score(run, restore, held_out.pair(name, number)) for number in mine]
         everyone = [value for part in run.ranks.gather(values) for value in part]
         scores[name] = sum(everyone) / len(everyone)
     return scores
@@ -108,8 +109,8 @@ def _extract(run: Run, photo: Photo) -> Pixels:
     return extracted
 
 
-def _score(run: Run, restore: Restore, degraded: Photo, clean: Pixels) -> float:
-    return run.objective.score(restore(degraded), clean)
+def _score(run: Run, restore: Restore, pair: Pair) -> float:
+    return run.objective.score(restore(pair.degraded), pair.clean)
 
 
 def _enlarged(photo: Photo, scale: int) -> Pixels:
@@ -130,23 +131,23 @@ def parts(run: Run, held_out: HeldOut, *, worth: bool) -> list[Part]:
         return []
     few = [(name, min(PARTS_PICTURES, held_out.count(name))) for name in run.config.validation]
     pairs, restore = [held_out.pair(name, number) for name, count in few for number in range(count)], restoring(run)
-    return examine(run.average, lambda: sum(_score(run, restore, *pair) for pair in pairs) / len(pairs), worth=worth)
+    return examine(run.average, lambda: sum(_score(run, restore, pair) for pair in pairs) / len(pairs), worth=worth)
 
 
 def samples(run: Run, held_out: HeldOut) -> list[list[NDArray[np.uint8]]]:
     """Degraded, restored, clean of the first held-out pictures: rows of (h, w, 3)."""
     name, restore, rows = run.config.validation[0], restoring(run), []
     for number in range(min(SAMPLES, held_out.count(name))):
-        degraded, clean = held_out.pair(name, number)
-        rows.append([to_8bit(side) for side in (degraded.pixels, restore(degraded), clean)])
+        pair = held_out.pair(name, number)
+        rows.append([to_8bit(side) for side in (pair.degraded.pixels, restore(pair.degraded), pair.clean)])
     return rows
 
 
 def seconds_a_picture(run: Run, held_out: HeldOut) -> float:
     """What it takes to score one held-out picture in all its degradations, once warm; the leader's time, for all."""
     pairs, restore = [held_out.pair(name, 0) for name in run.config.validation], restoring(run)
-    restore(pairs[0][0])
+    restore(pairs[0].degraded)
     started = time.monotonic()
     for pair in pairs:
-        _score(run, restore, *pair)
+        _score(run, restore, pair)
     return run.ranks.gather(time.monotonic() - started)[0]

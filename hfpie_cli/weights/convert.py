@@ -54,7 +54,9 @@ def infer_config(weights: Mapping[str, Tensor]) -> NetworkConfig | None:
         heads = [weights[f"heads.{level}.weight"].shape for level in range(LEVELS)]  # (width, 3 unshuffle**2, 3, 3)
         unshuffle = isqrt(heads[0][1] // 3)
         stages = _count(weights, r"output\.(\d+)\.") - 1
-        drawn = weights["output.1.weight" if stages else "output.0.weight"].shape[0]  # maps, or pixels of every place
+        drawn = weights["output.1.weight" if stages else "output.0.weight"].shape[
+            0
+        ]  # maps, or 3 shuffle^2 for the pixels of a pixel-shuffle
         config = NetworkConfig(
             widths=tuple(shape[0] for shape in heads),  # type: ignore[arg-type]
             bodies=_blocks(weights, "bodies"),
