@@ -164,7 +164,7 @@ def test_a_run_stopped_at_half_time_trains_the_other_half(data, tmp_path, monkey
 def test_the_command_ends_within_its_minutes(photos, tmp_path):
     write_config(CONFIG, tmp_path / "tiny.toml")
     arguments = command(
-        photos, tmp_path / "tiny.toml", "--out", tmp_path / "run", "--device", "cpu", "--minutes", "0.2"
+        photos, tmp_path / "tiny.toml", "--out", tmp_path / "run", "--device", "cpu", "--minutes", "0.1"
     )
     done = subprocess.run(
         [sys.executable, *map(str, arguments)], env=environment(tmp_path), capture_output=True, text=True, check=True
@@ -172,7 +172,7 @@ def test_the_command_ends_within_its_minutes(photos, tmp_path):
     assert "a resumed run takes the minutes left, and is not the same bit for bit" in done.stderr
     again = CliRunner().invoke(app, ["train", "--resume", str(tmp_path / "run")])
     assert (
-        f"0.2 minutes done, nothing left; hfpie train --resume {tmp_path / 'run'} --minutes M goes further"
+        f"0.1 minutes done, nothing left; hfpie train --resume {tmp_path / 'run'} --minutes M goes further"
         in again.stderr
     )
 
@@ -180,7 +180,7 @@ def test_the_command_ends_within_its_minutes(photos, tmp_path):
 def test_two_processes_end_together(photos, tmp_path):
     write_config(CONFIG, tmp_path / "tiny.toml")
     arguments = command(
-        photos, tmp_path / "tiny.toml", "--out", tmp_path / "run", "--device", "cpu", "--minutes", "0.2"
+        photos, tmp_path / "tiny.toml", "--out", tmp_path / "run", "--device", "cpu", "--minutes", "0.1"
     )
     done = run_twice(*arguments, XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr

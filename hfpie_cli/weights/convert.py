@@ -32,6 +32,8 @@ def convert(source: Path, target: Path, *, overwrite: bool) -> NetworkConfig | N
     """
     _check_torch()
     check_pickle(source)
+    if target.exists() and not overwrite:
+        raise _exists(target)
     with tempfile.TemporaryDirectory(prefix="hfpie-") as folder:
         plain = Path(folder) / "weights.safetensors"
         _unpickle(source, plain)
@@ -44,8 +46,12 @@ def convert(source: Path, target: Path, *, overwrite: bool) -> NetworkConfig | N
             else:
                 save_checkpoint(temporary, Checkpoint(config, weights, {"converted_from": source.name}))
     except FileExistsError:
-        raise HfpieError(f"{target}: already exists", "use --overwrite to replace it, or another --output") from None
+        raise _exists(target) from None
     return config
+
+
+def _exists(target: Path) -> HfpieError:
+    return HfpieError(f"{target}: already exists", "use --overwrite to replace it, or another --output")
 
 
 def infer_config(weights: Mapping[str, Tensor]) -> NetworkConfig | None:
