@@ -19,7 +19,8 @@ import torch
 
 import hfpie_cli
 from hfpie_cli.models.legacy import LegacyConfig
-from hfpie_cli.training.config import Finish, TrainConfig, load_config, recipe_path
+from hfpie_cli.training.config import Finish, TrainConfig, load_config
+from hfpie_cli.training.layout import recipe_path
 
 BEFORE = {
     1: LegacyConfig(blocks=(8, 8, 6), unshuffle=2),

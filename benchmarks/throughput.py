@@ -24,7 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import hfpie_cli
 from hfpie_cli.device import Device, choose_training_device
-from hfpie_cli.training.config import Finish, TrainConfig, load_config, recipe_path
+from hfpie_cli.training.config import Finish, TrainConfig, load_config
+from hfpie_cli.training.layout import recipe_path
 from hfpie_cli.training.losses import pixel_loss
 from hfpie_cli.training.muon import make_optimizers
 from hfpie_cli.weights.checkpoint import build

@@ -45,8 +45,8 @@ class Console:
         _print(shown(error.message), first=MARK, indent=len(MARK))
         for line in error.hint.splitlines():
             text = shown(line).lstrip()
-            place = len(MARK) + len(line) - len(text)
-            _print(text, first=" " * place, indent=place)
+            indent = len(MARK) + len(line) - len(text)
+            _print(text, first=" " * indent, indent=indent)
 
     def result(self, record: dict[str, Any]) -> None:
         """A record for a program, on standard output, if --json asks for it."""

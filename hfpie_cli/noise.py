@@ -28,7 +28,7 @@ def estimate_noise(pixels: Pixels) -> float:
     side = min(SIDE, height - 2, width - 2)
     if side < 1:
         return 0.0
-    tops, lefts = (_places(length, side + 2) for length in (height, width))
+    tops, lefts = (_offsets(length, side + 2) for length in (height, width))
     squares = [pixels[top : top + side + 2, left : left + side + 2] for top in tops for left in lefts]
     clipped = np.array([_clipped_share(square) for square in squares])
     usable = clipped <= max(CLIPPED, np.quantile(clipped, FEW))
@@ -37,7 +37,7 @@ def estimate_noise(pixels: Pixels) -> float:
     return float(np.sqrt((plain**2).mean()))
 
 
-def _places(length: int, side: int) -> list[int]:
+def _offsets(length: int, side: int) -> list[int]:
     """Where squares begin: side by side, or on an even grid where there are more than GRID."""
     count = min(GRID, length // side)
     return [int(at) for at in np.linspace(0, length - side, count)]

@@ -201,19 +201,19 @@ def _check_targets(plan: Plan, naming: Naming) -> None:
     """Leave in the plan the jobs whose targets can be written. Raises UsageError for those that must not be."""
     if any(job.target is None for job in plan.jobs) and sys.stdout.isatty():
         raise UsageError("cannot write a picture to the terminal", "redirect standard output, or use --output FILE")
-    places: list[tuple[Job, Path]] = []
+    targets: list[tuple[Job, Path]] = []
     sources: set[Path] = set()
     for job in plan.jobs:
         with _alone(job.name, plan):
             sources |= {job.source.resolve()} if job.source else set()
             if job.target:
                 _check_file(job.target, naming)
-                places.append((job, job.target.resolve()))
-    plan.jobs[:] = [*(job for job in plan.jobs if job.target is None), *(job for job, _ in places)]
+                targets.append((job, job.target.resolve()))
+    plan.jobs[:] = [*(job for job in plan.jobs if job.target is None), *(job for job, _ in targets)]
     seen: dict[Path, Job] = {}
-    for job, place in places:
-        _check_target(job, place, seen, sources, naming)
-        seen[place] = job
+    for job, target in targets:
+        _check_target(job, target, seen, sources, naming)
+        seen[target] = job
 
 
 def _check_file(target: Path, naming: Naming) -> None:
@@ -229,13 +229,13 @@ def _check_file(target: Path, naming: Naming) -> None:
         raise error if naming.in_place else UsageError(error.message, "use another --output") from None
 
 
-def _check_target(job: Job, place: Path, seen: dict[Path, Job], sources: set[Path], naming: Naming) -> None:
-    if place in seen:
-        if job.source and job.source.resolve() == Path(seen[place].name).resolve():
-            same = "is named twice" if job.name == seen[place].name else f"is the same file as {seen[place].name}"
+def _check_target(job: Job, target: Path, seen: dict[Path, Job], sources: set[Path], naming: Naming) -> None:
+    if target in seen:
+        if job.source and job.source.resolve() == Path(seen[target].name).resolve():
+            same = "is named twice" if job.name == seen[target].name else f"is the same file as {seen[target].name}"
             raise UsageError(f"{job.name}: {same}", "name it once, without links to it")
-        raise UsageError(f"{job.name} and {seen[place].name} would both become {job.target}", "rename one of them")
-    if place in sources and not naming.in_place:
+        raise UsageError(f"{job.name} and {seen[target].name} would both become {job.target}", "rename one of them")
+    if target in sources and not naming.in_place:
         hint = "use another --output, or --in-place to replace it"
         raise UsageError(f"{job.target}: would overwrite an input", hint)
     if naming.keeps_outputs and os.path.lexists(str(job.target)):

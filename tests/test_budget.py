@@ -12,11 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
+from hfpie_cli.console import Console
 from hfpie_cli.distributed import Ranks
 from hfpie_cli.errors import UsageError
 from hfpie_cli.training import loop, validation
 from hfpie_cli.training.budget import LAST_REPORT, REPORTS, Minutes, Steps
 from hfpie_cli.training.config import Finish, load_config, write_config
+from hfpie_cli.training.log import RunLog
+from hfpie_cli.training.loop import fit
 from hfpie_cli.training.run import setup
 
 from .conftest import run_twice
@@ -161,7 +164,7 @@ def test_a_run_stopped_at_half_time_trains_the_other_half(data, tmp_path, monkey
 def test_the_command_ends_within_its_minutes(photos, tmp_path):
     write_config(CONFIG, tmp_path / "tiny.toml")
     arguments = command(
-        photos, tmp_path / "tiny.toml", "--out", tmp_path / "run", "--device", "cpu", "--minutes", "0.2"
+        photos, tmp_path / "tiny.toml", "--out", tmp_path / "run", "--device", "cpu", "--minutes", "0.1"
     )
     done = subprocess.run(
         [sys.executable, *map(str, arguments)], env=environment(tmp_path), capture_output=True, text=True, check=True
@@ -169,7 +172,7 @@ def test_the_command_ends_within_its_minutes(photos, tmp_path):
     assert "a resumed run takes the minutes left, and is not the same bit for bit" in done.stderr
     again = CliRunner().invoke(app, ["train", "--resume", str(tmp_path / "run")])
     assert (
-        f"0.2 minutes done, nothing left; hfpie train --resume {tmp_path / 'run'} --minutes M goes further"
+        f"0.1 minutes done, nothing left; hfpie train --resume {tmp_path / 'run'} --minutes M goes further"
         in again.stderr
     )
 
@@ -177,9 +180,17 @@ def test_the_command_ends_within_its_minutes(photos, tmp_path):
 def test_two_processes_end_together(photos, tmp_path):
     write_config(CONFIG, tmp_path / "tiny.toml")
     arguments = command(
-        photos, tmp_path / "tiny.toml", "--out", tmp_path / "run", "--device", "cpu", "--minutes", "0.2"
+        photos, tmp_path / "tiny.toml", "--out", tmp_path / "run", "--device", "cpu", "--minutes", "0.1"
     )
     done = run_twice(*arguments, XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     run = setup(load_config(tmp_path / "run/config.toml"), tmp_path / "run", CPU)
     assert run.is_done
+
+
+def test_a_short_run_says_how_few_pictures_it_scores(data, tmp_path, capsys):
+    for config in (by_the_clock(0.02), changed(steps=1)):
+        run = setup(config, tmp_path / config.length, CPU)
+        with RunLog(run.folder, Console(), run.step) as log:
+            fit(run, data, data, log)
+    assert capsys.readouterr().err.count("validations score 1 of 6 held-out pictures: a short run has time") == 1

@@ -3,7 +3,8 @@
 import pytest
 
 from hfpie_cli.errors import UsageError
-from hfpie_cli.training.config import Finish, load_config, recipe_path, write_config
+from hfpie_cli.training.config import Finish, load_config, write_config
+from hfpie_cli.training.layout import recipe_path
 from hfpie_cli.training.losses import GmsMask, LossConfig
 from tests.test_train import CONFIG, changed
 
@@ -67,9 +68,9 @@ def test_settings_override_a_recipe(tmp_path):
         ("losses.pixel=0", "at least one must be positive"),
         ("losses.gms_mask.opening=2", "an odd opening"),
         ("losses.gms_mask.sigma=0", "sigma > 0"),
-        ("network=5", "expected a table"),
-        ("losses=5", "expected a table"),
-        ("steps.x=5", "expected a table"),
+        ("network=5", "expected a section"),
+        ("losses=5", "expected a section"),
+        ("steps.x=5", "expected a section"),
         ("network.widths=[0, 8, 8]", "widths must be"),
         ("finish.share=0.5", "finish.batch must be positive"),
         ("finish.share=-0.5", "finish.share must be 0 to 1"),

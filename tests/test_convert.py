@@ -111,6 +111,7 @@ def test_torchscript_and_an_old_torch_are_refused(convert, monkeypatch):
     Path("net.pth").write_bytes(torchscript(b""))
     assert zipfile.is_zipfile("net.pth")
     assert "TorchScript" in convert(code=4).stderr
+    torch.save({}, "net.pth")
     monkeypatch.setattr("hfpie_cli.weights.convert.metadata.version", lambda name: "2.9.1+cpu")
     assert "CVE-2026-24747" in convert(code=4).stderr
     assert not CANARY.exists()

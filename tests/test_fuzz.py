@@ -39,14 +39,14 @@ def refusal(data: bytes, name: str) -> str:
 def test_mutations_are_refused_or_right(fuzz, capfd):
     refused = 0
     for name, data in fuzz.mutations(SHARE, seed=1):
-        started = time.monotonic()
+        started = time.process_time()
         if message := refusal(data, name):
             assert message.startswith(f"{name}: "), message
             assert "\n" not in message
             refused += 1
         else:
             assert fuzz.disagreement(data) == "", name
-        assert time.monotonic() - started < 10, name
+        assert time.process_time() - started < 10, name
     assert 0 < refused < SHARE
     assert capfd.readouterr().err == ""
     assert list(fuzz.mutations(3)) == list(fuzz.mutations(3))

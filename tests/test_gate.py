@@ -62,10 +62,10 @@ def jpeg(width=64, height=48) -> bytes:
 @pytest.mark.parametrize("run", [b"\xff" * 5_000_000, b"\xff" * 2_500_000 + b"\0", b"\xff\xd0" * 2_500_000])
 def test_the_scan_of_a_jpeg_takes_time_in_proportion(run):
     file = jpeg()
-    started = time.monotonic()
+    started = time.process_time()
     assert find_gain_map(file[:-2] + run + b"\xff\xd9") == (b"", False)
     assert find_gain_map(file + b"a video") == (b"", True)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_padding_within_a_jpeg_is_no_end():
@@ -176,10 +176,10 @@ def chained_tiff(count: int) -> bytes:
 
 
 def test_many_directories_are_counted_at_once():
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(HfpieError, match="several frames or pages"):
         read_photo(chained_tiff(20_000), "stack.tif")
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert read_photo(chained_tiff(1)).width == 8
 
 
@@ -189,10 +189,10 @@ def test_directories_that_share_their_bytes_are_refused():
     file = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 60_000) + entries.tobytes()
     looped = bytearray(file + struct.pack("<I", 8 + 2))
     struct.pack_into("<H", looped, 10, 59_000)
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(HfpieError):
         read_photo(bytes(looped), "loop.tif")
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def claims(kind: str, width: int, height: int) -> bytes:
@@ -217,10 +217,10 @@ def claims(kind: str, width: int, height: int) -> bytes:
 @pytest.mark.parametrize("kind", ["WEBP", "JPEG", "PNG", "BMP", "TIFF"])
 def test_few_bytes_that_claim_many_pixels_are_refused_at_once(kind):
     file = claims(kind, 16_000, 12_000)
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(HfpieError, match=r"claims 192 megapixels in [\d,]+ bytes") as caught:
         read_photo(file, "bomb")
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     assert "--max-pixels 192000000" in caught.value.hint
 
 
@@ -245,10 +245,10 @@ def test_a_jpeg_of_too_many_scans_is_refused():
     scan = file.index(b"\xff\xda")
     following = file.index(b"\xff\xc4", scan)
     many = file[:scan] + file[scan:following] * 4_000 + file[following:]
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(HfpieError, match="scans of 640 x 480 pixels take too long"):
         read_photo(many)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
     assert read_photo(file).width == 640
 
 

@@ -134,7 +134,7 @@ def test_the_psnr_loss_falls_with_the_psnr_of_each_picture():
 
 
 def test_an_exact_picture_does_not_score_infinity():
-    picture = torch.rand(3, 16, 16)
+    picture = torch.rand(16, 16, 3).numpy()
     assert Restoration(LossConfig()).score(picture, picture) == 45
     assert Restoration(LossConfig()).score(picture + 0.1, picture) < 25
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from hfpie_cli.data.sources import Opener
-from hfpie_cli.training.config import load_config, recipe_path
+from hfpie_cli.training.config import load_config
+from hfpie_cli.training.layout import recipe_path
 from hfpie_cli.training.run import setup
 from tests.test_train import CPU, changed, train
 

@@ -49,7 +49,10 @@ LIGHT = {  # what the help imports
     "data.catalogue",
     "data.matching",
     "data.download",
+    "evaluation.question",
     "evaluation.quoted",
+    "training.layout",
+    "training.state",
 }
 HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile", "huggingface_hub", "jinja2"}
 

@@ -13,18 +13,21 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+from hfpie_cli import Restorer
 from hfpie_cli.cli import app
 from hfpie_cli.console import Console
 from hfpie_cli.device import Device
 from hfpie_cli.errors import HfpieError, UsageError
 from hfpie_cli.models.highpass import HighpassConfig
 from hfpie_cli.models.network import NetworkConfig
+from hfpie_cli.photos.quality import psnr
 from hfpie_cli.training.config import TrainConfig, load_config, write_config
 from hfpie_cli.training.log import RunLog
 from hfpie_cli.training.loop import fit
 from hfpie_cli.training.losses import LossConfig
 from hfpie_cli.training.muon import orthogonalise
-from hfpie_cli.training.run import setup
+from hfpie_cli.training.run import keep_best, setup
+from hfpie_cli.training.validation import HeldOut, validate
 from hfpie_cli.weights.checkpoint import load_checkpoint
 from hfpie_cli.weights.registry import SHIPPED
 
@@ -244,6 +247,24 @@ def test_validations_tell_what_each_part_does(data, tmp_path, monkeypatch, capsy
     warned = capsys.readouterr().err
     assert "step 1, " not in warned
     assert "warning: step 2, body 1/4: does nothing" in " ".join(warned.split())
+
+
+def test_validation_scores_what_users_get(data, tmp_path):
+    run = setup(changed(steps=1, validation=("awgn-25-8bit", "clean")), tmp_path / "run", CPU)
+    torch.nn.init.zeros_(run.average.output[0].weight)
+    torch.nn.init.constant_(run.average.output[0].bias, 0.06)  # brighter by 15 of 255, which the Restorer corrects
+    held_out = HeldOut(data, 1)
+    scores = validate(run, held_out)
+    keep_best(run, 0.0)
+    restorer = Restorer.from_weights(tmp_path / "run/best.safetensors", device="cpu", precision="fp32")
+    for name, shown in scores.items():
+        pairs = [held_out.pair(name, number) for number in range(held_out.count(name))]
+        assert all(pair.degraded.pixels.dtype == pair.clean.dtype == np.uint8 for pair in pairs)
+        sides = [(restorer(pair.degraded.pixels).astype(float), pair.clean.astype(float)) for pair in pairs]
+        assert shown == pytest.approx(np.mean([min(psnr(*each), 45) for each in sides]))
+    noisy = held_out.input_scores(run)["awgn-25-8bit"]
+    assert scores["awgn-25-8bit"] > noisy - 0.5  # the network's own output has 1.4 dB less
+    assert scores["clean"] > 30  # the network's own output has 24.4 dB
 
 
 def test_tensorboard_gets_loss_and_scores(data, tmp_path):

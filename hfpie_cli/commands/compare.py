@@ -85,11 +85,11 @@ def compare_jobs(page: Path, jobs: Sequence[Job], weights: str, console: Console
     from ..pages.compare import write_comparison
     from ..pages.matching import Match
 
-    pairs = [(job.source, job.target) for job in jobs if job.source and job.target and job.target.exists()]
-    if not pairs:
+    files = [(job.source, job.target) for job in jobs if job.source and job.target and job.target.exists()]
+    if not files:
         return
-    base = os.path.commonpath([source.parent for source, _ in pairs])
-    matches = [Match(os.path.relpath(source, base), (source, target)) for source, target in pairs]
+    base = os.path.commonpath([source.parent for source, _ in files])
+    matches = [Match(os.path.relpath(source, base), (source, target)) for source, target in files]
     watch = partial(console.track, total=len(matches), what="comparing")
     _tell(write_comparison(matches, ("input", weights), page, watch=watch), console)
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..console import Console
-from ..data.catalogue import DEFAULT_ROOT, find
+from ..data.catalogue import DEFAULT_ROOT
 from ..distributed import is_first
 from ..errors import ExitCode
-from ..evaluation.quoted import columns
+from ..evaluation.question import Question, check_outputs, check_scale, open_benchmarks
 from ..shown import either
 from ..tasks import TASKS
-from ..weights.registry import default_weights, find_here
+from ..weights.registry import default_weights, find_entry, find_here
 from .announce import Request, check_network
 from .options import PictureOptions, add_command
 
@@ -89,10 +89,10 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(options: EvalOptions) -> int:
     """Score, print and write the tables."""
-    _check(options)
+    question = _question(options)
     console = options.console()
     if is_first():
-        _say_what_runs(options, console)
+        _say_what_runs(options, question, console)
     from ..evaluation import call
     from ..evaluation.methods import NetworkSettings
 
@@ -121,11 +121,9 @@ def evaluate(options: EvalOptions) -> int:
     return ExitCode.OK
 
 
-def _check(options: EvalOptions) -> None:
-    """Refuse conflicting options before anything is read."""
-    from ..evaluation.question import Question
-
-    Question(
+def _question(options: EvalOptions) -> Question:
+    """What to score. Raises UsageError for conflicting options before anything is read."""
+    return Question(
         dataset=options.dataset,
         table=options.table,
         degraded=options.degraded,
@@ -136,34 +134,23 @@ def _check(options: EvalOptions) -> None:
     )
 
 
-def _say_what_runs(options: EvalOptions, console: Console) -> None:
+def _say_what_runs(options: EvalOptions, question: Question, console: Console) -> None:
     """The weights that will be scored and where, before torch is loaded.
 
     Raises HfpieError for what cannot run, for outputs that cannot be written, and for missing weights or data.
     """
-    from ..data.benchmarks import scored_folder
-    from ..evaluation.question import check_files
-
     request = Request(options.device, options.precision, options.tile, options.overlap)
-    task = _task_of(options)
-    names = options.weights or ([default_weights(task)] if task in TASKS else [])
-    networks = [check_network(name, request) for name in names]
-    for name in names:
-        find_here(name, options.hub(), task=task, force=True)
-    check_files(options.csv, options.report, overwrite=options.overwrite)
-    if entry := find(options.dataset or ""):
-        scored_folder(entry, options.data_root)
-    if networks:
-        console.say(f"{', '.join(name for name, _ in networks)} on {networks[0][1]}")
-
-
-def _task_of(options: EvalOptions) -> str:
-    """The task that is named, or that the data set or the table is for; empty if that is not known yet."""
-    entry = find(options.dataset or "")
-    tracks = {track.name: track.task for track in entry.tracks} if entry else {}
-    of_table = (column.task for column in columns() if column.table == options.table)
-    known = (options.task, tracks.get(options.degradation or ""), entry and entry.task, next(of_table, None))
-    return str(next(filter(None, known), ""))
+    networks = [check_network(name, request) for name in options.weights]
+    for name in options.weights:
+        find_here(name, options.hub(), task=options.task or "", force=True)
+    check_outputs(options.csv, options.report, options.save_images, overwrite=options.overwrite)
+    benchmarks = open_benchmarks(question, lambda line: None)  # reported when they are scored
+    tasks = dict.fromkeys(benchmark.task for benchmark in benchmarks)
+    for entry in filter(None, map(find_entry, options.weights)):
+        for task in tasks:
+            check_scale(entry.name, entry.scale, task)
+    networks = networks or [check_network(default_weights(task), request) for task in tasks]
+    console.say(f"{', '.join(name for name, _ in networks)} on {networks[0][1]}")
 
 
 def _show(board: Board, console: Console) -> None:

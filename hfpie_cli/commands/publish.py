@@ -11,6 +11,7 @@ import typer
 
 from ..errors import ExitCode, UsageError
 from ..hub.client import REPOSITORY, upload
+from ..weights.kinds import check_pickle
 from ..weights.publish import contents, publishable
 from ..weights.registry import locate
 from .options import HubOptions, TalkOptions, add_command
@@ -65,6 +66,7 @@ def register(app: typer.Typer) -> None:
 
 def convert_file(options: ConvertOptions) -> int:
     """Convert and say what it is."""
+    check_pickle(options.source)
     from ..weights.convert import convert
 
     target = options.output or options.source.with_suffix(".safetensors")

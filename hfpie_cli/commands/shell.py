@@ -107,8 +107,8 @@ def _in_panels(parameters: list[Any]) -> list[Any]:
             parameter.rich_help_panel = PANEL_OF.get(parameter.name)
             if getattr(parameter, "is_flag", False):
                 parameter.metavar = ""
-    places = {name: place for place, name in enumerate(ORDER)}
-    return sorted(parameters, key=lambda parameter: places.get(parameter.name, -1))
+    order = {name: number for number, name in enumerate(ORDER)}
+    return sorted(parameters, key=lambda parameter: order.get(parameter.name, -1))
 
 
 def _no_command(name: str, program: str, commands: list[str]) -> UsageError:

@@ -16,6 +16,7 @@ from ..errors import ExitCode, UsageError
 from ..settings import choose_setting
 from ..shown import either
 from ..suggest import did_you_mean
+from ..training.layout import CONFIG, check_begun, read_recipe, recipe_path
 from ..weights.registry import find_here
 from .options import PictureOptions, add_command
 
@@ -101,6 +102,9 @@ def train(options: TrainOptions) -> int:
     started = time.monotonic()
     _check(options)
     setting = choose_setting(options.device, options.precision or "auto", residual=True)
+    if options.resume:
+        check_begun(options.resume)
+    read_recipe(_recipe(options))
     if options.init:
         find_here(options.init, options.hub())
     folder = _data(options)
@@ -109,8 +113,6 @@ def train(options: TrainOptions) -> int:
         options.console().say(f"{what} on {setting.device}")
     from ..training import call
 
-    if options.resume:
-        call.check_begun(options.resume)
     call.train(
         _config(options),
         folder,
@@ -161,15 +163,11 @@ def _data(options: TrainOptions) -> Path | None:
 
 def _config(options: TrainOptions) -> TrainConfig:
     """The recipe, or the configuration of the run to continue, changed by the options."""
-    from ..training.config import load_config, recipe_path
-    from ..training.run import CONFIG
+    from ..training.config import load_config
 
     given = {name: getattr(options, name) for name in SHORT}
     changes = [*(f"{name}={value}" for name, value in given.items() if value is not None), *options.settings]
-    if options.resume:
-        path = options.resume / CONFIG
-    else:
-        path = recipe_path(options.recipe or _default_recipe(options), options.purpose)
+    path = _recipe(options)
     config = load_config(path, changes)
     if options.task not in (None, config.task):
         raise UsageError(f"{path}: a recipe for {config.task}", f"use --task {config.task}, or another recipe")
@@ -180,5 +178,9 @@ def _config(options: TrainOptions) -> TrainConfig:
     return config
 
 
-def _default_recipe(options: TrainOptions) -> str:
-    return "paper" if choose_setting(options.device, "auto", residual=True).device.startswith("cuda") else "compact"
+def _recipe(options: TrainOptions) -> Path:
+    """The file of the recipe, or of the configuration of the run to continue."""
+    if options.resume:
+        return options.resume / CONFIG
+    on_gpu = choose_setting(options.device, "auto", residual=True).device.startswith("cuda")
+    return recipe_path(options.recipe or ("paper" if on_gpu else "compact"), options.purpose)

@@ -29,7 +29,7 @@ class Pair:
     degraded: Photo
     """The network's input; float32 where noise is not clipped."""
     clean: Pixels
-    """(h, w, 3), 8 or 16 bits."""
+    """(h, w, 3), 8 or 16 bits; in training float32 instead of 16 bits."""
 
 
 @dataclass(frozen=True)

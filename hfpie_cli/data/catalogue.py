@@ -13,7 +13,7 @@ from ..errors import UnavailableError
 from ..files import cache_folder
 from ..tasks import TASKS
 
-TABLE = Path(__file__).parent / "datasets.toml"
+CATALOGUE = Path(__file__).parent / "datasets.toml"
 DEFAULT_ROOT = cache_folder() / "data"
 TRAINING_SETS = {
     **{task.name: task.data_set for task in TASKS.values()},
@@ -128,7 +128,7 @@ class DataSet:
 @cache
 def data_sets() -> Mapping[str, DataSet]:
     """Every entry of datasets.toml by name."""
-    entries: dict[str, dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    entries: dict[str, dict[str, Any]] = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
     return {name: _parse(name, entry) for name, entry in entries.items()}
 
 

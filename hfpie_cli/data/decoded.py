@@ -178,8 +178,7 @@ def _keep(index: Path, names: Sequence[str], pictures: Iterable[Pixels | str], m
                     file.write(part)
                     digest.update(part)
             height, width, _ = pixels.shape
-            place = offset if fits else None
-            entries.append(Entry(name, place, height, width, pixels.dtype.name, look_of(pixels)))
+            entries.append(Entry(name, offset if fits else None, height, width, pixels.dtype.name, look_of(pixels)))
         size = file.tell()
     kept = Listing(entries, refused, size, digest.hexdigest(), made_of)
     listing.write(index, kept)

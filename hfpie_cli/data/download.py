@@ -32,8 +32,8 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str], progress: Progres
     partial = Path(tempfile.mkdtemp(prefix=".hfpie-", dir=folder))
     try:
         with zipfile.ZipFile(archive) as file:
-            places = {name: _prefix(archive, file, name) for name in wanted}
-            prefixes = tuple(f"{prefix}/" for prefix in places.values())
+            prefix_of = {name: _prefix(archive, file, name) for name in wanted}
+            prefixes = tuple(f"{prefix}/" for prefix in prefix_of.values())
             entries = [entry for entry in _checked(archive, file) if entry.filename.startswith(prefixes)]
             _check_room(archive, entries, folder)
             with progress(len(entries)) as bar:
@@ -41,7 +41,7 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str], progress: Progres
                 for entry in entries:
                     file.extract(entry, partial)
                     bar.finish()
-        for name, prefix in places.items():
+        for name, prefix in prefix_of.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / prefix).rename(folder / name)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:

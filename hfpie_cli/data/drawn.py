@@ -120,8 +120,8 @@ def gradient(rng: np.random.Generator, height: int, width: int) -> Picture:
     colours = rng.uniform(0, 1, (stops, 3))
     if rng.random() < 0.6:  # of a narrow range
         colours = colours[:1] + (colours - colours[:1]) * rng.uniform(0.02, 0.4)
-    places = np.linspace(0, 1, stops)
-    return np.stack([np.interp(at, places, colours[:, c]) for c in range(3)], -1).astype(np.float32)
+    positions = np.linspace(0, 1, stops)
+    return np.stack([np.interp(at, positions, colours[:, c]) for c in range(3)], -1).astype(np.float32)
 
 
 def ramp(rng: np.random.Generator, height: int, width: int) -> Picture:

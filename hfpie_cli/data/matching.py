@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import UnavailableError, UsageError
@@ -71,11 +71,19 @@ def go_together(degraded: tuple[int, int], clean: tuple[int, int], scale: int) -
 
 def photos_below(folder: Path) -> list[Path]:
     """Every photograph in a folder and in those below it, sorted. Raises UnavailableError if there are none."""
-    found = (path for path in folder.rglob("*") if is_photo(path) and path.is_file())
-    photos = sorted(path for path in found if not any(map(is_hidden, path.relative_to(folder).parents)))
+    photos = sorted(_below(folder))
     if not photos:
-        raise UnavailableError(f"{folder}: no photographs found", "name a folder of PNG, JPEG, WebP or TIFF files")
+        raise _no_photos(folder)
     return photos
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    found = (path for path in folder.rglob("*") if is_photo(path) and path.is_file())
+    return (path for path in found if not any(map(is_hidden, path.relative_to(folder).parents)))
+
+
+def _no_photos(folder: Path) -> UnavailableError:
+    return UnavailableError(f"{folder}: no photographs found", "name a folder of PNG, JPEG, WebP or TIFF files")
 
 
 def holds(folder: Path, pattern: str) -> bool:
@@ -90,9 +98,11 @@ def check_sides(degraded: Path | None, clean: Path | None) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises UnavailableError for a folder of pictures that is not there."""
+    """Raises UnavailableError for a folder of pictures that is not there, or that has none in it or below it."""
     if not folder.is_dir():
         raise UnavailableError(f"{folder}: no such folder", "use a folder of photographs")
+    if next(_below(folder), None) is None:
+        raise _no_photos(folder)
 
 
 def training_folder(task: str, root: Path) -> Path:

@@ -74,7 +74,7 @@ def hold_out(scenes: Scenes, count: int = HELD_OUT) -> tuple[frozenset[str], fro
     if not names and scenes:
         names = min(scenes.values(), key=len)[:wanted]
     evenly = np.linspace(0, len(names), min(wanted, len(names)), endpoint=False).astype(int)
-    return frozenset(names[place] for place in evenly), frozenset(names)
+    return frozenset(names[number] for number in evenly), frozenset(names)
 
 
 def _less_number(stem: str) -> tuple[str, int]:

@@ -58,9 +58,9 @@ class Opener:
         """(clean, degraded), in the same order; a pair with a broken file is left out."""
         roots = (degraded_root, clean_root)
         stores = [self._open([pair[i] for pair in files], roots[i]) for i in (0, 1)]
-        places = [{name: number for number, name in enumerate(store.names)} for store in stores]
+        numbers = [{name: number for number, name in enumerate(store.names)} for store in stores]
         names = [[str(path.relative_to(root)) for path, root in zip(pair, roots, strict=True)] for pair in files]
-        kept = [(places[0][a], places[1][b]) for a, b in names if a in places[0] and b in places[1]]
+        kept = [(numbers[0][a], numbers[1][b]) for a, b in names if a in numbers[0] and b in numbers[1]]
         degraded, clean = stores[0].pick([a for a, _ in kept]), stores[1].pick([b for _, b in kept])
         for small, large in zip(degraded.entries, clean.entries, strict=True):
             if not go_together((small.height, small.width), (large.height, large.width), self.scale):

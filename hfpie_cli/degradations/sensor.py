@@ -18,7 +18,7 @@ from ..photos.quality import psnr
 from .operations import LUMA, Picture, jpeg, quantise, resized
 
 GAMMA = 2.2
-TONES = 4096  # entries of a tone curve's table
+TONES = 4096  # samples of a tone curve
 BILINEAR_GREEN = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4
 BILINEAR_RED_BLUE = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 4
 THIN_SIDE = 48  # about the side of the thinned picture on which a strength is found, pixels
@@ -251,16 +251,16 @@ def search(
 
 def to_linear(values: Picture, contrast: float = 0.0) -> Picture:
     """Linear light of the picture's values, 0 to 1, before a tone curve: a gamma, mixed with an S by `contrast`."""
-    return _tone_tables(contrast)[1][np.rint(values.clip(0, 1) * np.float32(TONES - 1)).astype(np.uint16)]
+    return _tone_curves(contrast)[1][np.rint(values.clip(0, 1) * np.float32(TONES - 1)).astype(np.uint16)]
 
 
 def to_values(linear: Picture, contrast: float = 0.0) -> Picture:
     """The picture's values of linear light behind that tone curve, clipped to 0 to 1."""
-    return _tone_tables(contrast)[0][np.rint(np.sqrt(linear.clip(0, 1)) * np.float32(TONES - 1)).astype(np.uint16)]
+    return _tone_curves(contrast)[0][np.rint(np.sqrt(linear.clip(0, 1)) * np.float32(TONES - 1)).astype(np.uint16)]
 
 
 @lru_cache(maxsize=64)
-def _tone_tables(contrast: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _tone_curves(contrast: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(picture's values by the root of linear light, linear light by the picture's values), both 0 to 1 in TONES steps.
 
     A gamma of 2.2, mixed with an S (3 x^2 - 2 x^3 of it) by `contrast`. The root makes the steps fine in the shadows.

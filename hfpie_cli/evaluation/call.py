@@ -8,19 +8,16 @@ from os import PathLike
 from pathlib import Path
 
 from ..console import Console, LoggedConsole
-from ..data.benchmarks import Benchmark, open_benchmark, open_folders
-from ..data.catalogue import DEFAULT_ROOT, find
+from ..data.benchmarks import Benchmark
+from ..data.catalogue import DEFAULT_ROOT
 from ..device import choose_device
 from ..distributed import PATIENCE, joined_ranks
-from ..errors import HfpieError, UnavailableError
+from ..errors import UnavailableError
 from ..files import cache_folder
 from ..hub.client import Hub
-from ..photos.formats import is_hidden
-from ..shown import counted
 from .methods import NetworkSettings, classical_methods, load_networks
 from .perceptual import load_lpips
-from .question import Question, check_files
-from .quoted import columns
+from .question import Question, check_outputs, open_benchmarks
 from .report import Subject, write_report
 from .score_cache import open_log
 from .scoring import Distance, Method, Scoring, as_file_name, check_images, count_of, score
@@ -72,11 +69,11 @@ def evaluate(
         degradation=degradation,
         data_root=data_root,
     )
-    check_files(csv, report, overwrite=overwrite)
+    check_outputs(csv, report, save_images, overwrite=overwrite)
     settings = settings or NetworkSettings()
     with joined_ranks(patience=PATIENCE) as ranks:
         console = (console or LoggedConsole()) if ranks.leads else Console(quiet=True)
-        benchmarks = _benchmarks_of(question, console)
+        benchmarks = open_benchmarks(question, console.say)
         distance = _distance(console) if lpips else None
         kind = choose_device(settings.device).torch_device.type
         settings = replace(settings, device=ranks.device(settings.device, kind))
@@ -113,15 +110,6 @@ def _with_peak(benchmark: Benchmark, peak: int | None) -> Benchmark:
     return replace(benchmark, protocol=f"{benchmark.protocol}, peak {peak}") if peak else benchmark
 
 
-def _tell_folders(dataset: str, console: Console) -> None:
-    """Say how many subfolders of a user's folder are skipped."""
-    folder = Path(dataset)
-    if find(dataset) is None and folder.is_dir():
-        below = sum(path.is_dir() and not is_hidden(path) for path in folder.iterdir())
-        if below:
-            console.say(f"skipped {counted(below, 'subfolder')}: only the pictures in {folder} itself are scored")
-
-
 def _distance(console: Console) -> Distance | None:
     """LPIPS if available; otherwise messages say why not."""
     try:
@@ -140,24 +128,3 @@ def _score(benchmark: Benchmark, methods: Sequence[Method], scoring: Scoring, co
     except KeyboardInterrupt:
         console.say("the scores so far are kept: continue with the same command and --resume")
         raise
-
-
-def _benchmarks_of(question: Question, console: Console) -> list[Benchmark]:
-    """What to score. Columns of a table whose data are missing are left out; UnavailableError if all are."""
-    if question.degraded and question.clean:
-        return [open_folders(question.degraded, question.clean, question.task)]
-    if question.dataset:
-        _tell_folders(question.dataset, console)
-        return [open_benchmark(question.dataset, question.data_root, question.task, question.degradation)]
-    benchmarks: list[Benchmark] = []
-    missing: list[HfpieError] = []
-    for column in (column for column in columns() if column.table == question.table):
-        try:
-            benchmarks.append(open_benchmark(column.dataset, question.data_root, column.task, column.degradation))
-        except UnavailableError as error:
-            missing.append(UnavailableError(f"table {column.table}, {column.title}: {error.message}", error.hint))
-    if not benchmarks:
-        raise missing[0]
-    for problem in missing:
-        console.say(f"left out: {problem.message}")
-    return benchmarks

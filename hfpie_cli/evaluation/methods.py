@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import UsageError
 from ..files import sha256_of
 from ..hub.client import Hub
 from ..outcome import Progress
@@ -14,6 +13,7 @@ from ..restore import Restorer
 from ..tasks import TASKS
 from ..weights.registry import default_weights, resolve
 from .baselines import BASELINES
+from .question import check_scale
 from .scoring import Method, at_once, input_method
 
 
@@ -64,7 +64,6 @@ class TestedNetwork:
 
 def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hub: Hub) -> list[TestedNetwork]:
     """The networks of named weights or files, or the task's own. Raises UsageError for one of another scale."""
-    scale = TASKS[task].scale
     networks = []
     for name in names or [default_weights(task)]:
         weights = resolve(name, hub, task=task, force=True)  # any may be scored; names of this task are suggested
@@ -76,9 +75,7 @@ def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hu
             overlap=settings.overlap,
             tta=settings.tta,
         )
-        if restorer.scale != scale:
-            message = f"{name}: a network of scale {restorer.scale}, not usable for {TASKS[task].name}"
-            raise UsageError(message, "choose weights for this task")
+        check_scale(name, restorer.scale, task)
         tta = ", mean of 8 turns" if settings.tta else ""
         how = f"{restorer.device.name}, tiles of {restorer.tile} overlapping by {restorer.overlap}{tta}"
         networks.append(TestedNetwork(name, sha256_of(weights.path), how, restorer))

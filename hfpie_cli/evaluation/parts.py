@@ -56,7 +56,7 @@ def examine(network: Network, score: Callable[[], float], *, worth: bool = True)
     """Every body, every tail that has blocks, and what comes up from the smaller scales.
 
     score: runs the network on some pictures and gives their mean score in dB; called once, and with `worth` once more
-    for every part. A body or a tail is left out by passing its input on, what comes up by zeros.
+    for every part, which is left out then.
     """
     parts = _parts(network)
     seen = {name: Seen() for name in parts}
@@ -68,13 +68,21 @@ def examine(network: Network, score: Callable[[], float], *, worth: bool = True)
             stack.enter_context(_hooked(join, _Shares(seen, level, len(network.leaves)).look))
         whole = score()
     found = []
-    for name, module in parts.items():
+    for name in parts:
         lost = None
         if worth:
-            with torch.inference_mode(), _hooked(module, _passed_on if isinstance(module, Blocks) else _nothing):
+            with torch.inference_mode(), without(network, name):
                 lost = whole - score()
         found.append(Part(name, seen[name].peak, seen[name].share, lost))
     return found
+
+
+@contextmanager
+def without(network: Network, name: str) -> Iterator[None]:
+    """Leave a part out: a body or a tail by passing its input on, what comes up by zeros. name: as in `Part`."""
+    module = _parts(network)[name]
+    with _hooked(module, _passed_on if isinstance(module, Blocks) else _nothing):
+        yield
 
 
 def examine_weights(weights: Weights, pairs: Iterable[Pair]) -> list[Part]:

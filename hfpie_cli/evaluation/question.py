@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..errors import UsageError
+from ..data.catalogue import find
+from ..data.matching import check_sides
+from ..errors import HfpieError, UnavailableError, UsageError
 from ..files import check_new
+from ..photos.formats import is_hidden
+from ..shown import counted
 from ..suggest import did_you_mean
 from ..tasks import TASKS
+from .quoted import columns
+
+if TYPE_CHECKING:
+    from ..data.benchmarks import Benchmark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +44,7 @@ class Question:
         """Raises UsageError for conflicting arguments, before anything is computed."""
         if self.task is not None and self.task not in TASKS:
             raise UsageError(f"no task {self.task!r}", did_you_mean(self.task, TASKS))
-        if (self.degraded is None) != (self.clean is None):
-            raise UsageError("--degraded and --clean must be used together", "name both folders")
+        check_sides(self.degraded, self.clean)
         chosen = [self.dataset is not None, self.table is not None, self.clean is not None]
         if sum(chosen) != 1:
             message = "use one of --dataset, --table, or --degraded with --clean"
@@ -46,9 +55,54 @@ class Question:
             raise UsageError("the table defines the task", "remove --task")
 
 
-def check_files(csv: Path | None, report: Path | None, *, overwrite: bool) -> None:
-    """Raises UsageError for a file that cannot be written or that already exists."""
+def open_benchmarks(question: Question, say: Callable[[str], None]) -> list[Benchmark]:
+    """What to score, without loading torch.
+
+    Columns of a table whose data are missing are left out, and `say` reports them, and subfolders that are skipped.
+    Raises UnavailableError for data that are missing, UsageError for a task or a degradation that they do not have.
+    """
+    from ..data.benchmarks import open_benchmark, open_folders
+
+    if question.degraded and question.clean:
+        return [open_folders(question.degraded, question.clean, question.task)]
+    if question.dataset:
+        _report_subfolders(question.dataset, say)
+        return [open_benchmark(question.dataset, question.data_root, question.task, question.degradation)]
+    benchmarks: list[Benchmark] = []
+    missing: list[HfpieError] = []
+    for column in (column for column in columns() if column.table == question.table):
+        try:
+            benchmarks.append(open_benchmark(column.dataset, question.data_root, column.task, column.degradation))
+        except UnavailableError as error:
+            missing.append(UnavailableError(f"table {column.table}, {column.title}: {error.message}", error.hint))
+    if not benchmarks:
+        raise missing[0]
+    for problem in missing:
+        say(f"left out: {problem.message}")
+    return benchmarks
+
+
+def _report_subfolders(dataset: str, say: Callable[[str], None]) -> None:
+    """How many subfolders of a user's folder are skipped."""
+    folder = Path(dataset)
+    if find(dataset) is None and folder.is_dir():
+        below = sum(path.is_dir() and not is_hidden(path) for path in folder.iterdir())
+        if below:
+            say(f"skipped {counted(below, 'subfolder')}: only the pictures in {folder} itself are scored")
+
+
+def check_scale(name: str, scale: int, task: str) -> None:
+    """Raises UsageError for weights that enlarge more or less than a task does."""
+    if scale != TASKS[task].scale:
+        message = f"{name}: a network of scale {scale}, not usable for {TASKS[task].name}"
+        raise UsageError(message, "choose weights for this task")
+
+
+def check_outputs(csv: Path | None, report: Path | None, images: Path | None, *, overwrite: bool) -> None:
+    """Raises UsageError for a file that cannot be written or that already exists, and for a folder that is a file."""
     if csv and csv == report:
         raise UsageError(f"{csv}: used for both --csv and --report", "use two files")
     for path in filter(None, (csv, report)):
         check_new(path, overwrite=overwrite)
+    if images and images.exists() and not images.is_dir():
+        raise UsageError(f"{images}: is a file, not a folder", "name a folder with --save-images")

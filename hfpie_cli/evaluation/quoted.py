@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-TABLE = Path(__file__).parent / "paper_tables.toml"
+QUOTED = Path(__file__).parent / "paper_tables.toml"
 TOLERANCE = 0.3  # dB that the rows of the degraded pictures may differ by
 CHANNELS = {"psnr": ("psnr", "psnr_y"), "ssim": ("ssim", "ssim_y"), "lpips": ("lpips",)}  # ours, of each of the paper's
 
@@ -45,7 +45,7 @@ class Column:
 @cache
 def columns() -> tuple[Column, ...]:
     """Every column of the six tables."""
-    entries = tomllib.loads(TABLE.read_text(encoding="utf-8"))["column"]
+    entries = tomllib.loads(QUOTED.read_text(encoding="utf-8"))["column"]
     for entry in entries:
         entry["metrics"], entry["also"] = tuple(entry["metrics"]), tuple(entry.get("also", ()))
         entry["rows"] = {name: tuple(values) for name, values in entry["rows"].items()}

@@ -42,11 +42,11 @@ class Subject:
 
 def write_report(boards: Sequence[Board], subjects: Sequence[Subject], path: Path, watch: Watch = iter) -> None:
     """Restore the pictures on the page again, unless they were saved, and write the page atomically."""
-    pairs = list(zip(boards, subjects, strict=True))
+    scored = list(zip(boards, subjects, strict=True))
     write_page(
         "report.html",
         path,
-        sections=[_section(board, subject, PAGE_BYTES // len(pairs), watch) for board, subject in pairs],
+        sections=[_section(board, subject, PAGE_BYTES // len(scored), watch) for board, subject in scored],
         subjects=list(dict.fromkeys(network.name for subject in subjects for network in subject.networks)),
         headings=HEADINGS,
         digits=DIGITS,

@@ -135,7 +135,7 @@ def score(
     mine: dict[tuple[str, str], Row] = {}
     for case in scoring.ranks.share(benchmark.cases):
         mine |= {(method.name, case.name): row for method, row in _score_case(benchmark, case, methods, scoring, bar)}
-    everyone = {place: row for part in scoring.ranks.gather(mine) for place, row in part.items()}
+    everyone = {key: row for part in scoring.ranks.gather(mine) for key, row in part.items()}
     return [
         Scores(method.name, {case.name: everyone[method.name, case.name] for case in benchmark.cases})
         for method in methods

@@ -173,12 +173,12 @@ def write_csv(boards: Sequence[Board], path: Path) -> None:
         writer.writeheader()
         for board in boards:
             benchmark = board.benchmark
-            place = {"dataset": benchmark.name, "task": benchmark.task, "degradation": benchmark.degradation}
+            scored = {"dataset": benchmark.name, "task": benchmark.task, "degradation": benchmark.degradation}
             for one in board.scores:
                 for picture, row in one.rows.items():
-                    writer.writerow({**place, "method": one.method, "source": "hfpie eval", "picture": picture, **row})
+                    writer.writerow({**scored, "method": one.method, "source": "hfpie eval", "picture": picture, **row})
             for line in (*board.lines, *board.apart):
                 source = line.source or "hfpie eval"
                 source = f"{source}: {OTHER_PROTOCOL}" if line in board.apart else source
                 means = {"picture": "mean", **line.values} | ({} if line.source else {"identical": line.identical})
-                writer.writerow({**place, "method": line.method, "source": source, **means})
+                writer.writerow({**scored, "method": line.method, "source": source, **means})

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ..errors import UnavailableError
 
-ENDPOINT_HINT = "check HF_ENDPOINT and the network (a proxy or a login page in between?)"
+ENDPOINT_HINT = "check HF_ENDPOINT and your connection (a proxy or a login page in between?)"
 _TOKEN_HINT = "check the name; for a private repository run `hf auth login` or set HF_TOKEN"
 _LATER_HINT = "try again later; cached files work without the Hub"
 

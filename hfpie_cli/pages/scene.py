@@ -180,9 +180,9 @@ def _reduced(stack: _Stack, room: int) -> list[View] | None:
 
 
 def _view(label: str, stack: _Stack, files: Sequence[bytes], window: Window | None = None, times: int = 1) -> View:
-    place = window or Window(0, 0, stack.width, stack.height)
+    window = window or Window(0, 0, stack.width, stack.height)
     addresses = tuple(map(address, files))
-    return View(label, place.width, place.height, times, place.left, place.top, addresses)
+    return View(label, window.width, window.height, times, window.left, window.top, addresses)
 
 
 def _parts(stack: _Stack, room: int) -> list[tuple[list[bytes], Window]]:

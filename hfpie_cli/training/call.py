@@ -20,14 +20,13 @@ from ..hub.client import Hub
 from ..shown import counted
 from ..tasks import TASKS
 from ..weights.registry import find_here, resolve
-from .config import TrainConfig, load_config, recipe_path
+from .config import TrainConfig, load_config
+from .layout import BEST, CONFIG, check_begun, check_free, recipe_path
 from .log import RunLog
 from .loop import fit
-from .pictures import DATA_FILE, Folders, folders_of, for_pictures, keep_folders
-from .run import BEST, CONFIG, Run, locked, setup
-from .state import STATE
+from .pictures import Folders, folders_of, for_pictures, keep_folders
+from .run import Run, locked, setup
 
-RUN_FILES = (CONFIG, STATE, BEST, "log.csv", DATA_FILE)
 Name = str | os.PathLike[str]
 
 
@@ -108,19 +107,6 @@ def train(
         if config.task in TASKS:
             console.say(f"try it: hfpie {config.task} photo.png --weights {folder / BEST}")
         return run
-
-
-def check_begun(folder: Path) -> None:
-    """Raises UsageError for a folder without a run to continue."""
-    if not all((folder / name).exists() for name in (CONFIG, STATE)):
-        raise UsageError(f"{folder}: no run to resume", "remove --resume to start one")
-
-
-def check_free(folder: Path) -> None:
-    """Raises UsageError for a folder that holds a run."""
-    if any((folder / name).exists() for name in RUN_FILES):
-        hint = f"use --resume {folder}, or another folder with --output"
-        raise UsageError(f"{folder}: already holds a run", hint)
 
 
 def _checked(

@@ -8,7 +8,6 @@ import tomllib
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +18,8 @@ from ..files import atomic_path
 from ..models.highpass import HighpassConfig
 from ..models.network import NetworkConfig
 from ..shown import counted
-from ..suggest import did_you_mean
 from ..weights.checkpoint import Config
+from .layout import read_recipe
 from .losses import GmsMask, LossConfig
 
 OPTIMIZERS = ("adam", "muon")
@@ -64,7 +63,7 @@ class Finish:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A recipe. The TOML file has the same keys; dataclasses are tables."""
+    """A recipe. The TOML file has the same keys; dataclasses are its sections."""
 
     task: str
     """A key of TASKS, or highpass."""
@@ -192,40 +191,35 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
     Steps take the place of a recipe's minutes, and minutes that of its steps. Raises UsageError for what it does not
     know.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such recipe") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not valid TOML ({error})") from None
+    keys = read_recipe(path)
     where = f"{path.name} with {', '.join(changes)}" if changes else str(path)
     try:
-        _choose_length(table, changes)
+        _choose_length(keys, changes)
         for change in changes:
-            _override(table, change)
-        kind = HighpassConfig if table["task"] == "highpass" else NetworkConfig
-        losses = _as_table(table.get("losses", {}))
-        table["network"] = _read(kind, table["network"])
-        table["losses"] = _read(LossConfig, losses | {"gms_mask": _read(GmsMask, losses.get("gms_mask", {}))})
-        table["finish"] = _read(Finish, table.get("finish", {}))
-        table["validation"] = tuple(table["validation"])
-        if isinstance(betas := table.get("betas"), list):
-            table["betas"] = tuple(betas)
-        return _read(TrainConfig, table)
+            _override(keys, change)
+        kind = HighpassConfig if keys["task"] == "highpass" else NetworkConfig
+        losses = _as_section(keys.get("losses", {}))
+        keys["network"] = _read(kind, keys["network"])
+        keys["losses"] = _read(LossConfig, losses | {"gms_mask": _read(GmsMask, losses.get("gms_mask", {}))})
+        keys["finish"] = _read(Finish, keys.get("finish", {}))
+        keys["validation"] = tuple(keys["validation"])
+        if isinstance(betas := keys.get("betas"), list):
+            keys["betas"] = tuple(betas)
+        return _read(TrainConfig, keys)
     except KeyError as error:
         raise UsageError(f"{where}: the key {error} is missing") from None
     except (TypeError, ValueError) as error:
         raise UsageError(f"{where}: {error}") from None
 
 
-def _choose_length(table: dict[str, Any], changes: Sequence[str]) -> None:
+def _choose_length(keys: dict[str, Any], changes: Sequence[str]) -> None:
     """Drop the recipe's own length if the changes have one."""
     if {change.partition("=")[0].strip() for change in changes} & set(LENGTHS):
         for name in LENGTHS:
-            table.pop(name, None)
+            keys.pop(name, None)
 
 
-def _override(table: dict[str, Any], change: str) -> None:
+def _override(keys: dict[str, Any], change: str) -> None:
     key, separator, text = change.partition("=")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
@@ -233,56 +227,38 @@ def _override(table: dict[str, Any], change: str) -> None:
         value = text.strip()
     if not separator:
         raise UsageError(f"{change!r} is not a setting", "write KEY=VALUE, such as losses.gms=true")
-    *tables, last = key.strip().split(".")
-    for name in tables:
-        table = _as_table(table.setdefault(name, {}))
-    table[last] = value
+    *sections, last = key.strip().split(".")
+    for name in sections:
+        keys = _as_section(keys.setdefault(name, {}))
+    keys[last] = value
 
 
-def _read(kind: type[Section], table: dict[str, Any]) -> Section:
-    """A dataclass from its table; ValueError for an unknown key or a value of the wrong type."""
+def _read(kind: type[Section], keys: dict[str, Any]) -> Section:
+    """A dataclass from its section; ValueError for an unknown key or a value of the wrong type."""
     known = typing.get_type_hints(kind)
-    if unknown := sorted(set(_as_table(table)) - set(known)):
+    if unknown := sorted(set(_as_section(keys)) - set(known)):
         raise ValueError(f"unknown key {unknown[0]!r}; there are {', '.join(known)}")
-    for name, value in table.items():
+    for name, value in keys.items():
         wanted = known[name]
         if wanted in (bool, int, str) and type(value) is not wanted:
             raise ValueError(f"{name} must be of type {wanted.__name__}, not {value!r}")
         if wanted is float and (type(value) not in (int, float) or not math.isfinite(value)):
             raise ValueError(f"{name} must be a number, not {value!r}")
-    return kind(**table)
+    return kind(**keys)
 
 
-def _as_table(value: Any) -> dict[str, Any]:
+def _as_section(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"expected a table, not {value!r}")
+        raise ValueError(f"expected a section with keys, not {value!r}")
     return value
-
-
-def recipe_path(name: str, purpose: str) -> Path:
-    """The file of a recipe: a path if `name` ends in .toml, else the package's NAME-PURPOSE, NAME, or PURPOSE.
-
-    purpose: a task, or a task and `-gan`. Raises UsageError if there is none.
-    """
-    if name.endswith(".toml"):
-        return Path(name)
-    folder = Path(str(resources.files(__package__) / "recipes"))
-    for stem in (f"{name}-{purpose}", name, purpose):
-        if (folder / f"{stem}.toml").exists():
-            return folder / f"{stem}.toml"
-    known = sorted(path.stem for path in folder.glob("*.toml"))
-    raise UsageError(
-        f"no recipe {name!r}" + (f" for {purpose}" if purpose else ""),
-        f"{did_you_mean(name, known)} (or name a .toml file)",
-    )
 
 
 def write_config(config: TrainConfig, path: Path) -> None:
     """Write the configuration as a recipe that `load_config` reads."""
-    table = dataclasses.asdict(config)
-    sections = {name: table.pop(name) for name in ("network", "degradation", "losses", "finish")}
+    keys = dataclasses.asdict(config)
+    sections = {name: keys.pop(name) for name in ("network", "degradation", "losses", "finish")}
     sections["losses.gms_mask"] = sections["losses"].pop("gms_mask")
-    lines = [f"{key} = {_toml(value)}" for key, value in table.items() if value or key not in LENGTHS]
+    lines = [f"{key} = {_toml(value)}" for key, value in keys.items() if value or key not in LENGTHS]
     for name, section in sections.items():
         lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in section.items())]
     with atomic_path(path) as temporary:

@@ -90,8 +90,8 @@ class Echoes:
         """A batch of crops of the pool, each taken from any of its batches, all in one of the 8 turns."""
         batch, eighth = len(pool[0][0]), int(random.integers(8))
         turn = Turn(eighth % 4, eighth >= 4)
-        places = [(int(random.integers(len(pool))), number) for number in range(batch)]
-        sides = (torch.stack([pool[made][side][number] for made, number in places]) for side in (0, 1))
+        drawn = [(int(random.integers(len(pool))), number) for number in range(batch)]
+        sides = (torch.stack([pool[made][side][number] for made, number in drawn]) for side in (0, 1))
         degraded, clean = (turn.apply(side).contiguous(memory_format=torch.channels_last) for side in sides)
         return degraded, clean
 

@@ -17,7 +17,7 @@ from ..console import Console
 from ..evaluation.parts import Part
 from ..files import atomic_path
 
-TABLES = ("log.csv", "parts.csv")
+CSV_FILES = ("log.csv", "parts.csv")
 SAMPLE_HEIGHT = 256  # pixels of a row of samples: degraded, restored, clean
 ALIVE_BY = 1000  # steps by which every part of a network should be worth something
 
@@ -29,8 +29,8 @@ class RunLog:
         self.folder = folder
         self._console = console
         self._board = _tensorboard(folder, step)
-        for table in TABLES:
-            _cut(folder / table, step)
+        for name in CSV_FILES:
+            _cut(folder / name, step)
         self._faulty: frozenset[str] = frozenset()
         columns = (
             TextColumn("step {task.fields[step]}"),
@@ -59,6 +59,13 @@ class RunLog:
     def doing(self, what: str) -> None:
         """Show in the progress line what happens between steps."""
         self._bar.update(self._task, status=what)
+
+    def scored(self, count: int, there: int) -> None:
+        """Say how many of the held-out pictures each validation scores, where that is not all."""
+        if count < there:
+            self._console.say(
+                f"validations score {count} of {there} held-out pictures: a short run has time for no more"
+            )
 
     def moved(self, step: int, progress: float) -> None:
         """Move the progress line; progress: 0 to 1."""
@@ -114,7 +121,7 @@ class RunLog:
             self._faulty = self._faulty | {part.name} if faults else self._faulty - {part.name}
 
     def _write(self, row: dict[str, Any], name: str = "log.csv") -> None:
-        """Append to a table; one with other columns, from before the validation changed, is kept under another name."""
+        """Append a row to a CSV file; one with other columns, from before the validation changed, is kept beside it."""
         path = self.folder / name
         if path.exists() and path.read_text(encoding="utf-8", errors="replace").splitlines()[:1] != [",".join(row)]:
             path.rename(path.with_name(f"{path.stem}-before-{row['step']}.csv"))
@@ -137,7 +144,7 @@ class RunLog:
 
 
 def _cut(path: Path, step: int) -> None:
-    """Leave in a table the rows up to a step, those behind it being of a future that is made again; no broken ones."""
+    """Remove from a CSV file the rows behind a step, which are made again, and broken ones."""
     if not path.exists():
         return
     head, *rows = path.read_text(encoding="utf-8", errors="replace").splitlines() or [""]

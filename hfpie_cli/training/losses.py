@@ -102,7 +102,7 @@ def highpass_loss(restored: Tensor, clean: Tensor, network: HighpassNetwork) -> 
 
 
 def perceptual_loss(restored: Sequence[Tensor], clean: Sequence[Tensor]) -> Tensor:
-    """Squared difference of a classifier's maps, each place's channels brought to length 1, summed over the layers.
+    """Squared difference of a classifier's maps, each pixel's channels brought to length 1, summed over the layers.
 
     After Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric" (2018), unweighted.
     """

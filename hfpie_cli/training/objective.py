@@ -14,7 +14,9 @@ from ..device import Device
 from ..evaluation.metrics import to_8bit_range
 from ..models.classifier import Classifier
 from ..models.highpass import HighpassConfig, HighpassNetwork, fft_highpass
+from ..photos.photo import Pixels
 from ..photos.quality import psnr
+from ..tensors import to_tensor
 from ..weights.checkpoint import load_checkpoint
 from ..weights.perceptual import load_classifier
 from ..weights.registry import resolve
@@ -32,7 +34,7 @@ class Objective(Protocol):
 
     def loss(self, restored: Tensor, clean: Tensor, step: int) -> Tensor: ...
 
-    def score(self, restored: Tensor, clean: Tensor) -> float: ...
+    def score(self, restored: Pixels, clean: Pixels) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,13 @@ class Restoration:
                 total = total + config.perceptual * losses.perceptual_loss(maps.restored, maps.clean)
         return total, views
 
-    def score(self, restored: Tensor, clean: Tensor) -> float:
-        """RGB PSNR of 8-bit pictures in dB, no border shaved, at most SCORE_LIMIT; (3, h, w) each."""
-        restored_pixels, clean_pixels = (side.permute(1, 2, 0).numpy() for side in (restored, clean))
-        return min(psnr(to_8bit_range(restored_pixels), to_8bit_range(clean_pixels)), SCORE_LIMIT)
+    def score(self, restored: Pixels, clean: Pixels) -> float:
+        """RGB PSNR of 8-bit pictures in dB, no border shaved, at most SCORE_LIMIT; (h, w, 3) each."""
+        return min(psnr(to_8bit_range(restored), to_8bit_range(clean)), SCORE_LIMIT)
 
 
 def shifted(picture: Tensor, step: int) -> Tensor:
-    """Cut to one of the 64 places of a grid of 8 pixels, another at every step.
+    """Cut at one of the 64 offsets in a grid of 8 pixels, another at every step.
 
     On a fixed grid the strided layers of a discriminator or a classifier teach a network patterns of the grid's period.
     """
@@ -115,9 +116,9 @@ class HighpassExtraction:
         """Mean squared difference."""
         return nn.functional.mse_loss(restored, fft_highpass(clean, self.cutoff))
 
-    def score(self, restored: Tensor, clean: Tensor) -> float:
-        """Energy of the target over that of the error, in dB; (3, h, w) each, the border left out."""
+    def score(self, restored: Pixels, clean: Pixels) -> float:
+        """Energy of the target over that of the error, in dB; (h, w, 3) each, the border left out."""
         inner = (..., slice(HIGHPASS_BORDER, -HIGHPASS_BORDER), slice(HIGHPASS_BORDER, -HIGHPASS_BORDER))
-        target = fft_highpass(clean[None], self.cutoff)[0][inner]
-        error = (restored[inner] - target).square().mean()
+        target = fft_highpass(to_tensor(clean)[None], self.cutoff)[0][inner]
+        error = (to_tensor(restored)[inner] - target).square().mean()
         return float(10 * np.log10(float(target.square().mean() / error)))

@@ -14,8 +14,7 @@ from ..data.training_set import TrainingSet
 from ..errors import UsageError
 from ..files import atomic_path
 from .config import TrainConfig
-
-DATA_FILE = "data.json"  # in the run: its folders, and a hash of its pictures' names
+from .layout import DATA_FILE
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,10 @@ from ..shown import counted
 from ..weights.checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
 from .config import TrainConfig, write_config
 from .gan import Adversary, make_adversaries
+from .layout import BEST, CONFIG, LOCK
 from .muon import make_optimizers
 from .objective import HighpassExtraction, Objective, Restoration
 from .state import STATE, find_whole, keep
-
-BEST, CONFIG, LOCK = "best.safetensors", "config.toml", ".lock"
 
 
 @dataclass

@@ -1,22 +1,27 @@
-"""Scores and pictures of the averaged weights on the held-out pictures."""
+"""Scores and pictures of the averaged weights on the held-out pictures, restored as `hfpie` restores a file."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from ..data.benchmarks import Pair
 from ..data.crops import PAIRS, validation_pair
 from ..data.decoded import PhotoStore
 from ..data.training_set import TrainingSet
 from ..evaluation.parts import Part, examine
+from ..models.contract import Restoring
 from ..models.enlarging import enlarge
 from ..models.network import Network
-from ..photos.photo import to_8bit
-from .loading import packed, unpacked
+from ..photos.photo import Photo, Pixels, to_8bit
+from ..restore import Restorer
+from ..tensors import to_tensor
+from .loading import packed
 from .objective import Restoration
 from .run import Run
 
@@ -24,27 +29,28 @@ SAMPLES = 4  # held-out pictures that every validation writes
 PARTS_PICTURES = 2  # held-out pictures that the parts of the network are measured on
 PARTS_SCORES = 10  # how often each is scored for that, about: once, and once without each part
 
+Restore = Callable[[Photo], Pixels]  # of a picture (h, w, 3): (scale h, scale w, 3) of its type
+
 
 class HeldOut:
     """The held-out pictures and what each degradation makes of them; each is degraded once, when it is asked for."""
 
     def __init__(self, data: TrainingSet, scale: int) -> None:
         self._data, self._scale = data, scale
-        self._made: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
+        self._made: dict[tuple[str, int], Pair] = {}
         self._inputs: dict[str, float] = {}
 
     def count(self, degradation: str) -> int:
         """How many pictures there are, or published pairs."""
         return len(self._data.paired if degradation == PAIRS else self._data.photos)
 
-    def pair(self, degradation: str, number: int) -> tuple[Tensor, Tensor]:
-        """(degraded, clean), (3, h, w) float32."""
+    def pair(self, degradation: str, number: int) -> Pair:
+        """One pair, of 8 bits where those hold its pictures exactly, else float32."""
         if (degradation, number) not in self._made:
             sides = validation_pair(self._data, degradation, self._scale, number)
-            degraded, clean = (packed(torch.from_numpy(side).permute(2, 0, 1)[None])[0] for side in sides)
-            self._made[degradation, number] = degraded, clean
-        degraded, clean = self._made[degradation, number]
-        return unpacked(degraded), unpacked(clean)
+            degraded, clean = (packed(torch.from_numpy(side)).numpy() for side in sides)
+            self._made[degradation, number] = Pair(Photo(degraded), clean)
+        return self._made[degradation, number]
 
     def input_scores(self, run: Run) -> dict[str, float]:
         """Mean score in dB of the degraded pictures themselves, enlarged bicubically; one process's work, done once.
@@ -54,9 +60,7 @@ class HeldOut:
         if not self._inputs and isinstance(run.objective, Restoration):
             for name in run.config.validation:
                 pairs = (self.pair(name, number) for number in range(self.count(name)))
-                values = [
-                    run.objective.score(enlarge(degraded[None], self._scale)[0], clean) for degraded, clean in pairs
-                ]
+                values = [run.objective.score(_enlarged(pair.degraded, self._scale), pair.clean) for pair in pairs]
                 self._inputs[name] = sum(values) / len(values)
         return self._inputs
 
@@ -77,55 +81,73 @@ def validate(run: Run, held_out: HeldOut) -> dict[str, float]:
 
     Several processes share the pictures and all know the result.
     """
-    scores = {}
+    restore, scores = restoring(run), {}
     for name in run.config.validation:
         mine = range(run.ranks.rank, held_out.count(name), run.ranks.count)
-        values = [score(run, *held_out.pair(name, number)) for number in mine]
+        values = [_score(run, restore, held_out.pair(name, number)) for number in mine]
         everyone = [value for part in run.ranks.gather(values) for value in part]
         scores[name] = sum(everyone) / len(everyone)
     return scores
 
 
-def score(run: Run, degraded: Tensor, clean: Tensor) -> float:
-    """Score of one picture restored with the averaged weights, dB."""
-    return run.objective.score(restore(run, degraded), clean)
+def restoring(run: Run) -> Restore:
+    """What restores pictures with the averaged weights on the run's device: the Restorer, as for a file of that size.
+
+    A network that extracts something else from a picture, such as its high frequencies, has no Restorer.
+    """
+    if not isinstance(run.average, Restoring):
+        return partial(_extract, run)
+    restorer = Restorer(run.average, device=run.device, name=str(run.folder))
+    return lambda photo: restorer.restore(photo).photo.pixels
+
+
+@torch.inference_mode()
+def _extract(run: Run, photo: Photo) -> Pixels:
+    batch = to_tensor(photo.pixels)[None].to(run.device.torch_device, memory_format=torch.channels_last)
+    with run.device.autocast():
+        extracted: Pixels = run.average(batch)[0].float().cpu().permute(1, 2, 0).numpy()
+    return extracted
+
+
+def _score(run: Run, restore: Restore, pair: Pair) -> float:
+    return run.objective.score(restore(pair.degraded), pair.clean)
+
+
+def _enlarged(photo: Photo, scale: int) -> Pixels:
+    """Bicubically, float32; the pixels themselves at scale 1."""
+    if scale == 1:
+        return photo.pixels
+    enlarged: Pixels = enlarge(to_tensor(photo.pixels)[None], scale)[0].permute(1, 2, 0).numpy()
+    return enlarged
 
 
 def parts(run: Run, held_out: HeldOut, *, worth: bool) -> list[Part]:
     """Measures each part of the averaged network on all degradations of the configuration; for one process.
 
+    A held-out picture is one tile, which the network itself restores, not a folded copy without these parts.
     worth: whether to measure what the score loses without it.
     """
     if not isinstance(run.average, Network):
         return []
     few = [(name, min(PARTS_PICTURES, held_out.count(name))) for name in run.config.validation]
-    pairs = [held_out.pair(name, number) for name, count in few for number in range(count)]
-    return examine(run.average, lambda: sum(score(run, *pair) for pair in pairs) / len(pairs), worth=worth)
+    pairs, restore = [held_out.pair(name, number) for name, count in few for number in range(count)], restoring(run)
+    return examine(run.average, lambda: sum(_score(run, restore, pair) for pair in pairs) / len(pairs), worth=worth)
 
 
 def samples(run: Run, held_out: HeldOut) -> list[list[NDArray[np.uint8]]]:
     """Degraded, restored, clean of the first held-out pictures: rows of (h, w, 3)."""
-    name, rows = run.config.validation[0], []
+    name, restore, rows = run.config.validation[0], restoring(run), []
     for number in range(min(SAMPLES, held_out.count(name))):
-        degraded, clean = held_out.pair(name, number)
-        sides = (degraded, restore(run, degraded), clean)
-        rows.append([to_8bit(side.permute(1, 2, 0).numpy()) for side in sides])
+        pair = held_out.pair(name, number)
+        rows.append([to_8bit(side) for side in (pair.degraded.pixels, restore(pair.degraded), pair.clean)])
     return rows
-
-
-@torch.inference_mode()
-def restore(run: Run, degraded: Tensor) -> Tensor:
-    """What the averaged weights make of a picture (3, h, w): (3, scale h, scale w) float32 on the CPU."""
-    batch = degraded[None].to(run.device.torch_device, memory_format=torch.channels_last)
-    with run.device.autocast():
-        return run.average(batch)[0].float().cpu()
 
 
 def seconds_a_picture(run: Run, held_out: HeldOut) -> float:
     """What it takes to score one held-out picture in all its degradations, once warm; the leader's time, for all."""
-    pairs = [held_out.pair(name, 0) for name in run.config.validation]
-    restore(run, pairs[0][0])
+    pairs, restore = [held_out.pair(name, 0) for name in run.config.validation], restoring(run)
+    restore(pairs[0].degraded)
     started = time.monotonic()
     for pair in pairs:
-        score(run, *pair)
+        _score(run, restore, pair)
     return run.ranks.gather(time.monotonic() - started)[0]

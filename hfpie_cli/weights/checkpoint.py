@@ -23,7 +23,7 @@ from ..files import atomic_path
 from ..models.highpass import HighpassConfig, HighpassNetwork
 from ..models.legacy import LegacyConfig, LegacyNetwork
 from ..models.network import Network, NetworkConfig
-from .kinds import check_kind
+from .kinds import check_kind, unreadable
 
 FORMAT = "hfpie-1"  # the metadata key `format` of our files
 MAX_PARAMETERS = 200_000_000
@@ -131,9 +131,8 @@ def _opened(path: Path) -> Iterator[Any]:
         raise UnavailableError(f"{path}: no such file", "check the path") from None
     except (OSError, safetensors.SafetensorError, struct.error) as error:
         check_kind(path, pickle=False)
-        hint = "hfpie reads only safetensors; download it again or retrain it"
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UnavailableError(f"{path}: not a readable safetensors checkpoint ({reason})", hint) from None
+        raise unreadable(path, reason) from None
 
 
 def _parse_config(path: Path, metadata: Mapping[str, str]) -> tuple[Config, dict[str, tuple[int, ...]]]:

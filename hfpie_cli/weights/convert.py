@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from importlib import metadata
 from math import isqrt
@@ -19,7 +18,7 @@ from ..errors import HfpieError, UnavailableError
 from ..files import atomic_path
 from ..models.network import LEVELS, NetworkConfig
 from .checkpoint import Checkpoint, as_safetensors, expected_shapes, load_weights, save_checkpoint
-from .kinds import check_kind
+from .kinds import check_pickle
 
 SAFE_TORCH = (2, 10)  # before it a pickle could break out of weights_only (CVE-2026-24747)
 SECONDS = 600  # that a file may take
@@ -32,7 +31,9 @@ def convert(source: Path, target: Path, *, overwrite: bool) -> NetworkConfig | N
     holds more than tensors, for TorchScript and for a torch that is too old; HfpieError if `target` is there already.
     """
     _check_torch()
-    _check_source(source)
+    check_pickle(source)
+    if target.exists() and not overwrite:
+        raise _exists(target)
     with tempfile.TemporaryDirectory(prefix="hfpie-") as folder:
         plain = Path(folder) / "weights.safetensors"
         _unpickle(source, plain)
@@ -45,8 +46,12 @@ def convert(source: Path, target: Path, *, overwrite: bool) -> NetworkConfig | N
             else:
                 save_checkpoint(temporary, Checkpoint(config, weights, {"converted_from": source.name}))
     except FileExistsError:
-        raise HfpieError(f"{target}: already exists", "use --overwrite to replace it, or another --output") from None
+        raise _exists(target) from None
     return config
+
+
+def _exists(target: Path) -> HfpieError:
+    return HfpieError(f"{target}: already exists", "use --overwrite to replace it, or another --output")
 
 
 def infer_config(weights: Mapping[str, Tensor]) -> NetworkConfig | None:
@@ -55,7 +60,9 @@ def infer_config(weights: Mapping[str, Tensor]) -> NetworkConfig | None:
         heads = [weights[f"heads.{level}.weight"].shape for level in range(LEVELS)]  # (width, 3 unshuffle**2, 3, 3)
         unshuffle = isqrt(heads[0][1] // 3)
         stages = _count(weights, r"output\.(\d+)\.") - 1
-        drawn = weights["output.1.weight" if stages else "output.0.weight"].shape[0]  # maps, or pixels of every place
+        drawn = weights["output.1.weight" if stages else "output.0.weight"].shape[
+            0
+        ]  # maps, or 3 shuffle^2 for the pixels of a pixel-shuffle
         config = NetworkConfig(
             widths=tuple(shape[0] for shape in heads),  # type: ignore[arg-type]
             bodies=_blocks(weights, "bodies"),
@@ -87,17 +94,6 @@ def _check_torch() -> None:
     if tuple(int(part) for part in version.split(".")[:2]) < SAFE_TORCH:
         message = f"torch {version} does not read pickles safely (CVE-2026-24747)"
         raise UnavailableError(message, "install torch 2.10 or later, or convert on another machine")
-
-
-def _check_source(source: Path) -> None:
-    if not source.is_file():
-        raise UnavailableError(f"{source}: no such file")
-    check_kind(source, pickle=True)
-    if zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-                hint = "save its state_dict instead: torch.save(model.state_dict(), ...)"
-                raise UnavailableError(f"{source}: a TorchScript program, not plain weights", hint)
 
 
 def _unpickle(source: Path, target: Path) -> None:

@@ -16,7 +16,10 @@ _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how those of 
 
 
 def check_kind(path: Path, *, pickle: bool) -> None:
-    """Raises UnavailableError for a pointer of Git LFS and for a web page; and unless `pickle`, for a pickle."""
+    """Raises UnavailableError for a pointer of Git LFS and for a web page.
+
+    And unless `pickle`, for a pickle, and for what does not begin as a safetensors file does.
+    """
     try:
         with path.open("rb") as file:
             start = file.read(256)
@@ -31,6 +34,32 @@ def check_kind(path: Path, *, pickle: bool) -> None:
     if not pickle and (zipfile.is_zipfile(path) or start.startswith(_PICKLES)):
         hint = f"convert it first: hfpie weights convert {path}"
         raise UnavailableError(f"{path}: a pickle, whatever its name; hfpie loads only safetensors", hint)
+    if not pickle and not _has_header(start, path.stat().st_size):
+        raise unreadable(path, "it does not begin with the header of one")
+
+
+def _has_header(start: bytes, size: int) -> bool:
+    """Whether a file of `size` bytes that begins with `start` can have the JSON header of safetensors."""
+    length = int.from_bytes(start[:8], "little")
+    return 0 < length <= min(size - 8, _LONGEST_HEADER) and start[8:9] == b"{"
+
+
+def unreadable(path: Path, reason: str) -> UnavailableError:
+    """The error for a file that is no safetensors file, or a damaged one."""
+    hint = "hfpie reads only safetensors; download it again or retrain it"
+    return UnavailableError(f"{path}: not a readable safetensors checkpoint ({reason})", hint)
+
+
+def check_pickle(path: Path) -> None:
+    """Raises UnavailableError for what `hfpie weights convert` cannot convert, as far as that shows from outside."""
+    if not path.is_file():
+        raise UnavailableError(f"{path}: no such file", "check the path")
+    check_kind(path, pickle=True)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+                hint = "save its state_dict instead: torch.save(model.state_dict(), ...)"
+                raise UnavailableError(f"{path}: a TorchScript program, not plain weights", hint)
 
 
 def task_of(path: Path) -> str:

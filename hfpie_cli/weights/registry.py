@@ -165,7 +165,7 @@ def resolve(name: str, hub: Hub | None = None, *, task: str = "", force: bool = 
 
 
 def find_here(name: str, hub: Hub, *, task: str = "", force: bool = False) -> Weights | None:
-    """The same without the network; None for weights that must be downloaded.
+    """The same without going online; None for weights that must be downloaded.
 
     So a command can check its weights first and download them last.
     """

@@ -1,0 +1,57 @@
+"""The files of recipes and of a run's folder, found and checked without loading torch."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..suggest import did_you_mean
+from .state import STATE
+
+BEST, CONFIG, LOCK = "best.safetensors", "config.toml", ".lock"
+DATA_FILE = "data.json"  # the folders of the pictures, and a hash of their names
+RUN_FILES = (CONFIG, STATE, BEST, "log.csv", DATA_FILE)
+
+
+def check_begun(folder: Path) -> None:
+    """Raises UsageError for a folder without a run to continue."""
+    if not all((folder / name).exists() for name in (CONFIG, STATE)):
+        raise UsageError(f"{folder}: no run to resume", "remove --resume to start one")
+
+
+def check_free(folder: Path) -> None:
+    """Raises UsageError for a folder that holds a run."""
+    if any((folder / name).exists() for name in RUN_FILES):
+        hint = f"use --resume {folder}, or another folder with --output"
+        raise UsageError(f"{folder}: already holds a run", hint)
+
+
+def recipe_path(name: str, purpose: str) -> Path:
+    """The file of a recipe: a path if `name` ends in .toml, else the package's NAME-PURPOSE, NAME, or PURPOSE.
+
+    purpose: a task, or a task and `-gan`. Raises UsageError if there is none.
+    """
+    if name.endswith(".toml"):
+        return Path(name)
+    folder = Path(str(resources.files(__package__) / "recipes"))
+    for stem in (f"{name}-{purpose}", name, purpose):
+        if (folder / f"{stem}.toml").exists():
+            return folder / f"{stem}.toml"
+    known = sorted(path.stem for path in folder.glob("*.toml"))
+    raise UsageError(
+        f"no recipe {name!r}" + (f" for {purpose}" if purpose else ""),
+        f"{did_you_mean(name, known)} (or name a .toml file)",
+    )
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """What a recipe's file says, its keys and values not checked. Raises UsageError for what is no TOML file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such recipe", "check the path, or name a recipe: compact, paper") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid TOML ({error})", "correct it, or name a recipe: compact, paper") from None
