@@ -18,10 +18,10 @@ from torch import Tensor
 
 from .device import Device, choose_device, tiles_at_once
 from .errors import HfpieError, UnavailableError, UsageError
-from .invariants.bands import Rule, correct, enlarged_rows
+from .invariants.bands import correct, enlarged_rows
 from .invariants.change import measure_change
 from .invariants.grey import is_grey
-from .invariants.means import EnlargedMeans, KeptMeans, Limits
+from .invariants.means import EnlargedMeans
 from .invariants.span import FULL_SPAN, Span, bounded, find_span, joint_span
 from .models.contract import Restoring, UnsteadyError
 from .models.enlarging import enlarge
@@ -236,7 +236,7 @@ class Restorer:
         return not measure_change(shown, pixels, span.width * (self.strength or 1)).slight
 
     def _draw(self, shown: Pixels, shared: Shared, plan: Plan, batch: int, progress: Progress) -> Pixels:
-        """The restored pixels of (h, w, c) ones, tile by tile, with the photo's own local means."""
+        """The restored pixels of (h, w, c) ones, tile by tile; enlarged ones with the photo's own local means."""
         height, width, channels = shown.shape
         span, done = shared.span, 0
 
@@ -252,7 +252,8 @@ class Restorer:
         process = process if span == FULL_SPAN else bounded(process, self.scale)
         at_once = self._runner.streams.at_once(-(-len(plan) // batch))
         rows = process_tiles(plan, read, process, scale=self.scale, batch=batch, progress=advance, streams=at_once)
-        if rule := self._kept_means(span.limits(shown)):
+        if self.scale > 1:
+            rule = EnlargedMeans(span.limits(shown))
             read_rows = partial(enlarged_rows, lambda top, rows: read(top, 0, rows, width), height, self.scale)
             rows = correct(rows, read_rows, rule, height=height * self.scale, width=width * self.scale)
         restored = np.empty((height * self.scale, width * self.scale, channels), shown.dtype)
@@ -260,11 +261,6 @@ class Restorer:
             for top, strip in rows:
                 fill_rows(restored, top, span.bring_back(strip))
         return restored
-
-    def _kept_means(self, limits: Limits) -> Rule | None:
-        if self.scale > 1:
-            return EnlargedMeans(limits)
-        return KeptMeans(limits) if self.contract.keeps_means else None
 
     def _sample(self, shown: Pixels, span: Span, plan: Plan) -> Tensor | None:
         """What the averages of the photo are measured on; None for one that is one tile, all of it the sample."""

@@ -137,3 +137,19 @@ def test_a_gradient_reaches_every_map_of_every_layer(name):
         assert (parameter.grad.flatten(1) if parameter.dim() > 1 else parameter.grad[:, None]).abs().sum(1).min() > 0, (
             label
         )
+
+
+@pytest.mark.parametrize("sigma", [15, 25])
+@pytest.mark.parametrize("level", [60, 128, 200])
+def test_a_plain_midtone_keeps_its_colour(level, sigma):
+    noisy = level + sigma * np.random.default_rng(0).standard_normal((256, 256, 3))
+    restored = Restorer.from_weights("denoise")(np.rint(noisy).clip(0, 255).astype(np.uint8))
+    assert np.abs(restored.mean((0, 1)) - level).max() < 1
+
+
+def test_what_a_camera_does_to_the_brightness_of_noise_is_undone():
+    """Noise before a tone curve makes areas darker after it: the truth is not the mean of the noisy picture."""
+    noisy = DEGRADATIONS["night-20"](np.full((256, 256, 3), 200 / 255, np.float32), np.random.default_rng(0))
+    noisy = np.rint(noisy * 255).clip(0, 255).astype(np.uint8)
+    assert np.abs(noisy.mean((0, 1)) - 200).max() > 5
+    assert np.abs(Restorer.from_weights("denoise")(noisy).mean((0, 1)) - 200).max() < 2.5

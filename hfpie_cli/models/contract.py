@@ -32,8 +32,6 @@ class Contract:
     """Whether it takes a `pool` (models/pooling.py), so that all tiles share one photograph's averages."""
     folds: bool = False
     """Whether it folds (models/fold.py) once these averages are known."""
-    keeps_means: bool = True
-    """Whether local brightness must stay, as its task does not change it."""
     residual: bool = False
     """Whether it adds to its input, which stays at fp32."""
     precisions: frozenset[str] = ALL_PRECISIONS

@@ -76,7 +76,6 @@ def contract_of(described: Any) -> Contract:
         cuts=tiling != "INTERNAL",
         tile=max(tile, size.minimum),
         overlap=overlap,
-        keeps_means=False,  # what it does to brightness may be what it is for
         precisions=frozenset(precision for precision, bears in borne.items() if bears),
         takes_noise=name == WANTS_NOISE,
     )
