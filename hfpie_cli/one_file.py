@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from .batch.content import Place, checked, count_of, pictures_of, restored, write_into
@@ -37,10 +38,9 @@ def restore_file(
     if target.exists() and target.samefile(source) and not first_of(content).is_kept_whole(scale):
         message = f"{source}: overwriting would lose its embedded preview, gain map or video"
         raise HfpieError(message, "write to another file")
-    several = count_of(content) > 1
-    shared = Averages(restorer, ()).within(lambda: pictures_of(content)) if several else [None]
+    averages, pictures = Averages(restorer, (), count_of(content) > 1), partial(pictures_of, content)
     place = Place(target.resolve().parent, style, str(target))
-    done, outcome = restored(content, restorer, lambda done, total: None, shared, place)
+    done, outcome = restored(content, restorer, lambda done, total: None, partial(averages.within, pictures), place)
     try:
         with atomic_path(target, overwrite=overwrite) as temporary, temporary.open("w+b") as stream:
             write_into(stream, done, style, name=str(target))

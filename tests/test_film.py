@@ -1,6 +1,7 @@
 """Films: frame by frame in and out, with their times, sound, depth and tags of colours."""
 
 import sys
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -102,9 +103,12 @@ def opened(path: Path) -> Film:
 
 def rewritten(path: Path, target: Path, form: str | None = None, scale: int = 1, quality: int = 95) -> Path:
     film = opened(path)
-    with target.open("wb") as file, film.writing(file, OutputStyle(form, quality), scale) as add:
-        for frame in film.pictures():
-            add(frame)
+    encoding = film.encoding(OutputStyle(form, quality), scale, None, None)
+    for frame in film.pictures():
+        encoding.add(frame)
+    encoding.finish()
+    with closing(encoding.parts), target.open("w+b") as file:
+        encoding.join(file)
     return target
 
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice, pairwise, repeat
 from pathlib import Path
 from threading import Lock
@@ -22,10 +23,12 @@ from numpy.typing import NDArray
 from ..errors import HfpieError
 from ..jobs import Job
 from ..outcome import Shared
+from ..photos.contents import Content
 from ..photos.photo import Photo, to_8bit
 from ..photos.reader import read_photo
 from ..photos.sizes import read_size
 from ..restore import Restorer
+from .content import Sharing, count_of, pictures_of
 
 LEAST = 3  # consecutively numbered files that count as frames without --frames
 LARGEST = 9_000_000  # pixels of such frames: 4K; numbered photographs are larger
@@ -172,19 +175,29 @@ class Averages:
                 self._known[number] = self._measure(self.shots[number])
             return self._known[number]
 
-    def within(self, read: Callable[[], Iterator[Photo]]) -> Iterator[Shared | None]:
-        """For each picture of a file of several; None for one that is a shot of its own.
+    def sharing(self, job: Job, content: Content) -> Sharing:
+        """What the pictures of a job's file share: with each other, or with other files of a shot."""
+        if count_of(content) > 1:
+            return partial(self.within, partial(pictures_of, content))
+        return lambda start: iter([self.of(job)])
 
-        read: its pictures from the first on. They are read once to find the shots, and once more as each is measured,
-        so that only those that are measured are in memory.
+    def within(self, read: Callable[[int], Iterator[Photo]], start: int = 0) -> Iterator[Shared | None]:
+        """For each picture but the first `start` of a file of several; None for one that is a shot of its own.
+
+        read: its pictures but the first few. They are read once to find the shots, and once more as each is measured,
+        so that only those that are measured are in memory. A shot that goes on is measured as a whole.
         """
         if not self.in_animations:
             yield from repeat(None)
-        ahead = read()
-        for length in _lengths(map(_look, read())):
+        lengths, before = _lengths(map(_look, read(0))), 0
+        while lengths and before + lengths[0] <= start:
+            before += lengths.pop(0)
+        ahead = read(before)
+        for length in lengths:
             places = _sampled(range(length))
             photos = [photo for place, photo in enumerate(islice(ahead, length)) if length > 1 and place in places]
-            yield from repeat(self.restorer.share(photos) if photos else None, length)
+            yield from repeat(self.restorer.share(photos) if photos else None, length - max(start - before, 0))
+            before += length
 
     def _measure(self, shot: Sequence[Job]) -> Shared | None:
         """Depends on the shot alone, not on which of its frames are done."""
