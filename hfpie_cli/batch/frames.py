@@ -5,7 +5,6 @@ numbered files -> sequences -> shots, cut where two frames do not look alike -> 
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ from ..photos.photo import Photo, to_8bit
 from ..photos.reader import read_photo
 from ..photos.sizes import read_size
 from ..restore import Restorer
+from ..settings import default_threads
 from .content import Sharing, count_of, pictures_of
 
 LEAST = 3  # consecutively numbered files that count as frames without --frames
@@ -35,6 +35,7 @@ LARGEST = 9_000_000  # pixels of such frames: 4K; numbered photographs are large
 LOOK = 16  # side of the thumbnail that frames are compared by, pixels
 LIKE = 12  # mean difference of two thumbnails, of 255; consecutive frames have 5, photographs of a burst 15 and more
 SAMPLED = 4  # frames of a shot that its averages are measured on
+MAX_THREADS = 4  # that look for shots
 KEPT = 8  # shots whose averages are kept; frames are restored nearly in order
 
 Sequences = list[list[Job]]
@@ -85,7 +86,7 @@ def folder_sequences(jobs: Sequence[Job]) -> Sequences:
 def find_shots(sequences: Sequences) -> Sequences:
     """The sequences, cut where a frame does not look like the one before, or cannot be read; single frames left out."""
     shots: Sequences = []
-    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(min(default_threads(), MAX_THREADS))
     try:
         for sequence in sequences:
             shots += _cut(sequence, list(pool.map(_look_at, sequence)))
