@@ -28,7 +28,7 @@ from ..photos.reader import read_photo
 from ..photos.sizes import read_size
 from ..restore import Restorer
 from ..settings import default_threads
-from .content import Sharing, count_of, pictures_of
+from .content import Sharing, pictures_of
 
 LEAST = 3  # consecutively numbered files that count as frames without --frames
 LARGEST = 9_000_000  # pixels of such frames: 4K; numbered photographs are larger
@@ -178,9 +178,9 @@ class Averages:
 
     def sharing(self, job: Job, content: Content) -> Sharing:
         """What the pictures of a job's file share: with each other, or with other files of a shot."""
-        if count_of(content) > 1:
-            return partial(self.within, partial(pictures_of, content))
-        return lambda start: iter([self.of(job)])
+        if isinstance(content, Photo):
+            return lambda start: iter([self.of(job)])
+        return partial(self.within, partial(pictures_of, content))
 
     def within(self, read: Callable[[int], Iterator[Photo]], start: int = 0) -> Iterator[Shared | None]:
         """For each picture but the first `start` of a file of several; None for one that is a shot of its own.

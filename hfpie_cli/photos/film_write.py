@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from ..errors import HfpieError
+from ..shown import counted
 from .film_frames import Head, stored_as
 from .formats import DEFAULT_QUALITY, OutputStyle
 
@@ -51,7 +52,8 @@ def is_cover(stream: Any) -> bool:
 def remarks(film: Head, form: str) -> tuple[str, ...]:
     """Remarks for the user on how it will be written. Raises HfpieError if no encoder can write it."""
     codec, _ = chosen(film, form)
-    lines = [f"{'' if film.is_counted else 'about '}{film.count} frames"]
+    about = f"about {film.count} frames" if film.count > 1 else "its header does not say how many frames it has"
+    lines = [counted(film.count, "frame") if film.is_counted else about]
     if codec != film.look.codec:
         lines.append(f"its {film.look.codec} becomes {codec}")
     if film.look.turn:
