@@ -117,8 +117,9 @@ def open_unfinished(target: Path) -> tuple[IO[bytes], Path]:
     Raises HfpieError if another process has it open.
     """
     path = unfinished_path(target)
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     while True:
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666), "r+b")
+        file = os.fdopen(os.open(path, flags, 0o666), "r+b")
         try:
             with suppress(OSError):  # a file system without locks
                 if not _lock(file.fileno()):

@@ -21,6 +21,7 @@ from hfpie_cli.photos.film_parts import HEAD, Kept
 from hfpie_cli.photos.formats import OutputStyle
 
 from .test_film import KINDS, TIMES, make_film, opened, pictures, run, sound_of, told
+from .test_run_faults import room_for
 
 av = pytest.importorskip("av", reason="needs the extra video")
 
@@ -217,6 +218,23 @@ def test_killed_commands_go_on(tmp_path):
     assert "done before" in again.stderr
     assert not leftovers(tmp_path)
     assert run("denoise", source, "-o", target).exit_code == 2
+
+
+def test_a_full_disk_is_told_and_costs_the_last_segment_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(film_encode, "SEGMENT", 5)
+    source = make_film(tmp_path / "x.mkv", "ffv1", "yuv420p", times=range(0, 1000, 20))
+    target, whole = tmp_path / "out.mkv", tmp_path / "whole.mkv"
+    assert run("denoise", source, "-o", whole).exit_code == 0
+    with room_for(whole.stat().st_size // 2):
+        full = run("denoise", source, "-o", target)
+    assert full.exit_code == 1
+    assert "out.mkv: cannot be written (File too large)" in full.stderr
+    assert not target.exists()
+    kept = unfinished_path(target).stat().st_size
+    result = run("denoise", source, "-o", target, "--resume")
+    assert "frames restored before" in result.stderr
+    assert kept > whole.stat().st_size // 4
+    assert decoded(target) == decoded(whole)
 
 
 def test_nothing_is_kept_of_a_film_that_breaks_off(tmp_path):

@@ -140,6 +140,6 @@ class Parts:
 
     def discard(self) -> None:
         """Remove the file."""
+        self.close()  # first: Windows removes no open file
         if self._path is not None:
             self._path.unlink(missing_ok=True)
-        self.close()
