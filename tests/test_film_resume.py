@@ -1,10 +1,8 @@
 """Films that were stopped go on where they were, and come out as if nobody had stopped them."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -33,6 +31,12 @@ def decoded(path: Path) -> list[tuple[int, bytes]]:
     """Each frame as it is stored, and when it is shown."""
     with av.open(str(path)) as container:
         return [(frame.pts, frame.to_ndarray().tobytes()) for frame in container.decode(video=0)]
+
+
+def difference(one: Path, other: Path) -> float:
+    """The mean difference of the pixels, where full scale is 1."""
+    frames = zip(opened(one).pictures(), opened(other).pictures(), strict=True)
+    return float(np.mean([np.abs(a.pixels.astype(float) - b.pixels).mean() for a, b in frames]) / 65535)
 
 
 def encoded(source: Path, target: Path, *, resume=False, origin="1", stop=None, quality=95) -> int:
@@ -65,7 +69,10 @@ def test_a_film_that_was_stopped_is_the_same_in_the_end(tmp_path, monkeypatch, k
     assert encoded(source, target, stop=5) == 0
     assert encoded(source, target, resume=True, stop=8) == 3
     assert encoded(source, target, resume=True) == 6
-    assert decoded(target) == decoded(whole)
+    if codec == "libx264":  # which does not always encode the same frames alike
+        assert difference(target, whole) < 0.01
+    else:
+        assert decoded(target) == decoded(whole)
     assert told(target) == told(whole) == told(source)
     assert told(target)["times"] == [time / 1000 for time in TIMES]
     if sound:
@@ -180,44 +187,44 @@ def test_averages_are_those_of_the_whole_shot_wherever_a_film_goes_on(tmp_path, 
     assert measuring.shots == (2 if start < 5 else 1 if start < 12 else 0)
 
 
-def start_command(source: Path, target: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "hfpie_cli", "denoise", source, "-o", target, "--weights", "unit-test", "--resume"]
-    return subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True)
+STOPPED = """
+import os, sys, time
+from hfpie_cli.cli import main
+from hfpie_cli.photos.film_parts import Parts
+
+def seal_and_stop(parts, frames, seal=Parts.seal, number=int(sys.argv.pop())):
+    seal(parts, frames)
+    os.kill(os.getpid(), number)
+    time.sleep(1)
+
+Parts.seal = seal_and_stop
+main()
+"""
 
 
-def wait_for_seal(target: Path, size: int) -> int:
-    """The size of what is kept, once it is larger."""
-    kept = unfinished_path(target)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if kept.exists() and kept.stat().st_size > size:
-            return kept.stat().st_size
-        time.sleep(0.005)
-    raise AssertionError("nothing was kept")
-
-
-def test_killed_commands_go_on(tmp_path):
-    source = make_film(tmp_path / "x.mp4", "libx264", "yuv420p", sound="aac", times=range(0, 6000, 20))
-    target, whole, size = tmp_path / "out.mp4", tmp_path / "whole.mp4", 10_000
-    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
-        with start_command(source, target) as process:
-            size = wait_for_seal(target, size)
-            os.kill(process.pid, number)
-            said = process.stderr.read()
-        assert not target.exists()
-        assert ("continue with the same command and --resume" in said) == (number == signal.SIGTERM)
-    result = run("denoise", source, "-o", target, "--resume")
+def test_commands_go_on_that_were_stopped(tmp_path):
+    source = make_film(tmp_path / "x.mp4", "libx264", "yuv420p", sound="aac", times=range(0, 3000, 20))
+    target, whole = tmp_path / "out.mp4", tmp_path / "whole.mp4"
+    options = ("--quality", "100")  # without loss, so that x264 always encodes alike
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        command = [sys.executable, "-c", STOPPED, "denoise", source, "-o", target, *options, "--resume"]
+        command += ["--weights", "unit-test", int(number)]
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+        assert done.returncode == (143 if number == signal.SIGTERM else -number)
+        assert ("continue with the same command and --resume" in done.stderr) == (number == signal.SIGTERM)
+        assert leftovers(tmp_path) == [unfinished_path(target).name]
+    result = run("denoise", source, "-o", target, *options, "--resume")
     assert result.exit_code == 0, result.stderr
-    assert "frames restored before" in result.stderr
-    assert run("denoise", source, "-o", whole).exit_code == 0
+    assert f"{2 * film_encode.SEGMENT} frames restored before" in result.stderr
+    assert run("denoise", source, "-o", whole, *options).exit_code == 0
     assert decoded(target) == decoded(whole)
     assert sound_of(target) == sound_of(source)
     assert not leftovers(tmp_path)
     unfinished_path(target).touch()  # as a run that is killed between its last two steps leaves it
-    again = run("denoise", source, "-o", target, "--resume")
+    again = run("denoise", source, "-o", target, *options, "--resume")
     assert "done before" in again.stderr
     assert not leftovers(tmp_path)
-    assert run("denoise", source, "-o", target).exit_code == 2
+    assert run("denoise", source, "-o", target, *options).exit_code == 2
 
 
 def test_a_full_disk_is_told_and_costs_the_last_segment_alone(tmp_path, monkeypatch):
