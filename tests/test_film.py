@@ -108,7 +108,7 @@ def rewritten(path: Path, target: Path, form: str | None = None, scale: int = 1,
     for frame in film.pictures():
         encoding.add(frame)
     encoding.finish()
-    with closing(encoding.parts), target.open("w+b") as file:
+    with closing(encoding), target.open("w+b") as file:
         encoding.join(file)
     return target
 

@@ -1,9 +1,12 @@
 """Films that were stopped go on where they were, and come out as if nobody had stopped them."""
 
+import gc
+import resource
 import signal
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -44,7 +47,7 @@ def encoded(source: Path, target: Path, *, resume=False, origin="1", stop=None, 
     film = opened(source)
     encoding = film.encoding(OutputStyle(None, quality), 1, Kept(target, origin, resume), None)
     done = encoding.done
-    with closing(encoding.parts):
+    with closing(encoding):
         for frame in islice(film.pictures(done), None if stop is None else max(stop - done, 0)):
             encoding.add(frame)
         if stop is None:
@@ -53,6 +56,11 @@ def encoded(source: Path, target: Path, *, resume=False, origin="1", stop=None, 
                 encoding.join(file)
             encoding.parts.discard()
     return done
+
+
+def memory() -> int:
+    """Bytes of this process."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -133,12 +141,28 @@ def test_a_sweep_leaves_unfinished_films_and_two_processes_do_not_write_one(tmp_
     film = opened(source)
     kept = Kept(target, "", resume=True)
     with (
-        closing(film.encoding(OutputStyle(), 1, kept, None).parts),
+        closing(film.encoding(OutputStyle(), 1, kept, None)),
         pytest.raises(HfpieError, match="another process is writing it"),
     ):
         film.encoding(OutputStyle(), 1, kept, None)
     assert sweep([tmp_path]) == 0
     assert leftovers(tmp_path) == [unfinished_path(target).name]
+
+
+def test_encoders_of_segments_do_not_pile_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(film_encode, "SEGMENT", 1)
+    source = make_film(tmp_path / "x.mkv", "libx264", "yuv420p", size=(480, 640), times=range(4))
+    film = opened(source)
+    encoding, frame, taken = film.encoding(OutputStyle(), 1, None, None), film.first, []
+    gc.disable()
+    try:
+        with closing(encoding):
+            for number in range(40):
+                encoding.add(replace(frame, time=40 * number))
+                taken.append(memory())
+    finally:
+        gc.enable()
+    assert taken[-1] - taken[9] < 100e6
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def _restored_film(
             outcome = _restore_each(film, pictures, restorer, report, encoding.add, start=done)
             encoding.finish()
         except BaseException:
-            encoding.parts.close()
+            encoding.close()
             raise
     kept = (f"{counted(done, 'frame')} restored before",) if done else ()
     return encoding, replace(outcome, photo=replace(outcome.photo, notes=(*kept, *outcome.photo.notes)))
@@ -219,7 +219,7 @@ def _report_picture(report: Progress, number: int, count: int, done: int, total:
 def write_into(stream: BinaryIO, done: Done, style: OutputStyle, *, name: str) -> None:
     """Write the bytes of the file into a stream. Raises as `writer.write_into` does."""
     if isinstance(done, Encoding):
-        with closing(done.parts):
+        with closing(done):
             done.join(stream)
     elif isinstance(done, Written):
         with done.file as file:

@@ -67,9 +67,15 @@ class Encoding:
             self._count += 1
 
     def finish(self) -> None:
-        """End the segment under way: no frame follows, or a new segment."""
+        """End the segment under way: no frame follows, or one of a new segment."""
         with _told(self.film, self.style):
             self._keep(self._stream.encode(None))
+        self._stream.container.close()  # an encoder has up to gigabytes, which would wait for the garbage collector
+
+    def close(self) -> None:
+        """Leave it as it is; what is sealed stays for a later run."""
+        self._stream.container.close()
+        self.parts.close()
 
     def _keep(self, packets: Sequence[Any]) -> None:
         for packet in packets:
