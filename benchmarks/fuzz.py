@@ -206,7 +206,9 @@ def work(connection: Connection) -> None:
             style = OutputStyle(content.format)
             checked(content, style, None, scale=1, name=path)
             begun = time.process_time()
-            done, _ = restored(content, restorer, lambda done, total: None, repeat(None), Place(None, style, path))
+            done, _ = restored(
+                content, restorer, lambda done, total: None, lambda start: repeat(None), Place(None, style, path)
+            )
             network = time.process_time() - begun
             encoding = io.BytesIO()
             write_into(encoding, done, style, name=path)

@@ -31,6 +31,7 @@ from hfpie_cli.device import PRECISIONS, choose_device
 from hfpie_cli.models.fold import fold
 from hfpie_cli.models.network import Network
 from hfpie_cli.models.pooling import MeasuringPool
+from hfpie_cli.settings import default_threads
 from hfpie_cli.weights.checkpoint import load_checkpoint
 from hfpie_cli.weights.registry import known_weights, resolve
 
@@ -158,7 +159,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--megapixels", type=float, nargs="+", default=[0.25, 1, 4, 12])
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--threads", type=int, default=default_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     precision = choose_device("cpu", residual=True).precision

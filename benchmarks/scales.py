@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import csv
 import multiprocessing
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import torch
 
 import hfpie_cli
 from hfpie_cli.models.legacy import LegacyConfig
+from hfpie_cli.settings import default_threads
 from hfpie_cli.training.config import Finish, TrainConfig, load_config
 from hfpie_cli.training.layout import recipe_path
 
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=20)
     options = parser.parse_args()
-    threads = max((os.cpu_count() or 2) // 2, 1)
+    threads = max(default_threads() // 2, 1)
     for name in options.trials:
         both = configurations(TRIALS[name], options.minutes)
         missing = {key: config for key, config in both.items() if not (options.out / f"{name}-{key}").exists()}

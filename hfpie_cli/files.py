@@ -11,10 +11,12 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from .errors import HfpieError, UsageError
 
 TEMPORARY = ".hfpie-"  # what the names of files that are being written begin with
+UNFINISHED = ".unfinished"  # ending of those that a later run goes on with
 KINDS = {stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISDIR: "a folder"}
 
 
@@ -61,13 +63,17 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
 def sweep(folders: Iterable[Path]) -> int:
     """Remove the temporary files that processes which have ended left in folders; how many there were.
 
-    A process keeps its own locked while it lives, on whatever machine.
+    A process keeps its own locked while it lives, on whatever machine. Unfinished files stay.
     """
     swept = 0
     for folder in folders:
         with suppress(OSError):
-            swept += sum(_sweep_one(path) for path in folder.iterdir() if path.name.startswith(TEMPORARY))
+            swept += sum(_sweep_one(path) for path in folder.iterdir() if _is_temporary(path.name))
     return swept
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(TEMPORARY) and not name.endswith(UNFINISHED)
 
 
 def _sweep_one(path: Path) -> bool:
@@ -96,6 +102,35 @@ def _make_temporary(path: Path) -> tuple[int, Path]:
                 Path(name).unlink(missing_ok=True)
                 continue
         return handle, Path(name)
+
+
+def unfinished_path(target: Path) -> Path:
+    """Where the unfinished part of a file is kept, beside it, whatever the length of its name."""
+    target = target.resolve()
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
+    return target.with_name(f"{TEMPORARY}{digest}{UNFINISHED}")
+
+
+def open_unfinished(target: Path) -> tuple[IO[bytes], Path]:
+    """(the unfinished part of a file, open to read and write, its path): new if there is none, locked while it is open.
+
+    Raises HfpieError if another process has it open.
+    """
+    path = unfinished_path(target)
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    while True:
+        file = os.fdopen(os.open(path, flags, 0o666), "r+b")
+        try:
+            with suppress(OSError):  # a file system without locks
+                if not _lock(file.fileno()):
+                    raise HfpieError(f"{target}: another process is writing it", "wait for it, or choose another name")
+                if os.fstat(file.fileno()).st_nlink == 0:  # finished by another process just now
+                    file.close()
+                    continue
+        except BaseException:
+            file.close()
+            raise
+        return file, path
 
 
 def _lock(handle: int) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from .batch.content import Place, checked, count_of, pictures_of, restored, write_into
+from .batch.content import Place, checked, pictures_of, restored, write_into
 from .batch.frames import Averages
 from .errors import HfpieError, UsageError
 from .files import atomic_path
 from .outcome import Outcome
 from .photos.contents import first_of, read_content
 from .photos.formats import FILMS, FORMATS, OutputStyle, endings_of, format_named
+from .photos.photo import Photo
 from .restore import Restorer
 
 
@@ -37,10 +39,9 @@ def restore_file(
     if target.exists() and target.samefile(source) and not first_of(content).is_kept_whole(scale):
         message = f"{source}: overwriting would lose its embedded preview, gain map or video"
         raise HfpieError(message, "write to another file")
-    several = count_of(content) > 1
-    shared = Averages(restorer, ()).within(lambda: pictures_of(content)) if several else [None]
+    averages, pictures = Averages(restorer, (), not isinstance(content, Photo)), partial(pictures_of, content)
     place = Place(target.resolve().parent, style, str(target))
-    done, outcome = restored(content, restorer, lambda done, total: None, shared, place)
+    done, outcome = restored(content, restorer, lambda done, total: None, partial(averages.within, pictures), place)
     try:
         with atomic_path(target, overwrite=overwrite) as temporary, temporary.open("w+b") as stream:
             write_into(stream, done, style, name=str(target))

@@ -12,7 +12,16 @@ from pathlib import Path
 from .errors import HfpieError, UsageError
 from .files import check_ordinary, walk
 from .jobs import Job, LeftOut, Naming, Plan
-from .photos.formats import SUFFIXES, endings_of, format_named, is_hidden, is_photo, passed_over, written_as
+from .photos.formats import (
+    FILM_ENDINGS,
+    SUFFIXES,
+    endings_of,
+    format_named,
+    is_hidden,
+    is_photo,
+    passed_over,
+    written_as,
+)
 from .tasks import TASKS
 
 STREAM = "-"  # standard input or output
@@ -73,6 +82,11 @@ def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
     if sum(job.target is None for job in plan.jobs) and len(plan.jobs) > 1:
         raise UsageError("standard output takes only one photograph", "name a folder with --output")
     return plan
+
+
+def is_film_job(job: Job) -> bool:
+    """Whether its input has the ending of a film."""
+    return job.source is not None and job.source.suffix.lower() in FILM_ENDINGS
 
 
 @contextmanager

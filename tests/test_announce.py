@@ -1,7 +1,9 @@
 """What a command says before its work begins."""
 
 import json
+import struct
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from hfpie_cli.console import Console, in_words
 from hfpie_cli.errors import UsageError
 from hfpie_cli.files import sha256_of
 from hfpie_cli.pace import covered_pixels, measure_pace
+from hfpie_cli.photos.limits import raised_limit
 from hfpie_cli.photos.sizes import Size, read_size
 from hfpie_cli.settings import choose_setting, default_threads
 
@@ -73,6 +76,21 @@ def test_sizes_come_from_the_head_of_a_file(tmp_path):
     (tmp_path / "d.png").write_text("text")
     sizes = [read_size(tmp_path / name) for name in ("a.jpg", "b.png", "c.tif", "d.png", "none.png")]
     assert sizes == [Size(5, 7, 1), Size(4, 6, 2), Size(3, 2, 4), None, None]
+
+
+def test_a_picture_that_is_refused_by_its_size_does_not_count(tmp_path):
+    head = b"IHDR" + struct.pack(">IIBBBBB", 18_000, 18_000, 8, 2, 0, 0, 0)
+    chunks = (b"\0\0\0\r" + head, b"\0\0\0\0IDAT")
+    parts = (chunk + struct.pack(">I", zlib.crc32(chunk[4:])) for chunk in chunks)
+    (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    Image.new("RGB", (70, 50)).save(tmp_path / "a.png")
+    assert read_size(tmp_path / "huge.png") is None
+    arguments = ["denoise", str(tmp_path), "-o", str(tmp_path / "out"), "--dry-run", "--weights", "unit-test"]
+    planned = CliRunner().invoke(app, arguments)
+    assert "1 photograph to restore, 0.00 MP" in planned.stdout
+    assert "huge.png: claims 324 megapixels" in planned.stdout
+    with raised_limit(400_000_000):
+        assert read_size(tmp_path / "huge.png").pixels == 18_000**2
 
 
 def test_all_frames_of_an_animation_are_in_memory_and_one_page_of_a_stack(tmp_path):

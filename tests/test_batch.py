@@ -24,7 +24,7 @@ from hfpie_cli.errors import HfpieError
 from hfpie_cli.files import TEMPORARY, atomic_path, sweep
 from hfpie_cli.jobs import Job
 from hfpie_cli.pace import covered_pixels
-from hfpie_cli.photos.sizes import read_size
+from hfpie_cli.photos.sizes import Size, read_size
 from tests.conftest import run_twice, save_picture, smooth_picture
 
 COMMAND = (sys.executable, "-m", "hfpie_cli", "denoise")
@@ -366,6 +366,23 @@ def test_what_does_not_fit_in_the_memory_together_goes_one_by_one(monkeypatch):
     assert run.choose_crew(restorer, small) == Crew(1, 4, 2, 7)
     assert run.choose_crew(restorer, large) == Crew(1, 1, 2, 1)
     assert run.choose_crew(restorer, small[:1]) == Crew(1, 1, 1, 4)
+
+
+def test_a_film_counts_as_the_one_frame_that_is_in_memory_and_gets_all_threads(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+    restorer = Restorer.from_weights("unit-test", device="cpu")
+
+    def amount_of(size):
+        return run.Amount(size.pixels, size)
+
+    film, animation = (amount_of(Size(1080, 1920, 2, 5000, held)) for held in (1, 5000))
+    photo, unknown = amount_of(Size(1000, 1000, 1)), run.Amount()
+    assert run.choose_crew(restorer, [film]) == Crew(1, 1, 1, 4)
+    assert run.choose_crew(restorer, [film, photo, photo, unknown]).workers == 2
+    assert run.choose_crew(restorer, [film, photo, photo]) == Crew(1, 1, 2, 4)
+    assert run.choose_crew(restorer, [film, film, film]) == Crew(1, 3, 2, 6)
+    assert run.choose_crew(restorer, [film, animation]) == Crew(1, 1, 2, 1)
+    assert run.choose_crew(restorer, [unknown] * 3 + [photo]).workers == 4
 
 
 def pipeline(load, work, save, **crew):

@@ -1,6 +1,8 @@
 """Films: frame by frame in and out, with their times, sound, depth and tags of colours."""
 
+import io
 import sys
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -102,9 +104,12 @@ def opened(path: Path) -> Film:
 
 def rewritten(path: Path, target: Path, form: str | None = None, scale: int = 1, quality: int = 95) -> Path:
     film = opened(path)
-    with target.open("wb") as file, film.writing(file, OutputStyle(form, quality), scale) as add:
-        for frame in film.pictures():
-            add(frame)
+    encoding = film.encoding(OutputStyle(form, quality), scale, None, None)
+    for frame in film.pictures():
+        encoding.add(frame)
+    encoding.finish()
+    with closing(encoding), target.open("w+b") as file:
+        encoding.join(file)
     return target
 
 
@@ -331,3 +336,35 @@ def test_frames_of_a_shot_share_their_averages(tmp_path):
     restorer = Restorer()
     common = list(Averages(restorer, []).within(film.pictures))
     assert (restorer.shared, len(common), len(set(common))) == ([4], COUNT, 1)
+
+
+class Pipe(io.RawIOBase):
+    """Where nothing can be corrected once it is written, as a programme that is recorded live."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data) -> int:
+        return self._file.write(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def test_all_frames_of_a_film_are_restored_that_does_not_say_how_many_there_are(tmp_path):
+    source, target = tmp_path / "x.mkv", tmp_path / "out.mkv"
+    with Pipe(source) as pipe, av.open(pipe, "w", format="matroska") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.codec_context.width, stream.codec_context.height, stream.codec_context.pix_fmt = 64, 48, "yuv420p"
+        for picture in pictures():
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="yuv420p")))
+        container.mux(stream.encode())
+    assert opened(source).count == 1
+    result = run("denoise", source, "-o", target)
+    assert result.exit_code == 0, result.stderr
+    assert len(told(target)["times"]) == COUNT
+    assert "its header does not say how many frames it has" in result.stderr

@@ -57,6 +57,12 @@ LIGHT = {  # what the help imports
 HEAVY = {"torch", "numpy", "cv2", "PIL", "scipy", "safetensors", "tifffile", "huggingface_hub", "jinja2"}
 
 
+def test_cores_are_counted_in_one_place():
+    """os.cpu_count also counts those that a process may not use."""
+    counting = [path.name for path in PACKAGE.rglob("*.py") if "cpu_count" in path.read_text(encoding="utf-8")]
+    assert counting == ["settings.py"]
+
+
 def modules() -> dict[str, ast.Module]:
     """Every module's tree by its dotted name below the package."""
     return {

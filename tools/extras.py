@@ -1,4 +1,4 @@
-"""Import what extras bring, by the names of `pyproject.toml`: all, or those named.
+"""Import what extras bring, as hfpie does, by the names of `pyproject.toml`: all, or those named.
 
 python tools/extras.py heif,raw
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
+
+from hfpie_cli.vision import import_beside_torchvision
 
 PROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
@@ -35,7 +37,7 @@ def main() -> None:
     for extra in sys.argv[1].split(",") if sys.argv[1:] else known:
         for package in known[extra]:
             for module in modules_of(package):
-                import_module(module)
+                import_beside_torchvision(module)
                 print(f"{extra}: {package} {metadata.version(package)}, {module}")
 
 

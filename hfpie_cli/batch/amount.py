@@ -24,6 +24,11 @@ class Amount:
     size: Size | None = None
     """Size that the file's header states, if it was read."""
 
+    @property
+    def held_bytes(self) -> float:
+        """Of the colours that are in memory at the same time; with an unknown size as of one picture of 8 bits."""
+        return self.size.held_bytes if self.size else 3 * self.pixels
+
 
 def measure_amounts(jobs: Sequence[Job], *, heads: int = SAMPLED) -> list[Amount]:
     """One for each job, in order; fast even for many. heads: the most files whose headers are read."""

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial, reduce
+from itertools import islice
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from ..errors import HfpieError
 from ..outcome import Outcome, Progress, Shared
 from ..photos import writer
 from ..photos.animation import Animation, check_held, encode_animation, losses
 from ..photos.contents import Content, first_of
+from ..photos.film import Film
+from ..photos.film_encode import Encoding
+from ..photos.film_parts import Kept
 from ..photos.formats import FILMS, OutputStyle
 from ..photos.photo import Photo
 from ..photos.series import Series
 from ..photos.writer import check_writable, remarks
 from ..restore import Restorer
+from ..shown import counted
+
+if TYPE_CHECKING:
+    from ..photos.stack import Stack
 
 PIECE = 1 << 20  # bytes copied at a time
 
@@ -42,16 +51,20 @@ class Place:
     """How it is encoded."""
     name: str
     """The output's name, for messages."""
+    kept: Kept | None = None
+    """What is kept of an unfinished film; None if nothing is."""
 
 
-Done = Photo | Animation | Written
+Done = Photo | Animation | Written | Encoding
+Pictures = Iterator[tuple[Photo, Shared | None]]
+Sharing = Callable[[int], Iterator[Shared | None]]  # what each picture from a number on shares with others
 
 
-def pictures_of(content: Content) -> Iterator[Photo]:
-    """Its pictures, in order."""
+def pictures_of(content: Content, start: int = 0) -> Iterator[Photo]:
+    """Its pictures, in order, but the first `start`."""
     if isinstance(content, Series):
-        return content.pictures()
-    return iter(content.frames if isinstance(content, Animation) else (content,))
+        return content.pictures(start)
+    return islice(content.frames if isinstance(content, Animation) else (content,), start, None)
 
 
 def count_of(content: Content) -> int:
@@ -86,18 +99,21 @@ def checked(content: Content, style: OutputStyle, target: Path | None, *, scale:
 
 
 def restored(
-    content: Content, restorer: Restorer, report: Progress, shared: Iterable[Shared | None], place: Place
+    content: Content, restorer: Restorer, report: Progress, sharing: Sharing, place: Place
 ) -> tuple[Done, Outcome]:
     """The content restored, and its outcome: of several pictures that of the first, with the sums of all.
 
-    shared: for each picture what it shares with others. place: where a series is written meanwhile.
+    Of a film that goes on where it was stopped, the outcome is that of the other frames. place: where a series is
+    written meanwhile.
     """
-    count = count_of(content)
+    if isinstance(content, Film):
+        return _restored_film(content, restorer, report, sharing, place)
     if isinstance(content, Series):
-        return _restored_series(content, restorer, report, shared, place)
+        return _restored_stack(cast("Stack", content), restorer, report, sharing, place)
+    count = count_of(content)
     outcomes = [
         restorer.restore(picture, partial(_report_picture, report, number, count), common)
-        for number, (picture, common) in enumerate(zip(pictures_of(content), shared, strict=False))
+        for number, (picture, common) in enumerate(zip(pictures_of(content), sharing(0), strict=False))
     ]
     whole = reduce(_plus, outcomes)
     if isinstance(content, Animation):
@@ -105,43 +121,81 @@ def restored(
     return whole.photo, whole
 
 
-def _restored_series(
-    series: Series, restorer: Restorer, report: Progress, shared: Iterable[Shared | None], place: Place
+def _restored_stack(
+    stack: Stack, restorer: Restorer, report: Progress, sharing: Sharing, place: Place
 ) -> tuple[Written, Outcome]:
-    """Picture after picture, so that only one is in memory."""
-    try:
+    """Page after page, so that only one is in memory."""
+    with _named(place):
         file = tempfile.TemporaryFile(dir=place.folder)  # noqa: SIM115  # it goes on to the next stage
         try:
-            outcome = _restore_into(file, series, restorer, report, shared, style=place.style)
+            pictures = zip(stack.pictures(), sharing(0), strict=False)
+            with stack.writing(file, place.style, restorer.out_scale) as add:
+                outcome = _restore_each(stack, pictures, restorer, report, add)
             file.seek(0)
         except BaseException:
             file.close()
             raise
-    except OSError as error:
-        raise HfpieError(f"{place.name}: cannot be written ({error.strerror})") from None
     return Written(file), outcome
 
 
-def _restore_into(
-    file: IO[bytes],
+def _restored_film(
+    film: Film, restorer: Restorer, report: Progress, sharing: Sharing, place: Place
+) -> tuple[Encoding, Outcome]:
+    """Frame after frame, behind those that a stopped run has left."""
+    with _named(place):
+        encoding = film.encoding(place.style, restorer.out_scale, place.kept, place.folder)
+        done = encoding.done
+        try:
+            pictures = _pictures_to_add(film, encoding, sharing)
+            outcome = _restore_each(film, pictures, restorer, report, encoding.add, start=done)
+            encoding.finish()
+        except BaseException:
+            encoding.close()
+            raise
+    kept = (f"{counted(done, 'frame')} restored before",) if done else ()
+    return encoding, replace(outcome, photo=replace(outcome.photo, notes=(*kept, *outcome.photo.notes)))
+
+
+def _pictures_to_add(film: Film, encoding: Encoding, sharing: Sharing) -> Pictures:
+    """Nothing is kept of a film that turns out to be broken."""
+    try:
+        yield from zip(film.pictures(encoding.done), sharing(encoding.done), strict=False)
+    except HfpieError:
+        encoding.parts.discard()
+        raise
+
+
+@contextmanager
+def _named(place: Place) -> Iterator[None]:
+    """Whatever the disk says becomes an HfpieError with the output's name."""
+    try:
+        yield
+    except OSError as error:
+        raise HfpieError(f"{place.name}: cannot be written ({error.strerror})") from None
+
+
+def _restore_each(
     series: Series,
+    pictures: Pictures,
     restorer: Restorer,
     report: Progress,
-    shared: Iterable[Shared | None],
+    add: Callable[[Photo], None],
     *,
-    style: OutputStyle,
+    start: int = 0,
 ) -> Outcome:
-    """The outcome has the notes of all pictures, each with the number of the first picture that has it."""
+    """The outcome has the notes of all pictures, each with the number of the first picture that has it.
+
+    start: number of the first of the pictures.
+    """
     whole: Outcome | None = None
     notes: dict[str, str] = {}
-    with series.writing(file, style, restorer.out_scale) as add:
-        for number, (picture, common) in enumerate(zip(series.pictures(), shared, strict=False)):
-            report_tiles = partial(_report_picture, report, number, max(series.count, number + 1))
-            outcome = restorer.restore(picture, report_tiles, common)
-            add(outcome.photo)
-            for note in picture.notes:
-                notes.setdefault(note, f"{series.noun} {number + 1}: {note}" if number else note)
-            whole = outcome if whole is None else _plus(whole, outcome)
+    for number, (picture, common) in enumerate(pictures, start):
+        report_tiles = partial(_report_picture, report, number, max(series.count, number + 1))
+        outcome = restorer.restore(picture, report_tiles, common)
+        add(outcome.photo)
+        for note in picture.notes:
+            notes.setdefault(note, f"{series.noun} {number + 1}: {note}" if number else note)
+        whole = outcome if whole is None else _plus(whole, outcome)
     assert whole is not None
     return replace(whole, photo=replace(whole.photo, notes=tuple(notes.values())))
 
@@ -164,10 +218,19 @@ def _report_picture(report: Progress, number: int, count: int, done: int, total:
 
 def write_into(stream: BinaryIO, done: Done, style: OutputStyle, *, name: str) -> None:
     """Write the bytes of the file into a stream. Raises as `writer.write_into` does."""
-    if isinstance(done, Written):
+    if isinstance(done, Encoding):
+        with closing(done):
+            done.join(stream)
+    elif isinstance(done, Written):
         with done.file as file:
             shutil.copyfileobj(file, stream, PIECE)
     elif isinstance(done, Animation):
         stream.write(encode_animation(done, style, name=name))
     else:
         writer.write_into(stream, done, style, name=name)
+
+
+def clear(done: Done) -> None:
+    """Remove what was kept of it, once its file is written."""
+    if isinstance(done, Encoding):
+        done.parts.discard()

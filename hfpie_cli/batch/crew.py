@@ -16,9 +16,18 @@ ROOM = 1 << 30  # bytes of pixels in memory at a time
 
 
 def choose_crew(restorer: Restorer, amounts: Sequence[Amount]) -> Crew:
-    """Several photographs at a time on a CPU, which is faster than several threads on each; one on other devices."""
-    largest = max((amount.pixels for amount in amounts), default=0.0) * 3 * (1 + restorer.scale**2)
+    """Several photographs at a time on a CPU, which is faster than several threads on each; one on other devices.
+
+    No more than last as long as the longest one, such as a film: it would go on with its share of the threads.
+    """
+    largest = max((amount.held_bytes for amount in amounts), default=0.0) * (1 + restorer.scale**2)
     room = max(1, int(ROOM / max(largest, 1.0)))
     most = min(MOST_WORKERS, torch.get_num_threads()) if restorer.device.torch_device.type == "cpu" else 1
-    workers = max(1, min(most, len(amounts), room))
+    workers = max(1, min(most, _side_by_side(amounts), room))
     return Crew(1, workers, min(2, len(amounts) or 1), max(1, min(workers + WAITING, room)))
+
+
+def _side_by_side(amounts: Sequence[Amount]) -> int:
+    """How many files can be under way until the longest one is done; those of unknown size may be as long."""
+    longest = max((amount.pixels for amount in amounts), default=0.0)
+    return round(sum(amount.pixels or longest for amount in amounts) / longest) if longest else len(amounts)

@@ -5,12 +5,12 @@ numbered files -> sequences -> shots, cut where two frames do not look alike -> 
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice, pairwise, repeat
 from pathlib import Path
 from threading import Lock
@@ -22,16 +22,20 @@ from numpy.typing import NDArray
 from ..errors import HfpieError
 from ..jobs import Job
 from ..outcome import Shared
+from ..photos.contents import Content
 from ..photos.photo import Photo, to_8bit
 from ..photos.reader import read_photo
 from ..photos.sizes import read_size
 from ..restore import Restorer
+from ..settings import default_threads
+from .content import Sharing, pictures_of
 
 LEAST = 3  # consecutively numbered files that count as frames without --frames
 LARGEST = 9_000_000  # pixels of such frames: 4K; numbered photographs are larger
 LOOK = 16  # side of the thumbnail that frames are compared by, pixels
 LIKE = 12  # mean difference of two thumbnails, of 255; consecutive frames have 5, photographs of a burst 15 and more
 SAMPLED = 4  # frames of a shot that its averages are measured on
+MAX_THREADS = 4  # that look for shots
 KEPT = 8  # shots whose averages are kept; frames are restored nearly in order
 
 Sequences = list[list[Job]]
@@ -82,7 +86,7 @@ def folder_sequences(jobs: Sequence[Job]) -> Sequences:
 def find_shots(sequences: Sequences) -> Sequences:
     """The sequences, cut where a frame does not look like the one before, or cannot be read; single frames left out."""
     shots: Sequences = []
-    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(min(default_threads(), MAX_THREADS))
     try:
         for sequence in sequences:
             shots += _cut(sequence, list(pool.map(_look_at, sequence)))
@@ -172,19 +176,29 @@ class Averages:
                 self._known[number] = self._measure(self.shots[number])
             return self._known[number]
 
-    def within(self, read: Callable[[], Iterator[Photo]]) -> Iterator[Shared | None]:
-        """For each picture of a file of several; None for one that is a shot of its own.
+    def sharing(self, job: Job, content: Content) -> Sharing:
+        """What the pictures of a job's file share: with each other, or with other files of a shot."""
+        if isinstance(content, Photo):
+            return lambda start: iter([self.of(job)])
+        return partial(self.within, partial(pictures_of, content))
 
-        read: its pictures from the first on. They are read once to find the shots, and once more as each is measured,
-        so that only those that are measured are in memory.
+    def within(self, read: Callable[[int], Iterator[Photo]], start: int = 0) -> Iterator[Shared | None]:
+        """For each picture but the first `start` of a file of several; None for one that is a shot of its own.
+
+        read: its pictures but the first few. They are read once to find the shots, and once more as each is measured,
+        so that only those that are measured are in memory. A shot that goes on is measured as a whole.
         """
         if not self.in_animations:
             yield from repeat(None)
-        ahead = read()
-        for length in _lengths(map(_look, read())):
+        lengths, before = _lengths(map(_look, read(0))), 0
+        while lengths and before + lengths[0] <= start:
+            before += lengths.pop(0)
+        ahead = read(before)
+        for length in lengths:
             places = _sampled(range(length))
             photos = [photo for place, photo in enumerate(islice(ahead, length)) if length > 1 and place in places]
-            yield from repeat(self.restorer.share(photos) if photos else None, length)
+            yield from repeat(self.restorer.share(photos) if photos else None, length - max(start - before, 0))
+            before += length
 
     def _measure(self, shot: Sequence[Job]) -> Shared | None:
         """Depends on the shot alone, not on which of its frames are done."""

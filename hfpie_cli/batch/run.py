@@ -19,12 +19,13 @@ from ..files import atomic_path, sha256_of
 from ..jobs import Job
 from ..outcome import Outcome
 from ..photos.contents import Content, first_of, read_content
+from ..photos.film_parts import Kept
 from ..photos.formats import OutputStyle
 from ..photos.gate import read_stream
 from ..restore import Restorer
 from ..streams import threads_each
 from .amount import Amount
-from .content import Done, Place, checked, count_of, megapixels_of, pictures_of, restored, write_into
+from .content import Done, Place, checked, clear, megapixels_of, restored, write_into
 from .crew import choose_crew
 from .frames import Averages
 from .journal import Entry, Stamp
@@ -155,14 +156,18 @@ class Stages:
 
         with self._leaving(job):
             started = time.monotonic()
-            content = loaded.content
-            several = count_of(content) > 1
-            shared = self.averages.within(lambda: pictures_of(content)) if several else [self.averages.of(job)]
-            place = Place(job.target.parent if job.target else None, loaded.style, str(job.target or job.name))
-            done, outcome = restored(content, self.restorer, report, shared, place)
+            sharing = self.averages.sharing(job, loaded.content)
+            done, outcome = restored(loaded.content, self.restorer, report, sharing, self._place(job, loaded))
             notes = tuple(dict.fromkeys((*loaded.notes, *outcome.photo.notes)))
             outcome = replace(outcome, photo=replace(outcome.photo, notes=notes))
             return Restored(done, outcome, loaded, loaded.seconds + time.monotonic() - started)
+
+    def _place(self, job: Job, loaded: Loaded) -> Place:
+        if job.target is None or job.source is None:
+            return Place(None, loaded.style, job.name)
+        origin = f"{job.source.name} {loaded.stamp} {self.selector.settings}"
+        kept = Kept(job.target, origin, self.selector.naming.resume)
+        return Place(job.target.parent, loaded.style, str(job.target), kept)
 
     def save(self, job: Job, done: Restored) -> Report:
         """Write it, its line in the journal first."""
@@ -172,6 +177,7 @@ class Stages:
                 self._write_to_stdout(done.content, loaded.style, job.name)
             else:
                 self._write(job.target, job, done)
+            clear(done.content)
         self.selector.release(job)
         return self.handling.describe(job, done.outcome, done.seconds + time.monotonic() - started)
 

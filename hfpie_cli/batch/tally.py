@@ -20,6 +20,8 @@ class Tally:
     """Jobs of the run."""
     verb: str
     """Past participle of what is done to photographs, for messages."""
+    resumable: bool = False
+    """Whether --resume can continue the run."""
     done: int = 0
     """Jobs that were done."""
     unchanged: int = 0
@@ -54,6 +56,7 @@ class Tally:
         return Tally(
             self.planned + other.planned,
             self.verb,
+            self.resumable,
             self.done + other.done,
             self.unchanged + other.unchanged,
             self.skipped + other.skipped,
@@ -74,10 +77,12 @@ class Tally:
 
     def report_interrupted(self, console: Console) -> None:
         """The same for a run that was interrupted, and how to continue it."""
+        if self.planned > 1:
+            console.say(f"{counted(self.planned, 'photograph')}: {self.counts()}, {self.missing} to do")
+        if self.resumable:
+            console.say("continue with the same command and --resume")
         if self.planned == 1:
             return
-        console.say(f"{counted(self.planned, 'photograph')}: {self.counts()}, {self.missing} to do")
-        console.say("continue with the same command and --resume")
         console.result({"summary": {**self.record(), "interrupted": True}})
 
     def counts(self) -> str:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from ..console import Console
 from ..distributed import Ranks
 from ..errors import ExitCode, HfpieError, UsageError
-from ..files import make_folders, sha256_of, sweep
+from ..files import make_folders, sha256_of, sweep, unfinished_path
 from ..hub.client import Hub
 from ..jobs import Job, Naming, Plan
 from ..lifetime import uncollected
+from ..plan import is_film_job
 from ..shown import counted
 from ..tasks import Task
 from ..weights.registry import Weights, resolve
@@ -61,7 +62,7 @@ class FolderRun:
         from ..batch.tally import Tally
 
         faults = plan.faults if self.ranks.leads else []
-        tally = Tally(len(self.ranks.share(plan.jobs)) + len(faults), self.task.verb)
+        tally = Tally(len(self.ranks.share(plan.jobs)) + len(faults), self.task.verb, self._keeps_journal(plan))
         try:
             self._restore(plan, tally)
         except KeyboardInterrupt:
@@ -79,6 +80,7 @@ class FolderRun:
         return tally.code
 
     def _restore(self, plan: Plan, tally: Tally) -> None:
+        from ..batch.selection import DONE
         from ..batch.tally import report_failed, report_skipped
 
         for fault in plan.faults if self.ranks.leads else []:
@@ -89,6 +91,8 @@ class FolderRun:
         wanted, skipped = self._sort_out(plan, self.ranks.share(plan.jobs), settings)
         for job, reason in skipped:
             report_skipped(job, reason, tally, self.console)
+            if job.target and is_film_job(job) and reason == DONE:
+                unfinished_path(job.target).unlink(missing_ok=True)  # of a run that was killed at its very end
         if not wanted:
             return
         if self.ranks.leads:
@@ -133,7 +137,9 @@ class FolderRun:
         return ExitCode.OK
 
     def _keeps_journal(self, plan: Plan) -> bool:
-        return len(plan.jobs) > 1 or self.naming.resume
+        """Whether --resume can continue the run."""
+        film = any(job.target and is_film_job(job) for job in plan.jobs)
+        return len(plan.jobs) > 1 or self.naming.resume or film
 
     def _sort_out(self, plan: Plan, jobs: Sequence[Job], settings: str) -> tuple[list[Job], list[tuple[Job, str]]]:
         """(the jobs to do, those to skip and why), without writing anything."""

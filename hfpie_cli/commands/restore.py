@@ -14,8 +14,8 @@ from ..distributed import PATIENCE, joined_ranks
 from ..errors import UsageError
 from ..interruption import stoppable
 from ..jobs import Plan
-from ..photos.formats import EXTRAS, FILM_ENDINGS
-from ..plan import plan_jobs
+from ..photos.formats import EXTRAS
+from ..plan import is_film_job, plan_jobs
 from ..shown import counted
 from ..tasks import TASKS, Task
 from ..weights.registry import default_weights, find_here
@@ -69,8 +69,7 @@ def restore_files(task: Task, options: RestoreOptions, default: str = "", scale:
 
 def _warn_of_noise(plan: Plan, options: RestoreOptions, console: Console) -> None:
     """Invented detail turns noise into grain, which shows more in a film than in a photograph."""
-    films = (job for job in plan.jobs if job.source and job.source.suffix.lower() in FILM_ENDINGS)
-    if getattr(options, "gan", False) and any(films):
+    if getattr(options, "gan", False) and any(map(is_film_job, plan.jobs)):
         console.say("sr --gan makes the noise of a noisy film stronger: run hfpie denoise on it first")
 
 

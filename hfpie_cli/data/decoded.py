@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ from ..photos.hidden import fill_hidden
 from ..photos.limits import pixel_limit
 from ..photos.photo import FULL_SCALE, Pixels, to_8bit, to_16bit
 from ..photos.reader import read_photo
+from ..settings import default_threads
 from ..shown import counted
 from . import listing
 from .listing import Entry, Listing
@@ -187,7 +187,7 @@ def _keep(index: Path, names: Sequence[str], pictures: Iterable[Pixels | str], m
 
 def _in_order(make: Callable[[Item], Pixels | str], things: Iterable[Item]) -> Iterator[Pixels | str]:
     """Apply a function to every thing, in order; several threads work a few things ahead."""
-    threads = min(os.cpu_count() or 1, MAX_THREADS)
+    threads = min(default_threads(), MAX_THREADS)
     waiting: deque[Future[Pixels | str]] = deque()
     # the reader changes warning filters, which all threads share
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import TypeVar
 
 from ..errors import HfpieError, UnavailableError
 from ..photos.reader import read_photo
+from ..settings import default_threads
 from ..shown import counted
 from ..tasks import TASKS
 from .benchmarks import open_benchmark
@@ -19,7 +19,7 @@ from .catalogue import DataSet
 from .decoded import Tracker, untracked
 from .matching import find_pairs, find_photos, holds, training_photos
 
-THREADS = min(os.cpu_count() or 1, 8)
+MAX_THREADS = 8
 
 Thing = TypeVar("Thing")
 
@@ -84,7 +84,7 @@ def _faults(read: Callable[[Thing], object], things: Sequence[Thing], track: Tra
             return error.message
         return ""
 
-    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:  # as in `store`
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(default_threads(), MAX_THREADS)) as pool:  # as in `store`
         return [fault for fault in track(pool.map(fault_of, things), len(things), "opening") if fault]
 
 

@@ -8,15 +8,24 @@ from __future__ import annotations
 import io
 import re
 import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from PIL import Image, TiffImagePlugin
 
+from .directories import LONGER, Body, Entry, entries, head_of, move_below
+from .tiff_layout import SIGNATURES, Layout
+
 ORIENTATION = 0x0112
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 DESCRIPTION = 270
-DESCRIPTIVE = (DESCRIPTION, 271, 272, 305, 306, 315, 33432)  # title, make, model, software, date, artist, copyright
+DESCRIPTIVE = {DESCRIPTION, 271, 272, 305, 306, 315, 33432}  # title, make, model, software, date, artist, copyright
+DESCRIPTIVE |= {0x4746, 0x4749, *range(0x9C9B, 0x9CA0)}  # ratings, and texts of Windows
+BELOW = {EXIF_IFD, GPS_IFD}
 PREFIX = b"Exif\0\0"
+BROKEN = (SyntaxError, ValueError, KeyError, TypeError, struct.error)  # what Pillow raises for broken ones
 SHORT, LONG = 3, 4  # TIFF's types of 16-bit and 32-bit numbers
 
 
@@ -33,6 +42,10 @@ class Directory:
     """Byte order, as `struct` writes it."""
     entries: dict[int, int]
     """Offset of each entry by its tag."""
+    start: int
+    """Offset of its count of entries."""
+    count: int
+    """Entries as stated."""
     link: int
     """Offset of the link to the next directory."""
 
@@ -47,8 +60,8 @@ def _directory(block: bytes, at: int = 4) -> Directory | None:
         return None
     (count,) = struct.unpack_from(order + "H", block, start)
     places = range(start + 2, min(start + 2 + 12 * count, len(block) - 11), 12)
-    entries = {struct.unpack_from(order + "H", block, place)[0]: place for place in reversed(places)}
-    return Directory(order, entries, start + 2 + 12 * count)
+    found = {struct.unpack_from(order + "H", block, place)[0]: place for place in reversed(places)}
+    return Directory(order, found, start, count, start + 2 + 12 * count)
 
 
 def _number(block: bytes, directory: Directory, tag: int) -> int | None:
@@ -95,18 +108,65 @@ def sized(block: bytes, width: int, height: int) -> bytes:
     return bytes(changed)
 
 
-def from_tiff(directory: Image.Exif) -> bytes:
+def without_orientation(block: bytes) -> bytes:
+    """The block without an orientation, every other value where it was.
+
+    A writer that finds one writes the block anew, without the accents of its texts.
+    """
+    changed = bytearray(block)
+    while (first := _directory(bytes(changed))) and ORIENTATION in first.entries:
+        place, end = first.entries[ORIENTATION], min(first.link + 4, len(changed))
+        changed[place : end - 12] = changed[place + 12 : end]
+        struct.pack_into(first.order + "H", changed, first.start, first.count - 1)
+    return bytes(changed)
+
+
+def is_broken(block: bytes) -> bool:
+    """Whether programs that have to read a block, to write it into AVIF or TIFF, cannot."""
+    if not block:
+        return False
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            Image.Exif().load(block)
+    except BROKEN:
+        return True
+    return laid_out(block) is None
+
+
+def laid_out(data: bytes) -> Layout | None:
+    """The directories of a block or of a TIFF file; None for one that is broken."""
+    try:
+        return Layout(data) if data[:4] in SIGNATURES else None
+    except (ValueError, struct.error):
+        return None
+
+
+def described(data: bytes, layout: Layout) -> Iterator[Entry]:
+    """What the first directory says about the photograph, not about its storage."""
+    return (one for one in entries(data, layout, layout.full[0]) if one.tag in DESCRIPTIVE and one.kind not in LONGER)
+
+
+def add_below(data: bytes, layout: Layout, body: Body) -> dict[int, bytes]:
+    """Add the EXIF and GPS directories to a body; the entries that lead to them. Broken ones are left out."""
+    found: dict[int, bytes] = {}
+    for one in entries(data, layout, layout.full[0]):
+        if one.tag in BELOW:
+            with suppress(ValueError):
+                found[one.tag] = body.places(one.tag, [move_below(data, layout, one, body)])
+    return found
+
+
+def from_tiff(data: bytes) -> bytes:
     """An EXIF block of what a TIFF file says about the photograph (not about its storage); empty if nothing."""
-    kept = Image.Exif()
-    for tag in DESCRIPTIVE:
-        if tag in directory:
-            value = directory[tag]
-            # Pillow decodes texts as Latin-1, which keeps their bytes, but would write ASCII
-            kept[tag] = value.encode("latin-1", "replace") if isinstance(value, str) and not value.isascii() else value
-    for ifd in (EXIF_IFD, GPS_IFD):
-        if entries := directory.get_ifd(ifd):
-            kept.get_ifd(ifd).update(entries)
-    return strip_prefix(kept.tobytes()) if len(kept) or kept.get_ifd(EXIF_IFD) or kept.get_ifd(GPS_IFD) else b""
+    layout = laid_out(data)
+    if layout is None:
+        return b""
+    body = Body(8, layout.order, big=False)
+    found = {one.tag: body.moved(one, layout.order) for one in described(data, layout)} | add_below(data, layout, body)
+    if not found:
+        return b""
+    place = body.directory(found)
+    return head_of(layout.order, big=False)[:4] + struct.pack(layout.order + "I", place) + bytes(body.data)
 
 
 def parse(block: bytes) -> Image.Exif:
@@ -114,32 +174,25 @@ def parse(block: bytes) -> Image.Exif:
     exif = Image.Exif()
     try:
         exif.load(block)
-    except (SyntaxError, ValueError, KeyError, TypeError, struct.error):
+    except BROKEN:
         return Image.Exif()
     return exif
 
 
 def of_tiff_file(file: bytes) -> Image.Exif:
-    """The directory of a TIFF file as Pillow's dictionary, of BigTIFF too."""
+    """The first directory of a TIFF file as Pillow's dictionary, of BigTIFF too."""
     if file[2:4] not in (b"+\0", b"\0+"):
         return parse(file)
-    found, source = Image.Exif(), io.BytesIO(file)
+    found = Image.Exif()
     try:
-        first = _big_directory(source, file[:16], None)
-        found.update({tag: value for tag, value in first.items() if tag not in (EXIF_IFD, GPS_IFD)})
-        for tag in (EXIF_IFD, GPS_IFD):
-            if tag in first:
-                found.get_ifd(tag).update(_big_directory(source, file[:16], first[tag]))
-    except (SyntaxError, ValueError, KeyError, TypeError, struct.error):
+        directory = TiffImagePlugin.ImageFileDirectory_v2(file[:16])
+        source = io.BytesIO(file)
+        source.seek(directory.next)
+        directory.load(source)
+        found.update(directory.items())
+    except BROKEN:
         return Image.Exif()
     return found
-
-
-def _big_directory(source: io.BytesIO, head: bytes, start: int | None) -> TiffImagePlugin.ImageFileDirectory_v2:
-    directory = TiffImagePlugin.ImageFileDirectory_v2(head)
-    source.seek(directory.next if start is None else start)
-    directory.load(source)
-    return directory
 
 
 def upright_xmp(xmp: bytes, turn: int) -> bytes:

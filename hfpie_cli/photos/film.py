@@ -5,24 +5,27 @@ The network sees the numbers that the film holds (display-encoded, PQ and HLG to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import HfpieError
 from ..files import check_ordinary
 from . import film_write
+from .film_encode import Encoding
 from .film_frames import FULL_RANGE, Frame, Head, Look, to_rgb
+from .film_parts import Kept
 from .formats import FILMS, OutputStyle, endings_of
 from .limits import check_size
 from .photo import Metadata, NotReadError, Photo
 from .recognise import is_film_head
-from .series import Add, Series
+from .series import Series
 
 MISSING = ("films need pip install 'hfpie[video]'", "or extract its frames as PNG first")
 BYTES_PER_PIXEL = 48  # of memory that a pixel of a frame takes
@@ -64,22 +67,26 @@ class Film(Series):
         """The first frame."""
         return next(self.pictures())
 
-    def pictures(self) -> Iterator[Photo]:
-        """Frame after frame. Raises HfpieError for one that is broken, interlaced or of another size, and for an end
-        before the last frame.
+    def pictures(self, start: int = 0) -> Iterator[Photo]:
+        """Frame after frame; those before `start` are decoded and checked alone.
+
+        Raises HfpieError for one that is broken, interlaced or of another size, and for an end before the last frame.
         """
         number, first, last = 0, 0, 0
         with opened(self.head.path, self.name) as (container, stream):
             stream.thread_type = "AUTO"
             for decoded in container.decode(stream):
-                frame = self._frame(decoded, number)
-                first, last, number = frame.time if number == 0 else first, frame.time, number + 1
-                yield frame
+                last = self._checked_time(decoded, number)
+                first, number = last if number == 0 else first, number + 1
+                if number > start:
+                    pixels = np.rot90(to_rgb(decoded, self.head.look), self.head.look.turn)
+                    yield Frame(np.ascontiguousarray(pixels), None, Metadata(), self.format, time=last)
         shown, seconds = float((last - first) * self.head.unit), self.head.seconds
         if not number or shown < seconds - SLACK:
             raise HfpieError(f"{self.name}: breaks off after {shown:.1f} of {seconds:.1f} seconds", "copy it again")
 
-    def _frame(self, decoded: Any, number: int) -> Frame:
+    def _checked_time(self, decoded: Any, number: int) -> int:
+        """When a frame is shown. Raises HfpieError for one that is not restored."""
         look = self.head.look
         if decoded.interlaced_frame:
             hint = "deinterlace it first: ffmpeg -i FILM -vf bwdif OUTPUT"
@@ -91,8 +98,7 @@ class Film(Series):
         time = decoded.pts if decoded.pts is not None else decoded.dts
         if time is None:
             raise HfpieError(f"{self.name}: does not say when its frames are shown", "save it again as MP4 or MKV")
-        pixels = np.rot90(to_rgb(decoded, look), look.turn)
-        return Frame(np.ascontiguousarray(pixels), None, Metadata(), self.format, time=int(time))
+        return int(time)
 
     def checked(self, style: OutputStyle, target: Path | None, scale: int) -> tuple[str, ...]:
         """Remarks for the user, a line each. Raises HfpieError for what cannot be written."""
@@ -104,9 +110,12 @@ class Film(Series):
             raise HfpieError(f"{self.name}: --in-place would replace it with a re-encoded film", "remove --in-place")
         return film_write.remarks(self.head, form)
 
-    def writing(self, file: IO[bytes], style: OutputStyle, scale: int) -> AbstractContextManager[Add]:
-        """Writes the film with the frames that are added, and with the sound of this one."""
-        return film_write.writing(self.head, file, style, scale)
+    def encoding(self, style: OutputStyle, scale: int, kept: Kept | None, folder: Path | None) -> Encoding:
+        """Takes the restored frames, `scale` times as large, behind those that are kept.
+
+        folder: of a temporary file, if nothing is kept. Raises HfpieError, and OSError if there is no room.
+        """
+        return Encoding.begun(self.head, style, scale, kept, folder)
 
 
 def is_film(path: Path) -> bool:
@@ -143,7 +152,7 @@ def open_film(path: Path, name: str) -> Film:
             aspect if (aspect := stream.sample_aspect_ratio) and aspect != 1 else None,
         )
         rate = stream.average_rate or stream.guessed_rate
-        seconds = float(stream.duration * stream.time_base) if stream.duration else 0.0
+        seconds = _seconds(container, stream)
         about = round((seconds or (container.duration or 0) / 1e6) * float(rate or 25))
         kinds = {one.type for one in container.streams} - {"audio", "video"}
         left_out = " and ".join(LEFT_OUT.get(kind, kind) for kind in sorted(kinds))
@@ -151,6 +160,15 @@ def open_film(path: Path, name: str) -> Film:
         count = stream.frames or max(about, 1)
         head = Head(path, name, look, count, stream.frames > 0, stream.time_base, rate, seconds, sounds, left_out)
         return Film(head)
+
+
+def _seconds(container: Any, stream: Any) -> float:
+    """How long the moving picture lasts by the header; 0 if that does not say so."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    if found := re.match(r"(\d+):(\d+):([\d.]+)$", stream.metadata.get("DURATION", "")):  # of Matroska
+        return 3600 * int(found[1]) + 60 * int(found[2]) + float(found[3])
+    return (container.duration or 0) / 1e6 if len(container.streams) == 1 else 0.0  # else the sound may be longer
 
 
 @contextmanager

@@ -1,18 +1,15 @@
-"""Writes films: frames encoded as they come, sound copied, times and colour tags kept."""
+"""How a film is written: codec, encoder and its settings, depth and colour tags; what is refused or left out."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import IO, Any
+import os
+from typing import Any
 
 from ..errors import HfpieError
-from .film_frames import Head, from_rgb, stored_as
+from ..shown import counted
+from .film_frames import Head, stored_as
 from .formats import DEFAULT_QUALITY, OutputStyle
-from .photo import Photo
-from .series import Add
 
 MUXERS = {"MP4": "mp4", "MOV": "mov", "MKV": "matroska", "WEBM": "webm"}
 HELD = {  # codecs that a container holds
@@ -55,7 +52,8 @@ def is_cover(stream: Any) -> bool:
 def remarks(film: Head, form: str) -> tuple[str, ...]:
     """Remarks for the user on how it will be written. Raises HfpieError if no encoder can write it."""
     codec, _ = chosen(film, form)
-    lines = [f"{'' if film.is_counted else 'about '}{film.count} frames"]
+    about = f"about {film.count} frames" if film.count > 1 else "its header does not say how many frames it has"
+    lines = [counted(film.count, "frame") if film.is_counted else about]
     if codec != film.look.codec:
         lines.append(f"its {film.look.codec} becomes {codec}")
     if film.look.turn:
@@ -99,31 +97,13 @@ def chosen(film: Head, form: str) -> tuple[str, str]:
     )
 
 
-@contextmanager
-def writing(film: Head, file: IO[bytes], style: OutputStyle, scale: int) -> Iterator[Add]:
-    """Writes frames, enlarged `scale` times, as they are added, and beside them the sound of the film."""
-    import av
-
-    form = style.format or film.format
-    try:
-        with av.open(file, "w", format=MUXERS[form]) as container, av.open(str(film.path)) as source:
-            if not style.strip_metadata:
-                container.metadata.update({word: source.metadata[word] for word in KEPT_WORDS & {*source.metadata}})
-            stream = _video_stream(container, film, form, style, scale)
-            sound = Sound.copied(source, container)
-            yield lambda photo: _add(container, stream, sound, film, photo)
-            container.mux(stream.encode())
-            sound.copy_until(None)
-    except av.FFmpegError as error:
-        message = f"{film.name}: cannot be written as {form} ({error.strerror})"
-        raise HfpieError(message, f"try -o {film.path.stem}.mkv, which holds most kinds of sound") from None
-
-
-def _video_stream(container: Any, film: Head, form: str, style: OutputStyle, scale: int) -> Any:
+def video_stream(container: Any, film: Head, form: str, style: OutputStyle, scale: int) -> Any:
+    """A stream of frames `scale` times as large as the film's, in an opened file of the format."""
     codec, encoder = chosen(film, form)
     look, options = film.look, dict(SETTINGS.get(encoder, {}))
     if encoder in RATE_FACTORS:
         options["crf"] = str(_rate_factor(RATE_FACTORS[encoder], style.quality))
+    os.environ.setdefault("SVT_LOG", "1")  # errors alone: libsvtav1 describes itself at length for each segment
     stream = container.add_stream(encoder, rate=film.rate, options=options)
     context, turned = stream.codec_context, look.turn % 2
     width, height = (look.height, look.width) if turned else (look.width, look.height)
@@ -144,46 +124,3 @@ def _rate_factor(usual: int, quality: int) -> int:
     """The encoder's own measure: `usual` at the default quality, 0, without loss or nearly so, at 100."""
     finer = (100 - quality) / (100 - DEFAULT_QUALITY)
     return round(usual * finer) if finer <= 1 else min(usual + (DEFAULT_QUALITY - quality) // 2, MOST_FACTOR)
-
-
-def _add(container: Any, stream: Any, sound: Sound, film: Head, photo: Photo) -> None:
-    """Encode a restored frame, and copy the sound that is heard before it."""
-    look, time = film.look, getattr(photo, "time", 0)
-    frame = from_rgb(photo.pixels, look)
-    frame.pts, frame.time_base = time, film.unit
-    frame.colorspace, frame.color_range = look.matrix, look.range
-    frame.color_primaries, frame.color_trc = look.primaries, look.transfer
-    sound.copy_until(float(time * film.unit))
-    container.mux(stream.encode(frame))
-
-
-@dataclass
-class Sound:
-    """The sound of a film, copied packet by packet without decoding."""
-
-    packets: Iterator[Any]
-    """Packets of the input."""
-    container: Any
-    """Output file."""
-    streams: dict[int, Any]
-    """Output streams by the input's stream number."""
-    waiting: Any = None
-    """Packet whose time has not come."""
-
-    @classmethod
-    def copied(cls, source: Any, container: Any) -> Sound:
-        """From an opened film to another, which gets its streams."""
-        streams = {one.index: container.add_stream_from_template(one) for one in source.streams.audio}
-        packets = source.demux(*source.streams.audio) if streams else iter(())
-        return cls(packets, container, streams)
-
-    def copy_until(self, seconds: float | None) -> None:
-        """All packets that are heard until then, None: all."""
-        while packet := self.waiting or next(self.packets, None):
-            self.waiting = packet
-            if seconds is not None and packet.dts is not None and float(packet.dts * packet.time_base) > seconds:
-                return
-            self.waiting = None
-            if packet.dts is not None:  # the last one of each stream is empty
-                packet.stream = self.streams[packet.stream_index]
-                self.container.mux(packet)

@@ -80,4 +80,4 @@ def _exif(data: bytes, file: Any) -> bytes:
             return exif.upright(block)
     except (rawpy.LibRawError, UnidentifiedImageError, TypeError, OSError):
         pass
-    return exif.from_tiff(exif.of_tiff_file(data)) if data[:4] in SIGNATURES else b""
+    return exif.from_tiff(data)

@@ -130,7 +130,7 @@ def decode_page(data: bytes, name: str) -> Photo:
     from . import tiff  # and tifffile, which few need
 
     kind = tiff.probe(data)
-    turn, metadata = _tiff_metadata(exif.of_tiff_file(data))
+    turn, metadata = _tiff_metadata(data)
     metadata = replace(metadata, tags=kind.tags)
     if kind.deep:
         pixels = tiff.decode(data)
@@ -189,8 +189,9 @@ def metadata_of(image: Image.Image, data: bytes) -> tuple[int, Metadata]:
     return exif.orientation(block), metadata
 
 
-def _tiff_metadata(directory: Image.Exif) -> tuple[int, Metadata]:
+def _tiff_metadata(data: bytes) -> tuple[int, Metadata]:
     """The same for TIFF, whose directory mixes the photograph's description with the file's layout."""
+    directory = exif.of_tiff_file(data)
     turn = turn if (turn := directory.get(exif.ORIENTATION, 1)) in range(1, 9) else 1
     xmp = directory.get(700, b"")
     unit = {2: 1.0, 3: 2.54}.get(directory.get(296, 2))
@@ -199,7 +200,7 @@ def _tiff_metadata(directory: Image.Exif) -> tuple[int, Metadata]:
     dpi = (pitch[0] * unit, pitch[1] * unit) if unit and pitch else None
     metadata = Metadata(
         bytes(directory.get(34675, b"")),
-        exif.from_tiff(directory),
+        exif.from_tiff(data),
         exif.upright_xmp(xmp.encode() if isinstance(xmp, str) else bytes(xmp), turn),
         _sane_dpi(dpi),
         resources if isinstance(resources := directory.get(34377), bytes) else b"",

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, ClassVar
+from typing import ClassVar
 
 from .formats import OutputStyle
 from .photo import Photo
-
-Add = Callable[[Photo], None]  # puts the next picture into a file
 
 
 class Series(ABC):
@@ -45,13 +42,9 @@ class Series(ABC):
         """The first picture."""
 
     @abstractmethod
-    def pictures(self) -> Iterator[Photo]:
-        """All of them from the first on, as often as it is asked for. Raises HfpieError as `read_photo` does."""
+    def pictures(self, start: int = 0) -> Iterator[Photo]:
+        """All of them but the first `start`, as often as it is asked for. Raises HfpieError as `read_photo` does."""
 
     @abstractmethod
     def checked(self, style: OutputStyle, target: Path | None, scale: int) -> tuple[str, ...]:
         """Remarks for the user on how it will be written. Raises HfpieError if no file of the style can hold it."""
-
-    @abstractmethod
-    def writing(self, file: IO[bytes], style: OutputStyle, scale: int) -> AbstractContextManager[Add]:
-        """Writes a file of such pictures, enlarged `scale` times, which is whole when the block has ended."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from . import film
+from .limits import check_size
 
 SAMPLE_BYTES = {"I": 4, "F": 4}  # by the first letter of Pillow's mode; of the others 1, but see `read_size`
 
@@ -43,7 +44,7 @@ class Size:
 
 
 def read_size(path: Path) -> Size | None:
-    """The size of a picture; None if only decoding can find it, and for pipes, which would block."""
+    """The size of a picture; None if only decoding can find it, for one that is refused by its size, and for pipes."""
     try:
         if not path.is_file():
             return None
@@ -53,6 +54,8 @@ def read_size(path: Path) -> Size | None:
         with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             sample = 2 if ";16" in image.mode else SAMPLE_BYTES.get(image.mode[0], 1)
             frames = getattr(image, "n_frames", 1) if image.format in SEVERAL else 1
-            return Size(image.height, image.width, sample, frames, 1 if image.format == "TIFF" else frames)
+            size = Size(image.height, image.width, sample, frames, 1 if image.format == "TIFF" else frames)
+            check_size(str(path), size.width, size.height * size.held, path.stat().st_size)
+            return size
     except Exception:  # errors are reported when the file is restored
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +15,7 @@ from .formats import OutputStyle
 from .limits import check_memory
 from .photo import Photo
 from .reader import decode_page, refusals
-from .series import Add, Series
+from .series import Series
 from .tiff_layout import Layout
 from .tiff_pages import PagePlace, PagesWriter, find_pages, page_file
 from .tiff_write import MAX_CLASSIC
@@ -61,9 +61,9 @@ class Stack(Series):
         """Pixels of all pages."""
         return sum(place.page.width * place.page.height for place in self.places)
 
-    def pictures(self) -> Iterator[Photo]:
+    def pictures(self, start: int = 0) -> Iterator[Photo]:
         """Page after page. Raises HfpieError that names the page."""
-        return (self._page(number) for number in range(self.count))
+        return (self._page(number) for number in range(start, self.count))
 
     def _page(self, number: int) -> Photo:
         name = f"{self.name}, page {number + 1}"
@@ -82,8 +82,8 @@ class Stack(Series):
         return (*remarks(self.first, style, target, scale=scale), f"{self.count} pages")
 
     @contextmanager
-    def writing(self, file: IO[bytes], style: OutputStyle, scale: int) -> Iterator[Add]:
-        """A TIFF of the pages, as BigTIFF where their pixels have 4 GB."""
+    def writing(self, file: IO[bytes], style: OutputStyle, scale: int) -> Iterator[Callable[[Photo], None]]:
+        """Takes the restored pages, `scale` times as large, for a TIFF, as BigTIFF where their pixels have 4 GB."""
         channels = self.first.samples().shape[2]
         most = self.pixels * scale**2 * max(channels, 3) * self.first.pixels.itemsize
         pages = PagesWriter(file, big=most > MAX_CLASSIC)

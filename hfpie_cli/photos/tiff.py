@@ -1,4 +1,4 @@
-"""Reads TIFF: what a file holds, and samples of 16 bits or floats. Pillow reads 8 bits.
+"""Reads TIFF: what a file holds, and samples of 16 bits or floats. Pillow reads 8 bits, but not of big-endian BigTIFF.
 
 tifffile does the work, with OpenCV for the compressions that it leaves to an optional package. Arrays are (h, w) or
 (h, w, c) in the order RGB(A).
@@ -38,7 +38,7 @@ class TiffKind:
     """What a TIFF page holds."""
 
     deep: bool
-    """Whether `decode` reads it: more than 8 bits, or Lab."""
+    """Whether `decode` reads it: more than 8 bits, Lab, or a file that Pillow does not know."""
     is_lab: bool
     """Whether its colours are Lab."""
     width: int
@@ -59,7 +59,8 @@ def probe(data: bytes) -> TiffKind:
         if page.sampleformat in COMPLEX:
             raise NotReadError("TIFF of complex numbers, which hfpie does not read", "save their magnitudes as float32")
         usual = page.dtype is None or page.dtype in (np.uint8, bool)  # float64 equals None
-        deep = not usual or page.photometric == ICC_LAB
+        unknown = file.is_bigtiff and file.byteorder == ">"  # to Pillow
+        deep = not usual or page.photometric == ICC_LAB or unknown
         if deep:
             _check_deep(page)
         elif len(page.extrasamples) > 1 or UNSPECIFIED in page.extrasamples:
@@ -94,7 +95,10 @@ def _check_deep(page: tifffile.TiffPage) -> None:
 
 
 def decode(data: bytes) -> NDArray[Any]:
-    """The pixels as they are stored, not turned: uint16 or float32. Raises ValueError for what does not decode."""
+    """The pixels as they are stored, not turned: uint8, uint16 or float32.
+
+    Raises ValueError for what does not decode.
+    """
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         assert isinstance(page, tifffile.TiffPage)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 TYPES = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}  # of whole numbers: how numpy names them
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+SIZES |= {129: 1}  # of UTF-8, which EXIF 3.0 adds
 SHARED = 4  # times the file's bytes that the values of a directory, or its pixels, may have: some writers share some
 REDUCED, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 273, 277, 278, 279, 284

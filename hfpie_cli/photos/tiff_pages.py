@@ -9,22 +9,21 @@ from __future__ import annotations
 import io
 import re
 import struct
-from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 import tifffile
 
 from . import exif
+from .directories import Body, entries, head_of, move_below
 from .photo import NotReadError, SeveralPicturesError
 from .tiff_layout import (
     COMPRESSION,
     DEPTH,
     OLD_JPEG,
     SHARED,
-    SIZES,
     STRIP_BYTES,
     STRIP_OFFSETS,
     SUB_DIRECTORIES,
@@ -36,10 +35,6 @@ from .tiff_layout import (
 )
 from .tiff_tags import IMAGEJ, IMAGEJ_COUNTS
 
-LONG, LONG8 = 4, 16  # types of places
-LONGER = {16, 17, 18}  # those of 8 bytes
-BELOW = {exif.EXIF_IFD, exif.GPS_IFD}
-INTEROPERABILITY = 0xA005
 PLACES = {STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES}
 OF_THE_FILE = {270, IMAGEJ, IMAGEJ_COUNTS}  # tags of the first slice that describe all of them
 
@@ -102,8 +97,8 @@ def page_file(data: bytes, layout: Layout, place: PagePlace) -> bytes:
     """
     if place.page.one(COMPRESSION, UNCOMPRESSED) == OLD_JPEG:
         raise NotReadError("pages of JPEG of TIFF 6.0, which hfpie does not read", "save it with another compression")
-    head = _head(layout.order, big=layout.big)
-    body = _Body(len(head), layout.order, layout.big)
+    head = head_of(layout.order, big=layout.big)
+    body = Body(len(head), layout.order, layout.big)
     directory = _move(data, layout, place, body)
     file = bytearray(head + body.data)
     struct.pack_into(layout.order + layout.link, file, len(head) - struct.calcsize(layout.link), directory)
@@ -116,8 +111,8 @@ class PagesWriter:
     def __init__(self, file: IO[bytes], *, big: bool) -> None:
         self._file, self._big = file, big
         self._form = "<Q" if big else "<I"
-        self._link = len(_head("<", big=big)) - struct.calcsize(self._form)
-        file.write(_head("<", big=big))
+        self._link = len(head_of("<", big=big)) - struct.calcsize(self._form)
+        file.write(head_of("<", big=big))
 
     def add(self, file: bytes) -> None:
         """The next page."""
@@ -125,7 +120,7 @@ class PagesWriter:
         (at,) = layout.full
         end = self._file.seek(0, io.SEEK_END)
         end += self._file.write(b"\0" * (end % 2))
-        body = _Body(end, "<", self._big)
+        body = Body(end, "<", self._big)
         directory = _move(file, layout, PagePlace(at, layout.page(at)), body)
         self._file.write(body.data)
         self._file.seek(self._link)
@@ -133,55 +128,16 @@ class PagesWriter:
         self._link = end + len(body.data) - struct.calcsize(self._form)
 
 
-def _head(order: str, *, big: bool) -> bytes:
-    """A file's first bytes, with the link to the first directory at their end."""
-    mark = b"II" if order == "<" else b"MM"
-    return mark + (struct.pack(order + "HHHQ", 43, 8, 0, 0) if big else struct.pack(order + "HI", 42, 0))
-
-
-@dataclass
-class _Body:
-    """Bytes that will lie at `base`, an even place, of a file of this byte order; every part at an even place."""
-
-    base: int
-    order: str
-    big: bool
-    data: bytearray = field(default_factory=bytearray)
-
-    def add(self, part: bytes) -> int:
-        """Its place in the file."""
-        self.data += b"\0" * (len(self.data) % 2)
-        self.data += part
-        return self.base + len(self.data) - len(part)
-
-    def entry(self, tag: int, kind: int, count: int, value: bytes) -> bytes:
-        """The entry of a directory; a value that does not fit in it is added."""
-        inline, form = (8, "Q") if self.big else (4, "I")
-        if len(value) > inline:
-            value = struct.pack(self.order + form, self.add(value))
-        return struct.pack(self.order + "HH" + form, tag, kind, count) + value.ljust(inline, b"\0")
-
-    def places(self, tag: int, numbers: Iterable[int]) -> bytes:
-        """The entry of places or lengths."""
-        values = np.array(list(numbers), self.order + ("u8" if self.big else "u4"))
-        return self.entry(tag, LONG8 if self.big else LONG, len(values), values.tobytes())
-
-    def directory(self, entries: dict[int, bytes]) -> int:
-        """Its place; the link to the next one, at its end, leads nowhere."""
-        head = struct.pack(self.order + ("Q" if self.big else "H"), len(entries))
-        return self.add(head + b"".join(entries[tag] for tag in sorted(entries)) + bytes(8 if self.big else 4))
-
-
-def _move(data: bytes, layout: Layout, place: PagePlace, body: _Body) -> int:
+def _move(data: bytes, layout: Layout, place: PagePlace, body: Body) -> int:
     """Add the page to the body of a file of the same byte order; the place of its directory, which comes last."""
     left_out = PLACES | {SUB_DIRECTORIES} | (OF_THE_FILE if place.skipped else set())
-    entries: dict[int, bytes] = {}
-    for one in _entries(data, layout, place.directory):
-        if one.tag in BELOW:
+    found: dict[int, bytes] = {}
+    for one in entries(data, layout, place.directory):
+        if one.tag in exif.BELOW:
             with suppress(ValueError):  # a broken one is left out, as it is of a file of one page
-                entries[one.tag] = body.places(one.tag, [_move_below(data, layout, one, body)])
+                found[one.tag] = body.places(one.tag, [move_below(data, layout, one, body)])
         elif one.tag not in left_out:
-            entries[one.tag] = body.entry(one.tag, one.kind, one.count, one.value)
+            found[one.tag] = body.entry(one.tag, one.kind, one.count, one.value)
     offsets, counts = place.page.segments(data)
     offsets = np.minimum(offsets + np.uint64(place.skipped), np.uint64(len(data)))
     counts = np.minimum(counts, np.uint64(len(data)) - offsets)
@@ -189,41 +145,6 @@ def _move(data: bytes, layout: Layout, place: PagePlace, body: _Body) -> int:
         raise ValueError("its strips or tiles share their bytes")
     segments = zip(offsets.tolist(), counts.tolist(), strict=True)
     tags = (TILE_OFFSETS, TILE_BYTES) if place.page.is_tiled else (STRIP_OFFSETS, STRIP_BYTES)
-    entries[tags[0]] = body.places(tags[0], [body.add(data[at : at + length]) for at, length in segments])
-    entries[tags[1]] = body.places(tags[1], counts.tolist())
-    return body.directory(entries)
-
-
-def _move_below(data: bytes, layout: Layout, entry: _Entry, body: _Body) -> int:
-    """Add the directory that an entry leads to; its place. Raises ValueError for a broken one."""
-    at = layout.number("Q" if entry.kind in LONGER else "I", entry.at)
-    layout.check_values(at)
-    found = {one.tag: body.entry(one.tag, one.kind, one.count, one.value) for one in _entries(data, layout, at)}
-    found.pop(INTEROPERABILITY, None)  # leads to one more, which says nothing of the photograph
+    found[tags[0]] = body.places(tags[0], [body.add(data[at : at + length]) for at, length in segments])
+    found[tags[1]] = body.places(tags[1], counts.tolist())
     return body.directory(found)
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """An entry of a directory. at: where its number or link lies. value: its bytes as they are stored."""
-
-    tag: int
-    kind: int
-    count: int
-    at: int
-    value: bytes
-
-
-def _entries(data: bytes, layout: Layout, directory: int) -> Iterable[_Entry]:
-    """Those of types that TIFF knows, whose values lie in the file; of two of a tag the first counts."""
-    first, count, size = layout.bounds(directory)
-    found: dict[int, _Entry] = {}
-    inline = 8 if layout.big else 4
-    for start in range(first, first + count * size, size):
-        tag, kind = struct.unpack_from(layout.order + "HH", data, start)
-        number, at = layout.number(layout.link, start + 4), start + size - inline
-        length = SIZES.get(kind, 0) * number
-        place = at if length <= inline else layout.number(layout.link, at)
-        if length and place + length <= len(data):
-            found.setdefault(tag, _Entry(tag, kind, number, at, data[place : place + length]))
-    return found.values()

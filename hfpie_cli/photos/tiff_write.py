@@ -7,23 +7,25 @@ import struct
 from typing import Any, BinaryIO
 
 import tifffile
-from PIL import TiffImagePlugin
 
 from ..settings import default_threads
 from . import exif
+from .directories import Body, Entry, reordered
 from .photo import Photo
+from .tiff_layout import Layout
 from .tiff_tags import Tag
 
 MAX_CLASSIC = 2**32 - 2**26  # bytes of pixels, with a margin for metadata: offsets have 32 bits
 NO_UNIT, INCH = 1, 2
 OME_LENGTH = re.compile(r'\b(Size|PhysicalSize)([XY])="([0-9.eE+-]+)"')
+ASCII, TEXTS = 2, (2, 129)  # types: texts are in UTF-8 in both
 FRACTIONS = {5: "I", 10: "i"}  # types, and those of their two numbers
 
 
 def write(photo: Photo, stream: BinaryIO) -> None:
     """Write the file of a photo of any depth, with its metadata, into a stream that can seek and be read."""
     metadata, pixels = photo.metadata, photo.samples()
-    directory = exif.parse(metadata.exif) if metadata.exif else None
+    layout = exif.laid_out(metadata.exif)
     tifffile.imwrite(
         stream,
         pixels[..., 0] if pixels.shape[2] == 1 else pixels,
@@ -39,26 +41,30 @@ def write(photo: Photo, stream: BinaryIO) -> None:
         resolution=metadata.dpi or metadata.per_unit,
         resolutionunit=INCH if metadata.dpi else NO_UNIT,
         iccprofile=metadata.icc or None,
-        extratags=_extra_tags(photo, directory),
+        extratags=_extra_tags(photo, layout),
     )
-    directories = {tag: directory.get_ifd(tag) for tag in (exif.EXIF_IFD, exif.GPS_IFD)} if directory else {}
-    _add_directories(stream, directories)
+    _add_directories(stream, metadata.exif, layout)
 
 
-def _extra_tags(photo: Photo, directory: Any) -> list[tuple[int, int, int, Any, bool]]:
+def _extra_tags(photo: Photo, layout: Layout | None) -> list[tuple[int, int, int, Any, bool]]:
     metadata = photo.metadata
     tags: list[tuple[int, int, int, Any, bool]] = [(exif.ORIENTATION, 3, 1, 1, True)]
     if metadata.xmp:
         tags.append((700, 1, len(metadata.xmp), metadata.xmp, True))
     if metadata.resources:
         tags.append((34377, 1, len(metadata.resources), metadata.resources, True))
-    if directory is not None:
-        texts = {tag: str(directory[tag]) for tag in exif.DESCRIPTIVE if tag in directory}
-        if exif.DESCRIPTION in texts:
-            texts[exif.DESCRIPTION] = sized_ome(texts[exif.DESCRIPTION], photo.width, photo.height)
-        stored = {tag: text.encode("latin-1", "replace") + b"\0" for tag, text in texts.items()}  # as Pillow decoded it
-        tags += [(tag, 2, len(text), text, True) for tag, text in stored.items()]
-    return tags + [(tag.code, tag.type, tag.count, _value(tag), True) for tag in metadata.tags]
+    described = [_described(one, layout, photo) for one in exif.described(metadata.exif, layout)] if layout else []
+    return tags + [(tag.code, tag.type, tag.count, _value(tag), True) for tag in (*described, *metadata.tags)]
+
+
+def _described(one: Entry, layout: Layout, photo: Photo) -> Tag:
+    """An entry of EXIF's first directory; texts end with a zero."""
+    if one.kind not in TEXTS:
+        return Tag(one.tag, one.kind, one.count, reordered(one, layout.order, "<"))
+    text = one.value.rstrip(b"\0")
+    if one.tag == exif.DESCRIPTION:
+        text = sized_ome(text.decode("latin-1"), photo.width, photo.height).encode("latin-1")
+    return Tag(one.tag, ASCII, len(text) + 1, text + b"\0")
 
 
 def sized_ome(text: str, width: int, height: int) -> str:
@@ -83,7 +89,7 @@ def _value(tag: Tag) -> Any:
     return tag.value
 
 
-def _add_directories(stream: BinaryIO, directories: dict[int, dict[int, Any]]) -> None:
+def _add_directories(stream: BinaryIO, block: bytes, layout: Layout | None) -> None:
     """Add EXIF and GPS directories, which tifffile does not write: the first directory moves to the end of the file."""
     head = _read(stream, 0, 16)
     big = head[2] == 43
@@ -93,15 +99,10 @@ def _add_directories(stream: BinaryIO, directories: dict[int, dict[int, Any]]) -
     (count,) = struct.unpack(counts, _read(stream, start, struct.calcsize(counts)))
     stored = _read(stream, start + struct.calcsize(counts), count * entry)
     entries = {struct.unpack_from("<H", stored, at)[0]: stored[at : at + entry] for at in range(0, len(stored), entry)}
-    for tag, values in directories.items():
-        directory = TiffImagePlugin.ImageFileDirectory_v2(ifh=head)
-        for key, value in values.items():
-            if not isinstance(value, dict):  # a directory in the directory (interoperability) says nothing of the photo
-                directory[key] = value
-        if len(directory):
-            at = _go_to_end(stream)
-            entries[tag] = struct.pack("<HHQQ" if big else "<HHII", tag, 16 if big else 4, 1, at)
-            stream.write(directory.tobytes(at))
+    if layout:
+        body = Body(_go_to_end(stream), "<", big)
+        entries |= exif.add_below(block, layout, body)
+        stream.write(body.data)
     at = _go_to_end(stream)
     end = bytes(struct.calcsize(place))
     stream.write(struct.pack(counts, len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + end)

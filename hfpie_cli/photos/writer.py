@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,8 @@ def prepared(photo: Photo, style: OutputStyle, *, name: str) -> Photo:
     photo = replace(photo, format=style.format or photo.format)
     if style.strip_metadata:
         photo = replace(photo, metadata=_colours_alone(photo.metadata))
+    if _loses_exif(photo.metadata, photo.format):
+        photo = replace(photo, metadata=replace(photo.metadata, exif=b""))
     photo = replace(photo, metadata=_with_kept_companions(photo))
     photo = replace(photo, metadata=_sized(photo))
     if is_grey_profile(photo.metadata.icc) and not _written_grey(photo):
@@ -129,6 +132,8 @@ def losses(photo: Photo, style: OutputStyle, *, scale: int = 1) -> tuple[str, ..
         lines.append(
             f"{' and '.join(sorted(lights))}, how bright it was mastered, do not fit in {form} and are left out"
         )
+    if _loses_exif(metadata, form) and not style.strip_metadata:
+        lines.append(f"its EXIF is broken and is left out of {form}")
     if metadata.bits > 8 and not FORMATS[form].deep:
         lines.append(f"its {metadata.bits} bits become 8 in {form}")
     if form == "AVIF" and photo.pixels.dtype != np.uint8 and style.quality < 100:
@@ -144,6 +149,11 @@ def _colours_alone(metadata: Metadata) -> Metadata:
     """Without the description of the photograph; what defines its colours stays."""
     chunks = tuple(chunk for chunk in metadata.chunks if chunk[0] in png.COLOUR_CHUNKS)
     return Metadata(icc=metadata.icc, chunks=chunks, points=metadata.points, bits=metadata.bits)
+
+
+def _loses_exif(metadata: Metadata, form: str) -> bool:
+    """Whether its EXIF is broken in a way that matters to those who write the format; others keep it as it is."""
+    return form in ("AVIF", "TIFF") and exif.is_broken(metadata.exif)
 
 
 def _sized(photo: Photo) -> Metadata:
@@ -184,7 +194,8 @@ def _encode_8bit(photo: Photo, quality: int) -> bytes:
     pixels = to_8bit(photo.samples())
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     buffer = io.BytesIO()
-    image.save(buffer, photo.format, **save_options(photo, quality))
+    with warnings.catch_warnings(action="ignore"):  # what Pillow thinks of EXIF that it passes on
+        image.save(buffer, photo.format, **save_options(photo, quality))
     if photo.format == "AVIF" and photo.metadata.points:
         return boxes.with_points(buffer.getvalue(), photo.metadata.points)
     if photo.metadata.gain_map:
@@ -197,9 +208,10 @@ def save_options(photo: Photo, quality: int) -> dict[str, Any]:
     metadata, row = photo.metadata, FORMATS[photo.format]
     if photo.format == "PNG":  # png.py writes its metadata
         return {"compress_level": png_write.LEVELS[8]}
+    block = exif.without_orientation(metadata.exif) if photo.format == "AVIF" else metadata.exif
     blocks = {
         "icc": ("icc_profile", metadata.icc),
-        "exif": ("exif", metadata.exif and exif.PREFIX + metadata.exif),
+        "exif": ("exif", block and exif.PREFIX + block),
         "xmp": ("xmp", metadata.xmp),
         "dpi": ("dpi", metadata.dpi),
         "resources": ("extra", b"".join(_resource_segments(metadata.resources))),
