@@ -208,7 +208,9 @@ def make_folders(folders: Iterable[Path]) -> None:
                 f"{folder}: cannot create this folder ({error.strerror})", "choose another --output"
             ) from None
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise HfpieError(f"{folder}: cannot be written to", "choose another --output, or change its permissions")
+            raise HfpieError(
+                f"{folder}: cannot write to this folder", "choose another --output, or change its permissions"
+            )
 
 
 def walk(folder: Path, *, recursive: bool) -> Iterator[Path]:

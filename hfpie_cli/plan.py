@@ -45,7 +45,7 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
     if not inputs:
         raise UsageError("nothing to restore", "name a file or a folder, such as photo.png")
     if "" in inputs or naming.output == "":
-        raise UsageError("an empty name", "check your shell variables; use . for the current folder")
+        raise UsageError("an empty file name", "check your shell variables; use . for the current folder")
     if naming.in_place and (naming.output is not None or STREAM in inputs):
         raise UsageError("--in-place replaces the inputs, without --output or -", "remove one of them")
     if naming.in_place and (naming.format or naming.skip_existing):
@@ -65,7 +65,7 @@ def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
     if len(inputs) == 1 and inputs[0] != STREAM and not os.path.lexists(inputs[0]):
         raise HfpieError(f"{inputs[0]}: no such file or folder", "check the name and the current folder")
     if to_folder and naming.output and not _is_folder(naming.output) and format_named(Path(naming.output).suffix):
-        raise UsageError(f"{naming.output}: a file name for several photographs", "end a folder's name with /")
+        raise UsageError(f"{naming.output}: one file for several photographs", "end a folder's name with /")
     for name in inputs:
         if name == STREAM:
             plan.jobs.append(_stream_job(naming, to_folder=to_folder))
@@ -187,7 +187,9 @@ def _photos_in(folder: Path, naming: Naming, left_out: LeftOut) -> list[Path]:
             else:
                 photos.append(path)
     if not photos:
-        hint = f"hfpie looks for {' '.join(SUFFIXES)}" + ("" if naming.recursive else "; --recursive looks deeper")
+        hint = f"hfpie looks for {' '.join(SUFFIXES)}" + (
+            "" if naming.recursive else "; --recursive searches subfolders"
+        )
         raise HfpieError(f"{folder}: no photographs in this folder", hint)
     return photos
 
@@ -246,8 +248,8 @@ def _check_file(target: Path, naming: Naming) -> None:
 def _check_target(job: Job, target: Path, seen: dict[Path, Job], sources: set[Path], naming: Naming) -> None:
     if target in seen:
         if job.source and job.source.resolve() == Path(seen[target].name).resolve():
-            same = "is named twice" if job.name == seen[target].name else f"is the same file as {seen[target].name}"
-            raise UsageError(f"{job.name}: {same}", "name it once, without links to it")
+            same = "is given twice" if job.name == seen[target].name else f"is the same file as {seen[target].name}"
+            raise UsageError(f"{job.name}: {same}", "give it once, without links to it")
         raise UsageError(f"{job.name} and {seen[target].name} would both become {job.target}", "rename one of them")
     if target in sources and not naming.in_place:
         hint = "use another --output, or --in-place to replace it"

@@ -47,7 +47,7 @@ def test_every_option_has_a_panel_and_every_example_a_line(words, command):
 @pytest.mark.parametrize(
     ("line", "told", "hint"),
     [
-        ("photo.png", "photo.png is the name of a picture, not a command", "hfpie denoise photo.png"),
+        ("photo.png", "photo.png is a file name, not a command", "hfpie denoise photo.png"),
         ("denois photo.png", "no command 'denois'", "did you mean hfpie denoise?"),
         ("zzz", "no command 'zzz'", "choose one of denoise, "),
         ("weights pul", "no command 'pul'", "did you mean hfpie weights pull?"),

@@ -68,9 +68,9 @@ def test_a_long_name_keeps_its_end():
 
 def test_lines_are_wrapped_on_a_terminal(monkeypatch, capsys):
     monkeypatch.setattr("hfpie_cli.console.columns_of", lambda stream: 30)
-    Console().say("skipped 1 file looking like hfpie outputs (a_denoised.png)")
+    Console().say("skipped 1 file named like hfpie outputs (a_denoised.png)")
     assert capsys.readouterr().err.splitlines() == [
-        "skipped 1 file looking like",
+        "skipped 1 file named like",
         "  hfpie outputs",
         "  (a_denoised.png)",
     ]

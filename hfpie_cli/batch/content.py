@@ -90,7 +90,7 @@ def checked(content: Content, style: OutputStyle, target: Path | None, *, scale:
     first = first_of(content)
     form = style.format or first.format
     if form in FILMS:
-        raise HfpieError(f"{name}: not a film, and {form} holds only films", "choose --format png, or leave it out")
+        raise HfpieError(f"{name}: not a film, and {form} holds only films", "use --format png, or remove --format")
     if isinstance(content, Animation):
         check_held(content, form, name)
     check_writable(first, style, scale=scale, frames=count_of(content), name=name)
@@ -152,7 +152,7 @@ def _restored_film(
         except BaseException:
             encoding.close()
             raise
-    kept = (f"{counted(done, 'frame')} restored before",) if done else ()
+    kept = (f"{counted(done, 'frame')} restored by an earlier run",) if done else ()
     return encoding, replace(outcome, photo=replace(outcome.photo, notes=(*kept, *outcome.photo.notes)))
 
 

@@ -12,7 +12,7 @@ from ..jobs import Job, Naming
 from .journal import Entry, Journals, Stamp
 
 EXISTS = "output already exists"
-DONE = "done before"
+DONE = "already done"
 ELSEWHERE = "another process has restored it or is restoring it"
 EDITED = "output was changed after hfpie wrote it; use --overwrite to replace it"
 RESTORED_IN_PLACE = "already restored in place with other settings"

@@ -238,8 +238,8 @@ class FolderRun:
         from ..batch.run import Report
 
         restored = outcome.photo
-        halved = f", device memory short: tiles of {outcome.tile}" if outcome.halved else ""
-        doubled = f", the network failed on smaller tiles: tiles of {outcome.tile}" if outcome.doubled else ""
+        halved = f", device memory ran out, used tiles of {outcome.tile}" if outcome.halved else ""
+        doubled = f", the network failed on smaller tiles, used tiles of {outcome.tile}" if outcome.doubled else ""
         noise = "" if outcome.noise is None else f", noise {outcome.noise:.1f}"
         size = f"{restored.width} x {restored.height}"
         flaw = self.task.flaw if self.options.strength else ""

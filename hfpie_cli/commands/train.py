@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from ..training.config import TrainConfig
 
 TASK_HINT = f"choose one of {', '.join(TRAINING_SETS)}"
-FIRST_STEPS = """1. put photographs into a folder, a few hundred or more
+FIRST_STEPS = """1. put photographs in a folder, a few hundred or more
 2. hfpie train --task denoise --data FOLDER  (or deblur, sr, highpass)
 3. hfpie denoise photo.png --weights runs/denoise/best.safetensors
-or on a published data set: hfpie train --task denoise  (says how to get it)"""
+or on a published data set: hfpie train --task denoise  (shows how to get it)"""
 SHORT = ("steps", "minutes", "batch", "crop", "rate", "seed", "precision")  # options that are keys of the recipe
 
 
@@ -62,7 +62,7 @@ class TrainOptions(PictureOptions):
     minutes: Annotated[
         float | None, typer.Option(help="Length of the run in minutes, validation and saving included.")
     ] = None
-    batch: Annotated[int | None, typer.Option(min=1, help="Crops per step, over all processes.")] = None
+    batch: Annotated[int | None, typer.Option(min=1, help="Crops per step, across all processes.")] = None
     crop: Annotated[int | None, typer.Option(min=8, help="Side of the training crops in pixels.")] = None
     rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None
     seed: Annotated[int | None, typer.Option(help="Random seed.")] = None
@@ -109,7 +109,7 @@ def train(options: TrainOptions) -> int:
         find_here(options.init, options.hub())
     folder = _data(options)
     if is_first():
-        what = f"going on with {options.resume}" if options.resume else f"training {options.task}"
+        what = f"resuming {options.resume}" if options.resume else f"training {options.task}"
         options.console().say(f"{what} on {setting.device}")
     from ..training import call
 

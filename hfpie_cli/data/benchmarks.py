@@ -100,7 +100,7 @@ def open_benchmark(name: str, root: Path, task: str | None = None, degradation: 
 def open_folders(degraded: Path, clean: Path, task: str | None) -> Benchmark:
     """The pairs of a user's two folders. Raises UnavailableError for folders that do not match."""
     if task is None:
-        raise UsageError("the task of two folders is unknown", f"use --task {either(list(TASKS))}")
+        raise UsageError("two folders do not say what the task is", f"use --task {either(list(TASKS))}")
     cases = [
         Case(path.relative_to(clean).as_posix(), number, (small, path), partial(_read_pair, small, path, task))
         for number, (small, path) in enumerate(pair_folders(degraded, clean))
@@ -132,7 +132,7 @@ def _task_of(entry: DataSet, degradation: str | None) -> str:
     named = {track.name: track.task for track in entry.tracks}
     task = named.get(degradation or "") or entry.task
     if task is None:
-        raise UsageError(f"{entry.name}: the task is unknown", f"use --task {either(list(TASKS))}")
+        raise UsageError(f"{entry.name}: has no default task", f"use --task {either(list(TASKS))}")
     return task
 
 

@@ -105,7 +105,7 @@ class DataSet:
         folder = root / self.name
         if not folder.is_dir():
             raise UnavailableError(
-                f"the data set {self.name} is not at {folder}", self.advice(folder, self.patterns[0])
+                f"the data set {self.name} was not found at {folder}", self.advice(folder, self.patterns[0])
             )
         return folder
 

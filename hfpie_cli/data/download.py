@@ -93,7 +93,7 @@ def wanted_archives(entry: DataSet, *, train: bool) -> dict[Archive, HubFile]:
     Raises UnavailableError, with where its files are to be had, for a set that no data repository holds.
     """
     if entry.hub is None:
-        hint = f"fetch it from {entry.source} by hand, then check it with: hfpie data verify {entry.name}"
+        hint = f"download it from {entry.source} yourself, then check it with: hfpie data verify {entry.name}"
         raise UnavailableError(f"{entry.name}: hfpie knows no repository to download it from", hint)
     repo, revision = entry.hub.repo, entry.hub.revision
     wanted = [archive for archive in entry.hub.archives if train or not archive.train]

@@ -94,7 +94,7 @@ def holds(folder: Path, pattern: str) -> bool:
 def check_sides(degraded: Path | None, clean: Path | None) -> None:
     """Raises UsageError if only one side of pairs is named."""
     if (degraded is None) != (clean is None):
-        raise UsageError("--degraded and --clean must be used together", "name the folders of both sides")
+        raise UsageError("--degraded and --clean must be used together", "name both folders")
 
 
 def check_folder(folder: Path) -> None:
@@ -114,7 +114,7 @@ def training_folder(task: str, root: Path) -> Path:
     folder = root / entry.name
     if not holds(folder, entry.train):
         command = f"hfpie train --task {task}"
-        own = ["put them into a folder", f"{command} --data FOLDER"]
+        own = ["put them in a folder", f"{command} --data FOLDER"]
         published = [*entry.steps(folder, entry.train), command]
         hint = f"train on your own photographs:\n{numbered(own)}\nor on {entry.name}:\n{numbered(published)}"
         raise UnavailableError(f"{entry.name}, the data set for {task}, is not in {root}", hint)

@@ -46,9 +46,9 @@ class Part:
         """Its faults, a line each."""
         lines = []
         if not self.peak <= PEAK_LIMIT:
-            lines.append(f"{self.name}: its maps are not bounded, they reach {self.peak:.3g} (limit {PEAK_LIMIT:g})")
+            lines.append(f"{self.name}: its maps are not bounded: they reach {self.peak:.3g} (limit {PEAK_LIMIT:g})")
         if self.worth is not None and self.worth < WORTH_LIMIT:
-            lines.append(f"{self.name}: does nothing, without it the score changes by {-self.worth:+.3f} dB")
+            lines.append(f"{self.name}: does nothing: without it the score changes by {-self.worth:+.3f} dB")
         return lines
 
 

@@ -78,7 +78,7 @@ def open_benchmarks(question: Question, say: Callable[[str], None]) -> list[Benc
     if not benchmarks:
         raise missing[0]
     for problem in missing:
-        say(f"left out: {problem.message}")
+        say(f"skipped: {problem.message}")
     return benchmarks
 
 

@@ -216,7 +216,7 @@ def _gain(clean: Pixels, peak: int | None, name: str) -> float:
     if peak is None:
         return 1.0
     if clean.dtype != np.uint16:
-        raise HfpieError(f"{name}: --peak is for 16-bit pictures, and this one has 8 bits", "remove --peak")
+        raise HfpieError(f"{name}: --peak is for 16-bit pictures, but this one has 8 bits", "remove --peak")
     return FULL_SCALE["uint16"] / peak
 
 

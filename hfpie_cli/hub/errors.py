@@ -50,14 +50,14 @@ def explain(error: BaseException, name: str, endpoint: str, cache: Path) -> Unav
         what, hint = f"{host_of(endpoint)} failed ({status})", _LATER_HINT
     elif isinstance(error, OSError) and error.errno:
         what, hint = (
-            f"cannot be kept in {cache} ({error.strerror})",
+            f"cannot be stored in {cache} ({error.strerror})",
             "free disk space, or set HF_HOME to another folder",
         )
     elif type(error) is OSError:  # the client's wording
         what, hint = "the download has the wrong size", _LATER_HINT
     else:
         problem = f"{type(error).__name__}: {_without_secrets(error)}"
-        what, hint = f"{host_of(endpoint)} could not be used ({problem})", _LATER_HINT
+        what, hint = f"{host_of(endpoint)} cannot be reached ({problem})", _LATER_HINT
     return UnavailableError(f"{name}: {what}", hint)
 
 

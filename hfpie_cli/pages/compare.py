@@ -56,7 +56,7 @@ def write_comparison(
             break
         scenes.append(scene)
     if not scenes:
-        raise UsageError(f"{path}: {room / 1e6:g} MB is too little for one picture", "allow more with --max-mb")
+        raise UsageError(f"{path}: {room / 1e6:g} MB is too little for one picture", "raise --max-mb")
     left_out = len(matches) - len(scenes)
     size = write_page("compare.html", path, scenes=scenes, names=names, left_out=left_out)
     return Compared(path, len(scenes), left_out, size)

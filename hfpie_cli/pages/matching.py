@@ -57,7 +57,9 @@ def match_versions(paths: Sequence[Path], *, recursive: bool = False) -> Matches
     listed = [_by_key(path, recursive=recursive) for path in paths]
     common = sorted(set.intersection(*(set(files) for files in listed)))
     if not common:
-        hint = "pictures match by file name without extension" + ("" if recursive else "; --recursive looks deeper")
+        hint = "pictures match by file name without extension" + (
+            "" if recursive else "; --recursive searches subfolders"
+        )
         raise HfpieError(f"{', '.join(map(str, paths))}: no picture is in all of these folders", hint)
     pictures = tuple(Match(_shown(paths[0], listed[0][key]), tuple(files[key] for files in listed)) for key in common)
     return Matches(versions, pictures, sum(len(files) - len(common) for files in listed))

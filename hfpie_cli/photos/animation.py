@@ -59,7 +59,9 @@ def read_animation(source: Path | bytes, name: str = "") -> Animation | None:
             width, height = (facts.width, facts.height) if facts else image.size
             check_size(name, width, height * count, len(data))
             if data[24] == 16 and image.format == "PNG":
-                raise NotReadError("hfpie does not read animated PNG of 16 bits", "save it with 8 bits, or as frames")
+                raise NotReadError(
+                    "hfpie does not read 16-bit animated PNG", "save it with 8 bits, or as separate frames"
+                )
             return _read(image, data, count)
 
 
@@ -86,7 +88,7 @@ def _read(image: Image.Image, data: bytes, count: int) -> Animation:
     clear = any((picture[..., 3] < 255).any() for picture in pictures)
     form = "PNG" if image.format == "GIF" else str(image.format)
     deep = image.format == "AVIF" and boxes.size_and_bits(data)[2] > 8
-    notes = ("its frames of more than 8 bits are read as 8",) if deep else ()
+    notes = ("its frames have more than 8 bits and are read as 8",) if deep else ()
     frames = [
         Photo(np.ascontiguousarray(p[..., :3]), np.ascontiguousarray(p[..., 3]) if clear else None, metadata, form)
         for p in pictures
@@ -142,7 +144,7 @@ def losses(animation: Animation, form: str) -> tuple[str, ...]:
     hdr = colour.hdr_name(animation.frames[0].metadata)
     lines = [f"{len(animation.frames)} frames"]
     if form == "AVIF" and animation.plays != FOREVER:
-        lines.append(f"AVIF plays for ever, not {animation.plays} times")
+        lines.append(f"AVIF repeats for ever, not {animation.plays} times")
     if hdr:
         lines.append(f"its {hdr} values are kept in 8 bits")
     return tuple(lines)

@@ -73,7 +73,7 @@ def with_points(data: bytes, points: ColourPoints) -> bytes:
             struct.pack_into(">HH", changed, at + 8, *points)
             at = data.find(b"colrnclx", at + 8, track.end)
     if not found:
-        raise ValueError("the encoder left no place for its colours")
+        raise ValueError("the encoder left no room for its colours")
     return bytes(changed)
 
 

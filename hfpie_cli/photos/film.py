@@ -83,7 +83,7 @@ class Film(Series):
                     yield Frame(np.ascontiguousarray(pixels), None, Metadata(), self.format, time=last)
         shown, seconds = float((last - first) * self.head.unit), self.head.seconds
         if not number or shown < seconds - SLACK:
-            raise HfpieError(f"{self.name}: breaks off after {shown:.1f} of {seconds:.1f} seconds", "copy it again")
+            raise HfpieError(f"{self.name}: is cut off after {shown:.1f} of {seconds:.1f} seconds", "copy it again")
 
     def _checked_time(self, decoded: Any, number: int) -> int:
         """When a frame is shown. Raises HfpieError for one that is not restored."""
@@ -94,10 +94,10 @@ class Film(Series):
         if decoded.is_corrupt:
             raise HfpieError(f"{self.name}: frame {number + 1} is corrupt", "copy or export the film again")
         if (decoded.width, decoded.height, decoded.format.name) != (look.width, look.height, look.pixels):
-            raise HfpieError(f"{self.name}: frame {number + 1} has another size or depth", "cut it there first")
+            raise HfpieError(f"{self.name}: frame {number + 1} has another size or depth", "split it there first")
         time = decoded.pts if decoded.pts is not None else decoded.dts
         if time is None:
-            raise HfpieError(f"{self.name}: does not say when its frames are shown", "save it again as MP4 or MKV")
+            raise HfpieError(f"{self.name}: its frames have no timestamps", "save it again as MP4 or MKV")
         return int(time)
 
     def checked(self, style: OutputStyle, target: Path | None, scale: int) -> tuple[str, ...]:
@@ -133,11 +133,11 @@ def open_film(path: Path, name: str) -> Film:
     with opened(path, name) as (container, stream):
         first = next(container.decode(stream), None)
         if first is None:
-            raise HfpieError(f"{name}: a film without a frame that can be decoded")
+            raise HfpieError(f"{name}: none of its frames can be decoded")
         check_size(name, first.width, first.height, path.stat().st_size, bytes_each=BYTES_PER_PIXEL)
         pixels = first.format
         if any(component.is_alpha for component in pixels.components):
-            raise HfpieError(f"{name}: a film with transparency, which is not kept", "extract its frames as PNG")
+            raise HfpieError(f"{name}: a film with transparency, which hfpie cannot keep", "extract its frames as PNG")
         look = Look(
             stream.codec_context.codec.canonical_name,
             pixels.name,
@@ -183,10 +183,10 @@ def opened(path: Path, name: str) -> Iterator[tuple[Any, Any]]:
         with av.open(str(path)) as container:
             streams = [one for one in container.streams.video if not film_write.is_cover(one)]
             if not streams:
-                raise HfpieError(f"{name}: has sound or data alone, and no moving picture")
+                raise HfpieError(f"{name}: contains no video, only sound or data")
             yield container, streams[0]
     except av.FFmpegError as error:
-        message = f"{name}: a film that is broken, or of a kind that hfpie does not read ({error.strerror})"
-        raise HfpieError(message, "if another program plays it, save it again there") from None
+        message = f"{name}: a broken film, or one of a kind that hfpie does not read ({error.strerror})"
+        raise HfpieError(message, "if another program plays it, export it from there") from None
     except NotReadError as error:
         raise HfpieError(f"{name}: {error}", error.hint) from None

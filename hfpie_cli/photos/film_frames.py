@@ -124,7 +124,7 @@ def _matrix(look: Look) -> int:
         return look.matrix
     if look.matrix not in (0, UNKNOWN):
         raise NotReadError(
-            f"a film of the colour matrix {look.matrix}, which hfpie does not read", "convert it to BT.709"
+            f"a film with colour matrix {look.matrix}, which hfpie does not read", "convert it to BT.709"
         )
     return BT709 if look.height >= HD_HEIGHT else BT601
 

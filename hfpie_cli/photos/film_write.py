@@ -59,7 +59,7 @@ def remarks(film: Head, form: str) -> tuple[str, ...]:
     if film.look.turn:
         lines.append("it is turned upright")
     if name := HDR.get(film.look.transfer):
-        lines.append(f"its {name} values are kept, its mastering brightness is not")
+        lines.append(f"its {name} values are kept, but not its mastering brightness")
     _check_sound(film, form)
     lines += [f"its {film.left_out} are left out"] if film.left_out else []
     return tuple(lines)

@@ -67,7 +67,9 @@ def inspect(data: bytes, name: str) -> Facts | None:
     if facts is not None:
         check_size(name, facts.width, facts.height, len(data), bytes_each=BYTES_PER_PIXEL)
         if facts.passes > USUAL_PASSES and facts.width * facts.height * facts.passes > MAX_VISITS:
-            message = f"{name}: its {facts.passes:,} scans of {facts.width} x {facts.height} pixels take too long"
+            message = (
+                f"{name}: its {facts.passes:,} scans of {facts.width} x {facts.height} pixels take too long to decode"
+            )
             raise HfpieError(message, "open and save it with another program")
         if facts.fault:
             raise ValueError(facts.fault)

@@ -49,7 +49,7 @@ def read_header(data: bytes) -> Facts | None:
 
 def _read_png(data: bytes) -> Facts:
     if data[12:16] != b"IHDR" or len(data) < 33:
-        raise ValueError("its header is not at its beginning")
+        raise ValueError("its header is not at the beginning")
     width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
     compressed, frames, announced, shown_first = 0, 0, 0, False
     for name, at, length in png_chunks(data):
@@ -64,7 +64,7 @@ def _read_png(data: bytes) -> Facts:
             break
     needed = height * (1 + width * PNG_CHANNELS.get(colour, 1) * depth // 8)
     enough = needed <= DEFLATE_RATIO * (compressed + 64)
-    fault = "" if enough else f"{compressed:,} bytes of pixels cannot be {width} x {height} of them"
+    fault = "" if enough else f"{compressed:,} bytes of pixel data are too few for {width} x {height} pixels"
     pictures = max(announced, frames) + (not shown_first) if announced else 1
     return Facts("PNG", width, height, max(pictures, 1), fault=fault)
 

@@ -50,7 +50,7 @@ def probe(data: bytes) -> DeepKind | None:
         return DeepKind("AVIF", width, height, bits) if bits in AVIF_BITS and width and height else None
     header = PPM_HEADER.match(data[:1000])
     if header and int(header[4]) > 255 and header[1] in b"23":
-        raise NotReadError("PPM of 16 bits as text, which hfpie does not read", "save it as binary PPM or PGM")
+        raise NotReadError("16-bit PPM as text, which hfpie does not read", "save it as binary PPM or PGM")
     if header and int(header[4]) > 255:
         return DeepKind("PPM", int(header[2]), int(header[3]), 16, header.end(), int(header[4]))
     return None
@@ -84,7 +84,7 @@ def _decode_ppm(data: bytes, kind: DeepKind) -> DeepPixels:
     channels = 3 if data[1:2] == b"6" else 1
     count = kind.width * kind.height * channels
     if not 255 < kind.top <= 65535 or len(data) - kind.start < 2 * count:
-        raise ValueError("its header does not fit its size")
+        raise ValueError("its header does not match its size")
     samples = np.frombuffer(data, ">u2", count, kind.start).reshape(kind.height, kind.width, channels)
     if kind.top == 65535:
         return samples.astype(np.uint16)

@@ -25,7 +25,7 @@ def check_size(name: str, width: int, height: int, size: int, *, bytes_each: flo
     """
     pixels = width * height
     if pixels <= 0:
-        raise HfpieError(f"{name}: {width} x {height} pixels are not a picture")
+        raise HfpieError(f"{name}: has no pixels ({width} x {height})")
     most = pixel_limit()
     hint = f"if that is right, use --max-pixels {pixels}" if pixels < 10 * MAX_PIXELS else ""
     if pixels > (most or MAX_PIXELS):
@@ -34,7 +34,7 @@ def check_size(name: str, width: int, height: int, size: int, *, bytes_each: flo
     if most:
         return
     if pixels > max(FREE_PIXELS, size * PIXELS_PER_BYTE):
-        message = f"{name}: claims {pixels / 1e6:.0f} megapixels in {size:,} bytes, more than a picture has"
+        message = f"{name}: claims {pixels / 1e6:.0f} megapixels in {size:,} bytes, too few for a picture of that size"
         raise HfpieError(message, hint)
     check_memory(name, pixels * bytes_each)
 
@@ -43,7 +43,7 @@ def check_memory(name: str, wanted: float) -> None:
     """Raises HfpieError if a picture would take more bytes than one may of this machine's memory."""
     room = machine_memory() * MEMORY_SHARE
     if wanted > room and not pixel_limit():
-        message = f"{name}: would take {wanted / 2**30:.1f} GiB of memory, of {room / 2**30:.1f} that may be used"
+        message = f"{name}: would take {wanted / 2**30:.1f} GiB of memory, and only {room / 2**30:.1f} may be used"
         raise HfpieError(message, "cut it into parts, or use a machine with more memory")
 
 
@@ -51,7 +51,7 @@ def check_bytes(name: str, size: int) -> None:
     """Raises HfpieError for a file that would not fit in the memory."""
     room = machine_memory() * MEMORY_SHARE
     if size > room:
-        raise HfpieError(f"{name}: its {size / 2**30:.1f} GiB are more than this machine's memory can take")
+        raise HfpieError(f"{name}: its {size / 2**30:.1f} GiB do not fit in this machine's memory")
 
 
 def pixel_limit() -> int:

@@ -17,7 +17,7 @@ def decode(data: bytes) -> NDArray[Any]:
     """The uint16 or float32 pixels of any file that OpenCV reads. Raises ValueError for what does not decode."""
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype not in (np.uint16, np.float32):
-        raise ValueError("its pixels do not decode")
+        raise ValueError("its pixels cannot be decoded")
     if pixels.ndim == 3:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     return pixels

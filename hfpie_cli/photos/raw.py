@@ -42,11 +42,15 @@ def open_raw(data: bytes) -> Any:
     try:
         import rawpy
     except ImportError:
-        raise NotReadError("camera raw needs pip install 'hfpie[raw]'", "or develop it first, as TIFF") from None
+        raise NotReadError(
+            "camera raw needs pip install 'hfpie[raw]'", "or convert it to TIFF in a raw developer first"
+        ) from None
     try:
         return rawpy.imread(io.BytesIO(data))
     except rawpy.LibRawError as error:
-        raise NotReadError(f"camera raw that LibRaw does not open ({error})", "develop it first, as TIFF") from None
+        raise NotReadError(
+            f"camera raw that LibRaw cannot open ({error})", "convert it to TIFF in a raw developer first"
+        ) from None
 
 
 def decode(data: bytes, file: Any) -> Photo:

@@ -35,7 +35,7 @@ def read_photo(source: Path | bytes, name: str = "") -> Photo:
     with refusals(data, name) as said:
         photo = _decode(data, name)
     said += jpeg.complaints(data) if photo.format == "JPEG" and data.startswith(jpeg.SIGNATURE) else []
-    return replace(photo, notes=photo.notes + ((f"its decoder says: {summed_up(said)}",) if said else ()))
+    return replace(photo, notes=photo.notes + ((f"its decoder reports: {summed_up(said)}",) if said else ()))
 
 
 def read_bytes(source: Path | bytes, name: str) -> bytes:
@@ -63,7 +63,7 @@ def refusals(data: bytes, name: str) -> Iterator[list[str]]:
     except HfpieError:
         raise
     except SeveralPicturesError:
-        hint = "extract them into files of their own first"
+        hint = "extract them into separate files first"
         raise HfpieError(f"{name}: has several frames or pages", hint) from None
     except NotReadError as error:
         raise HfpieError(f"{name}: {error}", error.hint) from None
@@ -71,13 +71,13 @@ def refusals(data: bytes, name: str) -> Iterator[list[str]]:
         kind, hint = recognise.named(data)
         if kind:
             raise HfpieError(f"{name}: {kind}, which hfpie does not read", hint) from None
-        raise HfpieError(f"{name}: not a picture that hfpie reads", f"it reads {', '.join(FORMATS)}") from None
+        raise HfpieError(f"{name}: not a photograph that hfpie can read", f"it reads {', '.join(FORMATS)}") from None
     except MemoryError:
         raise HfpieError(f"{name}: too large for this machine's memory") from None
     except Exception as error:  # decoders raise anything for broken files
         reason = "; ".join(filter(None, (str(error) or type(error).__name__, summed_up(said))))
-        message = f"{name}: broken, or of a kind that hfpie does not read ({reason})"
-        raise HfpieError(message.splitlines()[0], "if another program opens it, save it again there") from None
+        message = f"{name}: broken, or in a format that hfpie does not read ({reason})"
+        raise HfpieError(message.splitlines()[0], "if another program opens it, save it again from there") from None
 
 
 def _may_write(data: bytes) -> bool:
@@ -114,7 +114,7 @@ def _decode(data: bytes, name: str) -> Photo:
     pixels = high_depth.decode(data, kind)
     if pixels is None:
         photo = _decode_pillow(data, name)
-        return replace(photo, notes=(*photo.notes, f"its {kind.bits} bits could be read as 8 only"))
+        return replace(photo, notes=(*photo.notes, f"its {kind.bits} bits could only be read as 8"))
     with Image.open(io.BytesIO(data)) as image:
         if getattr(image, "n_frames", 1) > 1:
             raise SeveralPicturesError
@@ -226,7 +226,7 @@ def _to_plain_mode(image: Image.Image, metadata: Metadata) -> tuple[Image.Image,
         return image.convert("RGBA" if alpha else "RGB"), metadata
     if image.mode in {"CMYK", "YCbCr", "LAB", "HSV"}:
         return _to_srgb(image, metadata.icc), replace(metadata, icc=b"")
-    raise ValueError(f"hfpie does not read pixels of the kind {image.mode}")
+    raise ValueError(f"hfpie does not read pixels of mode {image.mode}")
 
 
 def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:

@@ -76,7 +76,7 @@ class Stack(Series):
         """Remarks for the user, a line each. Raises HfpieError for another format than TIFF."""
         if style.format not in (None, "TIFF"):
             message = f"{self.name}: a TIFF of {self.count} pages, which {style.format} cannot hold"
-            raise HfpieError(message, "leave --format out, or split it into files of its own first")
+            raise HfpieError(message, "remove --format, or split it into separate files first")
         check_writable(self.first, style, scale=scale, name=self.name)
         check_memory(self.name, 2 * self.first.pixels.nbytes * scale**2)
         return (*remarks(self.first, style, target, scale=scale), f"{self.count} pages")

@@ -76,7 +76,7 @@ class Page:
         """Samples of a pixel. Raises ValueError for more than any picture has."""
         samples = self.one(SAMPLES, 1)
         if not 0 < samples <= MAX_SAMPLES:
-            raise ValueError(f"{samples} samples a pixel are not a picture")
+            raise ValueError(f"{samples} samples per pixel are too many")
         return samples
 
     @property
@@ -86,7 +86,7 @@ class Page:
         values = values if values is not None and len(values) else np.ones(1, np.uint64)
         each = int(values.max())
         if not 0 < each <= 128:
-            raise ValueError(f"samples of {each} bits are not a picture")
+            raise ValueError(f"samples of {each} bits are not pixels")
         return sum(int(n) for n in values[: self.samples]) if len(values) >= self.samples else each * self.samples
 
     @property
@@ -114,14 +114,14 @@ class Page:
         offsets, counts = self.segments(data)
         for what, numbers in (("", offsets), ("the lengths of ", counts)):
             if len(numbers) != wanted:
-                return f"it lists {what}{len(numbers):,} {kind}s, and its size asks for {wanted:,}"
+                return f"it lists {what}{len(numbers):,} {kind}s, but its size requires {wanted:,}"
         needed = self._needed_bytes(wanted)
         read = counts if needed is None else np.minimum(counts, needed)
         end = np.uint64(len(data))
         faults = {
             "absent": (offsets == 0) | (counts == 0),
-            "behind the end of the file": (offsets >= end) | (read > end - np.minimum(offsets, end)),
-            "shorter than their pixels": read < (0 if needed is None else needed),
+            "beyond the end of the file": (offsets >= end) | (read > end - np.minimum(offsets, end)),
+            "too short for their pixels": read < (0 if needed is None else needed),
         }
         found = ((int(np.count_nonzero(which)), words) for words, which in faults.items())
         return next((f"{count:,} of its {wanted:,} {kind}s are {words}" for count, words in found if count), "")
@@ -140,10 +140,10 @@ class Page:
     def _segment_count(self) -> int:
         """How many strips or tiles the size asks for. Raises ValueError for none that can be."""
         if self.one(PLANAR, CONTIGUOUS) not in (CONTIGUOUS, SEPARATE):
-            raise ValueError(f"its planar configuration {self.one(PLANAR, CONTIGUOUS)} is none that TIFF knows")
+            raise ValueError(f"unknown planar configuration {self.one(PLANAR, CONTIGUOUS)}")
         width, height = self.segment_size
         if width <= 0 or height <= 0:
-            raise ValueError(f"its strips or tiles are {width} x {height}")
+            raise ValueError(f"its strips or tiles are {width} x {height} pixels")
         planes = self.samples if self.one(PLANAR, CONTIGUOUS) == SEPARATE else 1
         layers = -(-self.one(DEPTH, 1) // max(self.one(TILE_DEPTH, 1), 1))
         return -(-self.width // width) * -(-self.height // height) * planes * layers
@@ -208,14 +208,14 @@ class Layout:
             (kind,) = struct.unpack_from(self.order + "H", self.data, entry + 2)
             total += min(SIZES.get(kind, 0) * self.number(self.link, entry + 4), len(self.data))
         if total > SHARED * len(self.data):
-            raise ValueError("the values of its tags share their bytes")
+            raise ValueError("the values of its tags overlap")
 
     def bounds(self, at: int) -> tuple[int, int, int]:
         """(place of the first entry, how many there are, bytes of one)."""
         count = self.number("Q" if self.big else "H", at)
         first, size = (at + 8, 20) if self.big else (at + 2, 12)
         if first + count * size > len(self.data):
-            raise ValueError("a directory lies behind the end of the file")
+            raise ValueError("a directory is beyond the end of the file")
         return first, count, size
 
     def _is_reduced(self, first: int, count: int, size: int) -> bool:
@@ -236,14 +236,14 @@ class Layout:
             place = self.number(self.link, place)
             self._take(count * numbers.itemsize)
         if place + count * numbers.itemsize > len(self.data):
-            raise ValueError("a list of its directory lies behind the end of the file")
+            raise ValueError("a list in its directory is beyond the end of the file")
         found: Any = np.frombuffer(self.data, numbers, count, place)
         return found.astype(np.uint64)
 
     def number(self, form: str, at: int) -> int:
-        """The number at a place, of a form of `struct`. Raises ValueError for one behind the end of the file."""
+        """The number at a place, of a form of `struct`. Raises ValueError for one beyond the end of the file."""
         if at + struct.calcsize(form) > len(self.data):
-            raise ValueError("a directory lies behind the end of the file")
+            raise ValueError("a directory is beyond the end of the file")
         return int(struct.unpack_from(self.order + form, self.data, at)[0])
 
     def _take(self, size: int) -> None:

@@ -77,7 +77,7 @@ def find_pages(data: bytes, layout: Layout) -> list[PagePlace]:
     if there == 1:  # a description of the stack that this one was taken from
         return [PagePlace(at, page)]
     if there < slices:
-        raise NotReadError(f"only {there} of its {slices} slices are there", "export or copy it again")
+        raise NotReadError(f"only {there} of its {slices} slices are present", "export or copy it again")
     return [PagePlace(at, page, number * size) for number in range(slices)]
 
 
@@ -96,7 +96,10 @@ def page_file(data: bytes, layout: Layout, place: PagePlace) -> bytes:
     NotReadError for JPEG of the old kind, which lies where only its own tags say.
     """
     if place.page.one(COMPRESSION, UNCOMPRESSED) == OLD_JPEG:
-        raise NotReadError("pages of JPEG of TIFF 6.0, which hfpie does not read", "save it with another compression")
+        raise NotReadError(
+            "pages with the old JPEG compression of TIFF 6.0, which hfpie does not read",
+            "save it with another compression",
+        )
     head = head_of(layout.order, big=layout.big)
     body = Body(len(head), layout.order, layout.big)
     directory = _move(data, layout, place, body)
@@ -142,7 +145,7 @@ def _move(data: bytes, layout: Layout, place: PagePlace, body: Body) -> int:
     offsets = np.minimum(offsets + np.uint64(place.skipped), np.uint64(len(data)))
     counts = np.minimum(counts, np.uint64(len(data)) - offsets)
     if int(counts.sum()) > SHARED * len(data):
-        raise ValueError("its strips or tiles share their bytes")
+        raise ValueError("its strips or tiles overlap")
     segments = zip(offsets.tolist(), counts.tolist(), strict=True)
     tags = (TILE_OFFSETS, TILE_BYTES) if place.page.is_tiled else (STRIP_OFFSETS, STRIP_BYTES)
     found[tags[0]] = body.places(tags[0], [body.add(data[at : at + length]) for at, length in segments])

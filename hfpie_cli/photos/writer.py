@@ -118,7 +118,7 @@ def remarks(photo: Photo, style: OutputStyle, target: Path | None, *, scale: int
     form = style.format or photo.format
     named = format_named(target.suffix) if target else None
     wrong = (
-        [f"it holds {form}, though its name ends with {target.suffix}"] if target and named not in (None, form) else []
+        [f"it holds {form}, although its name ends in {target.suffix}"] if target and named not in (None, form) else []
     )
     return (*photo.notes, *losses(photo, style, scale=scale), *wrong)
 
@@ -129,19 +129,17 @@ def losses(photo: Photo, style: OutputStyle, *, scale: int = 1) -> tuple[str, ..
     lines = [] if style.strip_metadata else [tiff_tags.left_out(metadata.tags, form)]
     lights = {name.decode() for name, _ in metadata.chunks} & {"mDCV", "cLLI"}
     if lights and form != "PNG" and colour.hdr_name(metadata):
-        lines.append(
-            f"{' and '.join(sorted(lights))}, how bright it was mastered, do not fit in {form} and are left out"
-        )
+        lines.append(f"{' and '.join(sorted(lights))} (mastering brightness) do not fit in {form} and are left out")
     if _loses_exif(metadata, form) and not style.strip_metadata:
         lines.append(f"its EXIF is broken and is left out of {form}")
     if metadata.bits > 8 and not FORMATS[form].deep:
         lines.append(f"its {metadata.bits} bits become 8 in {form}")
     if form == "AVIF" and photo.pixels.dtype != np.uint8 and style.quality < 100:
-        lines.append("its colours have half the resolution in AVIF of 10 bits; --quality 100 keeps all, without loss")
+        lines.append("10-bit AVIF halves the resolution of its colours; --quality 100 is lossless")
     if photo.metadata.gain_map and (form != "JPEG" or style.strip_metadata or scale > 1):
         lines.append("its gain map (Ultra HDR) is left out")
     if photo.others:
-        lines.append("what else it holds (a preview, a video) is left out")
+        lines.append("its other contents (a preview, a video) are left out")
     return tuple(line for line in lines if line)
 
 

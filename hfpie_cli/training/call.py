@@ -82,15 +82,13 @@ def train(
         ends.callback(run.part)
         if ranks.leads:
             keep_folders(folder, folders, pictures, console.say)
-        more = "--minutes M" if config.minutes else "--steps N"
+        further = f"to train further: hfpie train --resume {folder} {'--minutes M' if config.minutes else '--steps N'}"
         if run.is_done:
-            console.say(
-                f"{folder}: {config.length} done, nothing left; hfpie train --resume {folder} {more} goes further"
-            )
+            console.say(f"{folder}: {config.length} done, nothing left to do; {further}")
             return run
         if config.minutes:
             console.say(
-                "--minutes depends on the clock: a resumed run takes the minutes left, and is not the same bit for bit"
+                "--minutes depends on the clock: a resumed run uses the minutes left, and its result differs slightly"
             )
         run.seconds += time.monotonic() - started
         try:
@@ -100,9 +98,7 @@ def train(
             console.say(f"saved at step {run.step:,}; to continue: hfpie train --resume {folder}")
             raise
         if log.is_worse and not run.adversaries:
-            console.warn(
-                f"the network is no better than its input yet; hfpie train --resume {folder} {more} goes further"
-            )
+            console.warn(f"the network is no better than its input yet; {further}")
         console.say(f"done: {folder / BEST}")
         if config.task in TASKS:
             console.say(f"try it: hfpie {config.task} photo.png --weights {folder / BEST}")

@@ -139,7 +139,7 @@ class TrainConfig:
     def _check_degradations(self) -> None:
         for name in (*self.degradation, *self.validation):
             if name not in (*DEGRADATIONS, PAIRS):
-                raise ValueError(f"no degradation {name!r}; there are {', '.join((*DEGRADATIONS, PAIRS))}")
+                raise ValueError(f"no degradation {name!r}; choose from {', '.join((*DEGRADATIONS, PAIRS))}")
             if name != PAIRS and DEGRADATIONS[name].scale != self.scale:
                 raise ValueError(f"{name} is for networks of scale {DEGRADATIONS[name].scale}, not {self.scale}")
         for name, share in self.degradation.items():
@@ -237,7 +237,7 @@ def _read(kind: type[Section], keys: dict[str, Any]) -> Section:
     """A dataclass from its section; ValueError for an unknown key or a value of the wrong type."""
     known = typing.get_type_hints(kind)
     if unknown := sorted(set(_as_section(keys)) - set(known)):
-        raise ValueError(f"unknown key {unknown[0]!r}; there are {', '.join(known)}")
+        raise ValueError(f"unknown key {unknown[0]!r}; known keys: {', '.join(known)}")
     for name, value in keys.items():
         wanted = known[name]
         if wanted in (bool, int, str) and type(value) is not wanted:

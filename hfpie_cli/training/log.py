@@ -63,9 +63,7 @@ class RunLog:
     def scored(self, count: int, there: int) -> None:
         """Say how many of the held-out pictures each validation scores, where that is not all."""
         if count < there:
-            self._console.say(
-                f"validations score {count} of {there} held-out pictures: a short run has time for no more"
-            )
+            self._console.say(f"validations score {count} of {there} held-out pictures: the run is too short for more")
 
     def moved(self, step: int, progress: float) -> None:
         """Move the progress line; progress: 0 to 1."""

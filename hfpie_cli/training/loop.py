@@ -43,7 +43,7 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
     KeyboardInterrupt.
     """
     pace = Pace(run)
-    log.doing("making and timing held-out pictures" if run.config.minutes else "")
+    log.doing("preparing held-out pictures" if run.config.minutes else "")
     budget, scored = _begin(run, HeldOut(held_out, run.config.scale), pace)
     log.scored(run.pictures, max(len(held_out.photos), len(held_out.paired)))
     log.moved(run.step, budget.progress(run.step))

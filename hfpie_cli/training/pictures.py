@@ -75,7 +75,7 @@ def for_pictures(config: TrainConfig, data: TrainingSet, folders: Folders, say: 
         message = "the recipe sets no share for pairs, so it cannot mix them with photographs"
         raise UsageError(message, "remove --data or the pairs, or use --set degradation.pairs=0.3")
     if len(data.paired) and PAIRS not in config.degradation:
-        say(f"the data are pairs: they replace {', '.join(config.degradation)}")
+        say(f"training on pairs instead of the recipe's {', '.join(config.degradation)}")
         config = replace(config, degradation={PAIRS: 1.0}, validation=(PAIRS,))
     named = {*config.degradation, *config.validation}
     if PAIRS in named and not len(data.paired):

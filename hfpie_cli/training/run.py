@@ -233,9 +233,9 @@ def _load_state(run: Run, say: Callable[[str], None]) -> None:
         hint = "network, optimizer and discriminator cannot change within a run; start a new run with --init"
         raise HfpieError(f"{run.folder / STATE}: the state of a different kind of run", hint) from None
     if validated_by != run.config.validation:
-        say(f"{run.folder}: validated by {', '.join(validated_by)} so far: its best score starts over")
+        say(f"{run.folder}: was validated by {', '.join(validated_by)} before: its best score starts over")
     elif state["best"] > run.best and not (run.folder / BEST).exists():
-        say(f"{run.folder / BEST}: is missing: rebuilt from the average of step {run.step}; its best score starts over")
+        say(f"{run.folder / BEST}: missing, rebuilt from the average of step {run.step}; its best score starts over")
         if run.ranks.leads:
             _write_average(run)
     else:

@@ -141,7 +141,7 @@ def _parse_config(path: Path, metadata: Mapping[str, str]) -> tuple[Config, dict
         raise UnavailableError(f"{path}: not an hfpie checkpoint", f"its metadata lacks format = {FORMAT}")
     architecture = metadata.get("architecture", "")
     if architecture not in ARCHITECTURES:
-        message = f"{path}: a network of the architecture {architecture!r}, which this version of hfpie does not have"
+        message = f"{path}: a network of architecture {architecture!r}, which this version of hfpie does not have"
         raise UnavailableError(
             message, f"it has {', '.join(ARCHITECTURES)}; retrain it, or use the hfpie version that wrote it"
         )

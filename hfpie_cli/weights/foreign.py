@@ -105,7 +105,7 @@ def load_foreign(path: Path) -> ForeignNetwork:
         spandrel = import_beside_torchvision("spandrel")
     except (ImportError, RuntimeError) as error:
         message = f"{path}: not an hfpie checkpoint; spandrel, which may know it, cannot be imported ({error})"
-        hint = "pip install 'hfpie[spandrel]', with the torchvision that belongs to your torch"
+        hint = "pip install 'hfpie[spandrel]', with the torchvision that matches your torch"
         raise UnavailableError(message, hint) from None
     weights = load_weights(path)
     try:

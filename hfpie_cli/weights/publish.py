@@ -22,7 +22,7 @@ def publishable(names: Iterable[str] = ()) -> list[Entry]:
     chosen = list(names) or [name for name in ours if name != TEST_WEIGHTS]
     for name in chosen:
         if name not in ours or ours[name].shipped is None:
-            raise UsageError(f"{name}: not a local checkpoint trained by hfpie", f"there are {', '.join(ours)}")
+            raise UsageError(f"{name}: not a local checkpoint trained by hfpie", f"choose one of {', '.join(ours)}")
     return [ours[name] for name in chosen]
 
 

@@ -182,7 +182,7 @@ def find_here(name: str, hub: Hub, *, task: str = "", force: bool = False) -> We
 
 def _check_task(name: str, made_for: str, task: str) -> None:
     if task and made_for != task:
-        hint = f"{_names_there_are(task)}; use --force to run it anyway"
+        hint = f"{_choices(task)}; use --force to run it anyway"
         raise UsageError(f"{name}: trained for {made_for}, not for {task}", hint)
 
 
@@ -220,8 +220,8 @@ def public_entries(task: str = "") -> list[Entry]:
     return [e for e in known_weights().values() if e.name != TEST_WEIGHTS and task in ("", e.task)]
 
 
-def _names_there_are(task: str) -> str:
-    return f"{f'for {task} ' if task else ''}there are {', '.join(entry.name for entry in public_entries(task))}"
+def _choices(task: str) -> str:
+    return f"{f'for {task} ' if task else ''}choose one of {', '.join(entry.name for entry in public_entries(task))}"
 
 
 def _suggestion(name: str, task: str = "", otherwise: str = "") -> str:
@@ -229,7 +229,7 @@ def _suggestion(name: str, task: str = "", otherwise: str = "") -> str:
     names = {known: e.name for e in public_entries(task) for known in (e.name, *e.aliases)}
     if found := near(name, names):
         return f"did you mean {either(list(dict.fromkeys(names[known] for known in found)))}?"
-    return f"{_names_there_are(task)}{otherwise}"
+    return f"{_choices(task)}{otherwise}"
 
 
 def _instead_of_address(host: str, path: str) -> str:
