@@ -188,7 +188,7 @@ def work(connection: Connection) -> None:
     import torch
 
     from hfpie_cli import Restorer
-    from hfpie_cli.batch.content import Place, checked, restored, write_into
+    from hfpie_cli.batch.content import Destination, checked, restored, write_into
     from hfpie_cli.errors import HfpieError
     from hfpie_cli.photos.contents import read_content
     from hfpie_cli.photos.formats import OutputStyle
@@ -207,7 +207,7 @@ def work(connection: Connection) -> None:
             checked(content, style, None, scale=1, name=path)
             begun = time.process_time()
             done, _ = restored(
-                content, restorer, lambda done, total: None, lambda start: repeat(None), Place(None, style, path)
+                content, restorer, lambda done, total: None, lambda start: repeat(None), Destination(None, style, path)
             )
             network = time.process_time() - begun
             encoding = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What hfpie can do to a photograph: one row for each task. Its command, messages and defaults come from it."""
+"""The tasks, a row each, which defines the command, its messages and defaults."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Task:
     hard_degradation: str
     """Degradation that needs every scale of the network: `hfpie weights info --parts` measures with it."""
     flaw: str = ""
-    """What it removes, for messages; empty if it enlarges."""
+    """What it removes, for messages; empty for enlargement."""
     summary: str
     """Help text of the command."""
     examples: tuple[str, ...]

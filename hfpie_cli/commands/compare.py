@@ -66,7 +66,7 @@ def compare_versions(options: CompareOptions) -> int:
 
 
 def check_request(page: Path | None, jobs: Sequence[Job], *, overwrite: bool) -> None:
-    """Raise UsageError if a page of these jobs, once they are done, cannot be written."""
+    """Raise UsageError if a page of these jobs cannot be written."""
     if page is None:
         return
     from ..pages.compare import check_page

@@ -126,7 +126,7 @@ def _entry(name: str) -> DataSet:
 
 
 def _verify(entry: DataSet, root: Path, console: Console) -> int:
-    """Print what is there. Raises UnavailableError if nothing is, or if part of it differs from what was published."""
+    """Print the parts found. Raises UnavailableError if there are none, or if one differs from what was published."""
     from ..data.verify import parts_of
 
     folder = entry.folder_below(root)

@@ -81,7 +81,7 @@ def convert_file(options: ConvertOptions) -> int:
 
 
 def push(options: PushOptions) -> int:
-    """Verify the files and show the card and the list; with --yes, upload them and print the lines for weights.toml."""
+    """Verify the files and show the card and the list; with --yes, upload them and print the keys for weights.toml."""
     console, hub = options.console(), options.hub()
     if not REPOSITORY.fullmatch(options.repo):
         raise UsageError(f"{options.repo}: not a repository name", "write owner/name")

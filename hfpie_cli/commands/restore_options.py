@@ -76,7 +76,7 @@ class RestoreOptions(PictureOptions):
     )
 
     def naming(self, suffix: str) -> Naming:
-        """How outputs are named, with this suffix where they lie beside their inputs."""
+        """How outputs are named, with this suffix if they are beside their inputs."""
         return Naming(
             suffix=suffix,
             output=self.output,

@@ -154,7 +154,7 @@ def _as_ours(error: Any) -> UsageError:
 
 
 def _instead_of(option: str, ctx: Any) -> str:
-    """What to use for an option that a command does not have: the commands that do, or one that it has."""
+    """A hint for an unknown option: the commands that have it, or a similar option of this one."""
     if ctx is None:
         return ""
     owners = [path for path, command in _commands_of(ctx.find_root()) if option in _options_of(command)]

@@ -33,7 +33,7 @@ SHORT = ("steps", "minutes", "batch", "crop", "rate", "seed", "precision")  # op
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(PictureOptions):
-    """Options of `hfpie train`; those that are None leave the recipe's value."""
+    """Options of `hfpie train`; None keeps the recipe's value."""
 
     task: Annotated[
         str | None, typer.Option(help=f"{either(list(TRAINING_SETS))} (the loss network).", show_default=False)
@@ -152,7 +152,7 @@ def _check(options: TrainOptions) -> None:
 def _data(options: TrainOptions) -> Path | None:
     """The folder of photographs; by default, for a new run, that of the task's data set.
 
-    Raises UnavailableError for one that is not there, before torch is loaded.
+    Raises UnavailableError for a missing one, before torch is loaded.
     """
     for folder in filter(None, (options.data, options.degraded, options.clean)):
         check_folder(folder)

@@ -128,7 +128,7 @@ def show_list(options: ListOptions) -> int:
 
 
 def _record(entry: Entry, hub: Hub) -> dict[str, Any]:
-    """All that weights.toml says, and where the file is."""
+    """The entry of weights.toml, and where the file is."""
     return dataclasses.asdict(entry) | {"where": whereabouts(entry, hub), "default": entry.is_default}
 
 

@@ -55,7 +55,7 @@ def _cells(entry: Entry, hub: Hub) -> dict[str, str]:
 
 
 def print_info(entry: Entry, where: str) -> None:
-    """All that is known, a line each, in words."""
+    """Print everything known about a checkpoint, a line each."""
     seen = "" if entry.seen else ", as stated by other projects: not confirmed by a download yet"
     origin = f"hf://{entry.repo}/{entry.file}@{entry.revision}" if entry.repo else "the package"
     facts = {

@@ -44,10 +44,10 @@ def _kernel(channels: int, scale: int) -> Tensor:
     return each.reshape(channels * scale**2, channels, *one.shape[1:]).float()
 
 
-def _taps(place: float) -> Tensor:
-    """The weights of the pixels at -2 to 2 for a value between them, by Keys' cubic convolution."""
+def _taps(offset: float) -> Tensor:
+    """The weights of the pixels at -2 to 2 for a value at an offset between them, by Keys' cubic convolution."""
     # on the CPU also where a model is built on the meta device, for the kernel is kept
-    distance = (torch.arange(-REACH, REACH + 1, dtype=torch.float64, device="cpu") - place).abs()
+    distance = (torch.arange(-REACH, REACH + 1, dtype=torch.float64, device="cpu") - offset).abs()
     near = (CUBIC + 2) * distance**3 - (CUBIC + 3) * distance**2 + 1
     far = CUBIC * (distance**3 - 5 * distance**2 + 8 * distance - 4)
     return torch.where(distance <= 1, near, torch.where(distance < 2, far, 0.0))

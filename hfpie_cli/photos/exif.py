@@ -59,19 +59,19 @@ def _directory(block: bytes, at: int = 4) -> Directory | None:
     if start + 2 > len(block):
         return None
     (count,) = struct.unpack_from(order + "H", block, start)
-    places = range(start + 2, min(start + 2 + 12 * count, len(block) - 11), 12)
-    found = {struct.unpack_from(order + "H", block, place)[0]: place for place in reversed(places)}
+    offsets = range(start + 2, min(start + 2 + 12 * count, len(block) - 11), 12)
+    found = {struct.unpack_from(order + "H", block, offset)[0]: offset for offset in reversed(offsets)}
     return Directory(order, found, start, count, start + 2 + 12 * count)
 
 
 def _number(block: bytes, directory: Directory, tag: int) -> int | None:
     """The whole number of an entry; None if there is none."""
-    place = directory.entries.get(tag)
-    if place is None:
+    offset = directory.entries.get(tag)
+    if offset is None:
         return None
-    (kind,) = struct.unpack_from(directory.order + "H", block, place + 2)
+    (kind,) = struct.unpack_from(directory.order + "H", block, offset + 2)
     form = {SHORT: "H", LONG: "I"}.get(kind)
-    return int(struct.unpack_from(directory.order + form, block, place + 8)[0]) if form else None
+    return int(struct.unpack_from(directory.order + form, block, offset + 8)[0]) if form else None
 
 
 def orientation(block: bytes) -> int:
@@ -115,8 +115,8 @@ def without_orientation(block: bytes) -> bytes:
     """
     changed = bytearray(block)
     while (first := _directory(bytes(changed))) and ORIENTATION in first.entries:
-        place, end = first.entries[ORIENTATION], min(first.link + 4, len(changed))
-        changed[place : end - 12] = changed[place + 12 : end]
+        offset, end = first.entries[ORIENTATION], min(first.link + 4, len(changed))
+        changed[offset : end - 12] = changed[offset + 12 : end]
         struct.pack_into(first.order + "H", changed, first.start, first.count - 1)
     return bytes(changed)
 
@@ -152,7 +152,7 @@ def add_below(data: bytes, layout: Layout, body: Body) -> dict[int, bytes]:
     for one in entries(data, layout, layout.full[0]):
         if one.tag in BELOW:
             with suppress(ValueError):
-                found[one.tag] = body.places(one.tag, [move_below(data, layout, one, body)])
+                found[one.tag] = body.offsets(one.tag, [move_below(data, layout, one, body)])
     return found
 
 
@@ -165,8 +165,8 @@ def from_tiff(data: bytes) -> bytes:
     found = {one.tag: body.moved(one, layout.order) for one in described(data, layout)} | add_below(data, layout, body)
     if not found:
         return b""
-    place = body.directory(found)
-    return head_of(layout.order, big=False)[:4] + struct.pack(layout.order + "I", place) + bytes(body.data)
+    offset = body.directory(found)
+    return head_of(layout.order, big=False)[:4] + struct.pack(layout.order + "I", offset) + bytes(body.data)
 
 
 def parse(block: bytes) -> Image.Exif:

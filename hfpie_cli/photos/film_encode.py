@@ -148,8 +148,8 @@ def decoding_times(times: Sequence[int]) -> list[int]:
     """
     shown = sorted(times)
     ranks = [bisect_right(shown, time) - 1 for time in times]
-    delay = max((place - rank for place, rank in enumerate(ranks)), default=0)
-    early = [shown[place] - (shown[delay] - shown[0]) for place in range(delay)]
+    delay = max((index - rank for index, rank in enumerate(ranks)), default=0)
+    early = [shown[index] - (shown[delay] - shown[0]) for index in range(delay)]
     return [*early, *shown[: len(shown) - delay]]
 
 

@@ -17,7 +17,7 @@ class Format:
 
     endings: tuple[str, ...]
     """File name endings; new files get the first."""
-    deep: tuple[str, ...] = ()
+    depths: tuple[str, ...] = ()
     """Sample types of more than 8 bits that it holds."""
     grey: bool = True
     """Whether it holds one channel; if not, grey is written as RGB."""
@@ -41,7 +41,7 @@ class Format:
 
 _DESCRIBED = frozenset({"icc", "exif", "xmp"})
 FORMATS = {  # by Pillow's names; PNG and TIFF are written by png_write and tiff_write
-    "PNG": Format((".png",), deep=("uint16",), alpha=True, animated=True, blocks=_DESCRIBED | {"dpi"}, strips=True),
+    "PNG": Format((".png",), depths=("uint16",), alpha=True, animated=True, blocks=_DESCRIBED | {"dpi"}, strips=True),
     "JPEG": Format(
         (".jpg", ".jpeg", ".jpe", ".jfif"),
         lossy=True,
@@ -51,7 +51,11 @@ FORMATS = {  # by Pillow's names; PNG and TIFF are written by png_write and tiff
         max_block=65504,
     ),
     "TIFF": Format(
-        (".tif", ".tiff"), deep=("uint16", "float32"), alpha=True, blocks=_DESCRIBED | {"dpi", "resources"}, strips=True
+        (".tif", ".tiff"),
+        depths=("uint16", "float32"),
+        alpha=True,
+        blocks=_DESCRIBED | {"dpi", "resources"},
+        strips=True,
     ),
     "WEBP": Format(
         (".webp",),
@@ -65,7 +69,7 @@ FORMATS = {  # by Pillow's names; PNG and TIFF are written by png_write and tiff
     ),
     "AVIF": Format(
         (".avif",),
-        deep=("uint16",),
+        depths=("uint16",),
         grey=False,
         alpha=True,
         animated=True,
@@ -75,7 +79,7 @@ FORMATS = {  # by Pillow's names; PNG and TIFF are written by png_write and tiff
         max_side=65536,
     ),
     "BMP": Format((".bmp", ".dib"), blocks=frozenset({"dpi"})),
-    "PPM": Format((".ppm", ".pgm", ".pnm"), deep=("uint16",)),
+    "PPM": Format((".ppm", ".pgm", ".pnm"), depths=("uint16",)),
 }
 FORMAT_NAMES = either([name.lower() for name in FORMATS])  # for help and messages
 SUFFIXES = {suffix: name for name, row in FORMATS.items() for suffix in row.endings}

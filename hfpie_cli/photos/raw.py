@@ -33,7 +33,7 @@ def _is_raw_tiff(data: bytes) -> bool:
     first = layout.page(layout.full[0])
     if DNG_VERSION in first.tags or first.one(PHOTOMETRIC, 0) in RAW:
         return True
-    below = (layout.page(int(place)) for place in first.tags.get(SUB_DIRECTORIES, ()))
+    below = (layout.page(int(offset)) for offset in first.tags.get(SUB_DIRECTORIES, ()))
     return any(page.one(PHOTOMETRIC, 0) in RAW for page in below)
 
 

@@ -22,7 +22,7 @@ from .caught import caught, summed_up
 from .formats import FORMATS, RESOURCES_PREFIX
 from .limits import check_size
 from .photo import Metadata, NotReadError, Photo, Pixels, SeveralPicturesError, check_pixels, split_alpha
-from .tiff_tags import without_place
+from .tiff_tags import without_map_position
 
 READ_AS = {"MPO": "JPEG", "GIF": "PNG"}  # MPO: a JPEG with a preview or a depth map
 Image.MAX_IMAGE_PIXELS = None  # the gate looks at sizes, for every kind of file alike
@@ -127,12 +127,12 @@ def _decode(data: bytes, name: str) -> Photo:
 
 def decode_page(data: bytes, name: str) -> Photo:
     """The first page of a TIFF file, which the gate has looked at. Raises whatever is wrong with it."""
-    from . import tiff  # and tifffile, which few need
+    from . import tiff  # imports tifffile, which few need
 
     kind = tiff.probe(data)
     turn, metadata = _tiff_metadata(data)
     metadata = replace(metadata, tags=kind.tags)
-    if kind.deep:
+    if kind.by_tifffile:
         pixels = tiff.decode(data)
         check_pixels(pixels, name)
         metadata = replace(metadata, icc=b"") if kind.is_lab else metadata
@@ -265,7 +265,7 @@ def upright(photo: Photo, turn: int) -> Photo:
     if turn >= 5:
         dpi, per_unit = (pair and pair[::-1] for pair in (metadata.dpi, metadata.per_unit))
         metadata = replace(metadata, dpi=dpi, per_unit=per_unit)
-    tags = without_place(metadata.tags)
+    tags = without_map_position(metadata.tags)
     lost = (
         ("its map position (GeoTIFF) is left out, because the picture was stored rotated",)
         if tags != metadata.tags

@@ -17,7 +17,7 @@ from .photo import Photo
 from .reader import decode_page, refusals
 from .series import Series
 from .tiff_layout import Layout
-from .tiff_pages import PagePlace, PagesWriter, find_pages, page_file
+from .tiff_pages import PagesWriter, StoredPage, find_pages, page_file
 from .tiff_write import MAX_CLASSIC
 from .writer import check_writable, encode_photo, remarks
 
@@ -32,7 +32,7 @@ class Stack(Series):
     """Its name in messages."""
     layout: Layout
     """Its directories."""
-    places: Sequence[PagePlace]
+    pages: Sequence[StoredPage]
     """Where its pages are."""
     noun = "page"
 
@@ -49,7 +49,7 @@ class Stack(Series):
     @property
     def count(self) -> int:
         """Number of its pages."""
-        return len(self.places)
+        return len(self.pages)
 
     @cached_property
     def first(self) -> Photo:
@@ -59,7 +59,7 @@ class Stack(Series):
     @cached_property
     def pixels(self) -> int:
         """Pixels of all pages."""
-        return sum(place.page.width * place.page.height for place in self.places)
+        return sum(stored.page.width * stored.page.height for stored in self.pages)
 
     def pictures(self, start: int = 0) -> Iterator[Photo]:
         """Page after page. Raises HfpieError that names the page."""
@@ -68,7 +68,7 @@ class Stack(Series):
     def _page(self, number: int) -> Photo:
         name = f"{self.name}, page {number + 1}"
         with refusals(self.data, name):
-            file = page_file(self.data, self.layout, self.places[number])
+            file = page_file(self.data, self.layout, self.pages[number])
             gate.inspect(file, name)
             return decode_page(file, name)
 
@@ -100,6 +100,6 @@ def read_stack(data: bytes, name: str) -> Stack | None:
         gate.inspect(data, name)
         gate.check_parts(data, name)
         layout = Layout(data)
-        places = find_pages(data, layout)
-        return Stack(data, name, layout, places) if len(places) > 1 else None
+        pages = find_pages(data, layout)
+        return Stack(data, name, layout, pages) if len(pages) > 1 else None
     return None

@@ -37,7 +37,7 @@ HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 class TiffKind:
     """What a TIFF page holds."""
 
-    deep: bool
+    by_tifffile: bool
     """Whether `decode` reads it: more than 8 bits, Lab, or a file that Pillow does not know."""
     is_lab: bool
     """Whether its colours are Lab."""
@@ -60,18 +60,18 @@ def probe(data: bytes) -> TiffKind:
             raise NotReadError("TIFF of complex numbers, which hfpie does not read", "save their magnitudes as float32")
         usual = page.dtype is None or page.dtype in (np.uint8, bool)  # float64 equals None
         unknown = file.is_bigtiff and file.byteorder == ">"  # to Pillow
-        deep = not usual or page.photometric == ICC_LAB or unknown
-        if deep:
-            _check_deep(page)
+        by_tifffile = not usual or page.photometric == ICC_LAB or unknown
+        if by_tifffile:
+            _check_samples(page)
         elif len(page.extrasamples) > 1 or UNSPECIFIED in page.extrasamples:
             raise NotReadError("it has channels other than colour and alpha", "save it without them")
         notes = ["its layers are left out"] if PHOTOSHOP_LAYERS in page.tags else []
         notes += ["its Lab colours become sRGB"] if page.photometric in LABS else []
         size = page.imagewidth, page.imagelength
-        return TiffKind(deep, page.photometric in LABS, *size, kept_tags(data, page), tuple(notes))
+        return TiffKind(by_tifffile, page.photometric in LABS, *size, kept_tags(data, page), tuple(notes))
 
 
-def _check_deep(page: tifffile.TiffPage) -> None:
+def _check_samples(page: tifffile.TiffPage) -> None:
     """Raise NotReadError, which names the kind, for samples that are not read."""
     kind, bits = page.dtype, page.bitspersample
     if page.photometric in RAW:

@@ -127,7 +127,7 @@ class Page:
         return next((f"{count:,} of its {wanted:,} {kind}s are {words}" for count, words in found if count), "")
 
     def segments(self, data: bytes) -> tuple[Numbers, Numbers]:
-        """Places and lengths; one strip that is not compressed may leave its length out."""
+        """Offsets and lengths; a single uncompressed strip may omit its length."""
         offsets = self.tags.get(TILE_OFFSETS if self.is_tiled else STRIP_OFFSETS, NOTHING)
         counts = self.tags.get(TILE_BYTES if self.is_tiled else STRIP_BYTES, NOTHING)
         if self.is_tiled:  # some writers list tiles as strips
@@ -165,8 +165,8 @@ class Page:
 class Layout:
     """The directories of a file. room: bytes that directories and their lists may still take, so that none is shared.
 
-    full: the places of the first directory and of those that are no smaller copies of another's picture. reduced: how
-    many are.
+    full: offsets of the first directory and of those that are not smaller copies of another picture. reduced: how many
+    are.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -211,7 +211,7 @@ class Layout:
             raise ValueError("the values of its tags overlap")
 
     def bounds(self, at: int) -> tuple[int, int, int]:
-        """(place of the first entry, how many there are, bytes of one)."""
+        """(offset of the first entry, number of entries, bytes of each)."""
         count = self.number("Q" if self.big else "H", at)
         first, size = (at + 8, 20) if self.big else (at + 2, 12)
         if first + count * size > len(self.data):
@@ -231,17 +231,17 @@ class Layout:
     def _values(self, kind: int, at: int) -> Numbers:
         """The numbers of an entry. Raises ValueError for a list that is cut off."""
         numbers = np.dtype(self.order + TYPES[kind])
-        count, place, inline = self.number(self.link, at + 4), at + (12 if self.big else 8), 8 if self.big else 4
+        count, offset, inline = self.number(self.link, at + 4), at + (12 if self.big else 8), 8 if self.big else 4
         if count * numbers.itemsize > inline:
-            place = self.number(self.link, place)
+            offset = self.number(self.link, offset)
             self._take(count * numbers.itemsize)
-        if place + count * numbers.itemsize > len(self.data):
+        if offset + count * numbers.itemsize > len(self.data):
             raise ValueError("a list in its directory is beyond the end of the file")
-        found: Any = np.frombuffer(self.data, numbers, count, place)
+        found: Any = np.frombuffer(self.data, numbers, count, offset)
         return found.astype(np.uint64)
 
     def number(self, form: str, at: int) -> int:
-        """The number at a place, of a form of `struct`. Raises ValueError for one beyond the end of the file."""
+        """The number at an offset, in a format of `struct`. Raises ValueError for one beyond the end of the file."""
         if at + struct.calcsize(form) > len(self.data):
             raise ValueError("a directory is beyond the end of the file")
         return int(struct.unpack_from(self.order + form, self.data, at)[0])

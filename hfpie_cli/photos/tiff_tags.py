@@ -89,7 +89,7 @@ def scaled_tags(tags: tuple[Tag, ...], scale: float) -> tuple[Tag, ...]:
         return tags
     keys = next((tag.numbers() for tag in tags if tag.code == GEO_KEYS and tag.type == 3), [])
     point = any(keys[at : at + 4] == [RASTER_TYPE, 0, 1, PIXEL_IS_POINT] for at in range(4, len(keys), 4))
-    shift = (scale - 1) / 2 if point else 0.0  # places are those of pixels' centres then, else of their corners
+    shift = (scale - 1) / 2 if point else 0.0  # then points are centres of pixels, otherwise corners
     left = (tag for tag in tags if tag.code not in (IMAGEJ, IMAGEJ_COUNTS))
     return tuple(_scaled(tag, scale, shift) if tag.type == DOUBLE else tag for tag in left)
 
@@ -110,8 +110,8 @@ def _scaled(tag: Tag, scale: float, shift: float) -> Tag:
     return replace(tag, value=struct.pack(f"<{len(values)}d", *values))
 
 
-def without_place(tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
-    """The tags without those that say where on a map the picture lies."""
+def without_map_position(tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
+    """The tags without those that give the picture's position on a map."""
     return tuple(tag for tag in tags if tag.code not in GEO)
 
 

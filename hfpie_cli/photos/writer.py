@@ -57,12 +57,12 @@ def write_into(stream: BinaryIO, photo: Photo, style: OutputStyle, *, name: str)
 
 def _encode_into(stream: BinaryIO, photo: Photo, quality: int) -> None:
     if photo.format == "TIFF":
-        from . import tiff_write  # and tifffile, which few need
+        from . import tiff_write  # imports tifffile, which few need
 
         tiff_write.write(photo, stream)
     elif photo.format == "PNG":
         png_write.write(photo, stream)
-    elif photo.pixels.dtype.name in FORMATS[photo.format].deep:
+    elif photo.pixels.dtype.name in FORMATS[photo.format].depths:
         stream.write(high_depth.encode(photo, quality))
     else:
         stream.write(_encode_8bit(photo, quality))
@@ -81,7 +81,7 @@ def prepared(photo: Photo, style: OutputStyle, *, name: str) -> Photo:
         photo = replace(photo, metadata=replace(photo.metadata, icc=b""))
     check_writable(photo, style, name=name)
     photo = replace(photo, metadata=colour.fitted(photo.metadata, photo.format, grey=_written_grey(photo)))
-    if photo.pixels.dtype == np.float32 and FORMATS[photo.format].deep == ("uint16",):
+    if photo.pixels.dtype == np.float32 and FORMATS[photo.format].depths == ("uint16",):
         alpha = None if photo.alpha is None else to_16bit(photo.alpha)
         photo = replace(photo, pixels=to_16bit(photo.pixels), alpha=alpha)
     return photo
@@ -132,7 +132,7 @@ def losses(photo: Photo, style: OutputStyle, *, scale: int = 1) -> tuple[str, ..
         lines.append(f"{' and '.join(sorted(lights))} (mastering brightness) do not fit in {form} and are left out")
     if _loses_exif(metadata, form) and not style.strip_metadata:
         lines.append(f"its EXIF is broken and is left out of {form}")
-    if metadata.bits > 8 and not FORMATS[form].deep:
+    if metadata.bits > 8 and not FORMATS[form].depths:
         lines.append(f"its {metadata.bits} bits become 8 in {form}")
     if form == "AVIF" and photo.pixels.dtype != np.uint8 and style.quality < 100:
         lines.append("10-bit AVIF halves the resolution of its colours; --quality 100 is lossless")
@@ -184,8 +184,8 @@ def is_grey_profile(icc: bytes) -> bool:
 
 def _written_grey(photo: Photo) -> bool:
     """Whether the file will be grey: WebP and AVIF have colours only, and OpenCV no 16-bit grey with alpha."""
-    deep_alpha = photo.alpha is not None and photo.pixels.dtype == np.uint16 and photo.format == "PNG"
-    return photo.pixels.shape[2] == 1 and FORMATS[photo.format].grey and not deep_alpha
+    wide_alpha = photo.alpha is not None and photo.pixels.dtype == np.uint16 and photo.format == "PNG"
+    return photo.pixels.shape[2] == 1 and FORMATS[photo.format].grey and not wide_alpha
 
 
 def _encode_8bit(photo: Photo, quality: int) -> bytes:
