@@ -233,8 +233,9 @@ def _check_targets(plan: Plan, naming: Naming) -> None:
 
 
 def _check_file(target: Path, naming: Naming) -> None:
-    """Raises UsageError for what an output cannot replace, OSError for an impossible name. HfpieError with --in-place,
-    where the target is an input that is not a file.
+    """Raises UsageError for what an output cannot replace, OSError for an impossible name.
+
+    HfpieError with --in-place, where the target is an input that is not a file.
     """
     if target.is_dir():
         raise UsageError(f"{target}: is a folder", "name a file with --output, or end the folder's name with /")

@@ -43,15 +43,15 @@ class Directory:
     entries: dict[int, int]
     """Offset of each entry by its tag."""
     start: int
-    """Offset of its count of entries."""
+    """Offset of its number of entries."""
     count: int
-    """Entries as stated."""
+    """Number of entries that it states."""
     link: int
     """Offset of the link to the next directory."""
 
 
 def _directory(block: bytes, at: int = 4) -> Directory | None:
-    """The directory that the 4 bytes at `at` link to, by default the first one; None for what is none."""
+    """The directory that the 4 bytes at `at` link to, by default the first; None if there is no directory."""
     order = {b"II": "<", b"MM": ">"}.get(block[:2])
     if order is None or len(block) < 8:
         return None
@@ -75,14 +75,14 @@ def _number(block: bytes, directory: Directory, tag: int) -> int | None:
 
 
 def orientation(block: bytes) -> int:
-    """1 to 8 as EXIF numbers them; 1, upright, where the block does not say or says nonsense."""
+    """1 to 8 as EXIF numbers them; 1, upright, if the block states none or an invalid one."""
     first = _directory(block)
     value = _number(block, first, ORIENTATION) if first else None
     return value if value in range(1, 9) else 1  # type: ignore[return-value]
 
 
 def upright(block: bytes) -> bytes:
-    """The same block with orientation 1; without its thumbnail if it was rotated, which would be shown sideways."""
+    """The same block with orientation 1, and without its thumbnail if that would be shown sideways."""
     first = _directory(block)
     turn = _number(block, first, ORIENTATION) if first else None
     if first is None or turn in (None, 1):
@@ -109,9 +109,9 @@ def sized(block: bytes, width: int, height: int) -> bytes:
 
 
 def without_orientation(block: bytes) -> bytes:
-    """The block without an orientation, every other value where it was.
+    """The block without an orientation, all other values at their offsets.
 
-    A writer that finds one writes the block anew, without the accents of its texts.
+    Writers that find one rewrite the block and lose the accents of its texts.
     """
     changed = bytearray(block)
     while (first := _directory(bytes(changed))) and ORIENTATION in first.entries:
@@ -122,7 +122,7 @@ def without_orientation(block: bytes) -> bytes:
 
 
 def is_broken(block: bytes) -> bool:
-    """Whether programs that have to read a block, to write it into AVIF or TIFF, cannot."""
+    """Whether the programs that read a block in order to write it into AVIF or TIFF fail."""
     if not block:
         return False
     try:
@@ -147,7 +147,7 @@ def described(data: bytes, layout: Layout) -> Iterator[Entry]:
 
 
 def add_below(data: bytes, layout: Layout, body: Body) -> dict[int, bytes]:
-    """Add the EXIF and GPS directories to a body; the entries that lead to them. Broken ones are left out."""
+    """Add the EXIF and GPS directories to a body; returns the entries that point to them. Broken ones are left out."""
     found: dict[int, bytes] = {}
     for one in entries(data, layout, layout.full[0]):
         if one.tag in BELOW:
@@ -157,7 +157,7 @@ def add_below(data: bytes, layout: Layout, body: Body) -> dict[int, bytes]:
 
 
 def from_tiff(data: bytes) -> bytes:
-    """An EXIF block of what a TIFF file says about the photograph (not about its storage); empty if nothing."""
+    """An EXIF block of what a TIFF file says about the photograph (not about its storage); may be empty."""
     layout = laid_out(data)
     if layout is None:
         return b""
@@ -196,7 +196,7 @@ def of_tiff_file(file: bytes) -> Image.Exif:
 
 
 def upright_xmp(xmp: bytes, turn: int) -> bytes:
-    """The same XMP packet; its orientation is set to 1 if EXIF's `turn` is another, for then the pixels are turned."""
+    """The same XMP packet; its orientation is set to 1 if the pixels are turned by EXIF's `turn`."""
     return xmp if turn == 1 else _set_in_xmp(xmp, "tiff:Orientation", 1)
 
 
@@ -210,7 +210,7 @@ def sized_xmp(xmp: bytes, width: int, height: int) -> bytes:
 
 
 def _set_in_xmp(xmp: bytes, tag: str, value: int) -> bytes:
-    """Set a whole number, which is an attribute or an element."""
+    """Set a whole number in an attribute or an element."""
     name, number = tag.encode(), str(value).encode()
     xmp = re.sub(rb"(%s\s*=\s*[\"'])\d+([\"'])" % name, rb"\g<1>%s\2" % number, xmp)
     return re.sub(rb"(<%s>\s*)\d+(\s*</%s>)" % (name, name), rb"\g<1>%s\2" % number, xmp)

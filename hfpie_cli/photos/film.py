@@ -28,9 +28,9 @@ from .recognise import is_film_head
 from .series import Series
 
 MISSING = ("films need pip install 'hfpie[video]'", "or extract its frames as PNG first")
-BYTES_PER_PIXEL = 48  # of memory that a pixel of a frame takes
+BYTES_PER_PIXEL = 48  # of memory per pixel of a frame
 LEFT_OUT = {"subtitle": "subtitles", "data": "other data", "attachment": "attachments"}
-SLACK = 1.0  # seconds that the last frame may end before the film does
+SLACK = 1.0  # seconds by which the last frame may end before the film
 HEAD = 200  # bytes that identify a film
 
 
@@ -68,9 +68,9 @@ class Film(Series):
         return next(self.pictures())
 
     def pictures(self, start: int = 0) -> Iterator[Photo]:
-        """Frame after frame; those before `start` are decoded and checked alone.
+        """Frame after frame; those before `start` are only decoded and checked.
 
-        Raises HfpieError for one that is broken, interlaced or of another size, and for an end before the last frame.
+        Raises HfpieError for a broken or interlaced frame, one of another size, and a truncated film.
         """
         number, first, last = 0, 0, 0
         with opened(self.head.path, self.name) as (container, stream):
@@ -86,7 +86,7 @@ class Film(Series):
             raise HfpieError(f"{self.name}: is cut off after {shown:.1f} of {seconds:.1f} seconds", "copy it again")
 
     def _checked_time(self, decoded: Any, number: int) -> int:
-        """When a frame is shown. Raises HfpieError for one that is not restored."""
+        """The time of a frame. Raises HfpieError for one that hfpie does not restore."""
         look = self.head.look
         if decoded.interlaced_frame:
             hint = "deinterlace it first: ffmpeg -i FILM -vf bwdif OUTPUT"
@@ -111,15 +111,15 @@ class Film(Series):
         return film_write.remarks(self.head, form)
 
     def encoding(self, style: OutputStyle, scale: int, kept: Kept | None, folder: Path | None) -> Encoding:
-        """Takes the restored frames, `scale` times as large, behind those that are kept.
+        """Accepts the restored frames, `scale` times as large, after those that were kept.
 
-        folder: of a temporary file, if nothing is kept. Raises HfpieError, and OSError if there is no room.
+        folder: of the temporary file if nothing is to be kept. Raises HfpieError, and OSError if there is no room.
         """
         return Encoding.begun(self.head, style, scale, kept, folder)
 
 
 def is_film(path: Path) -> bool:
-    """Whether a file is a film, by its first bytes, or by its ending where these say nothing."""
+    """Whether a file is a film, by its first bytes, or by its suffix if they do not tell."""
     check_ordinary(path)
     try:
         with path.open("rb") as file:
@@ -129,7 +129,7 @@ def is_film(path: Path) -> bool:
 
 
 def open_film(path: Path, name: str) -> Film:
-    """A film, of which only the header is read. Raises HfpieError if the file is not a film, and without PyAV."""
+    """Open a film; only its header is read. Raises HfpieError if the file is not a film, and without PyAV."""
     with opened(path, name) as (container, stream):
         first = next(container.decode(stream), None)
         if first is None:
@@ -163,17 +163,17 @@ def open_film(path: Path, name: str) -> Film:
 
 
 def _seconds(container: Any, stream: Any) -> float:
-    """How long the moving picture lasts by the header; 0 if that does not say so."""
+    """Duration of the video by the header; 0 if it does not state one."""
     if stream.duration:
         return float(stream.duration * stream.time_base)
     if found := re.match(r"(\d+):(\d+):([\d.]+)$", stream.metadata.get("DURATION", "")):  # of Matroska
         return 3600 * int(found[1]) + 60 * int(found[2]) + float(found[3])
-    return (container.duration or 0) / 1e6 if len(container.streams) == 1 else 0.0  # else the sound may be longer
+    return (container.duration or 0) / 1e6 if len(container.streams) == 1 else 0.0  # or that of the sound
 
 
 @contextmanager
 def opened(path: Path, name: str) -> Iterator[tuple[Any, Any]]:
-    """The film as PyAV opens it, and its moving picture. Whatever FFmpeg says of it becomes an HfpieError."""
+    """The film as PyAV opens it, and its video stream. Errors of FFmpeg become HfpieErrors."""
     try:
         import av
     except ImportError:

@@ -1,4 +1,4 @@
-"""The file formats that hfpie reads and writes, and what each can hold. Imports nothing heavy."""
+"""The file formats that hfpie reads and writes, and what each can hold."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..shown import either
 
 @dataclass(frozen=True)
 class Format:
-    """A file format that hfpie reads and writes: Pillow does both unless a module of `photos` does it better."""
+    """A file format that hfpie reads and writes, with Pillow unless a module of `photos` does it."""
 
     endings: tuple[str, ...]
     """File name endings; new files get the first."""
     depths: tuple[str, ...] = ()
     """Sample types of more than 8 bits that it holds."""
     grey: bool = True
-    """Whether it holds one channel; if not, grey is written as RGB."""
+    """Whether it holds grey; if not, grey is written as RGB."""
     alpha: bool = False
     """Whether it holds transparency."""
     animated: bool = False
@@ -83,7 +83,7 @@ FORMATS = {  # by Pillow's names; PNG and TIFF are written by png_write and tiff
 }
 FORMAT_NAMES = either([name.lower() for name in FORMATS])  # for help and messages
 SUFFIXES = {suffix: name for name, row in FORMATS.items() for suffix in row.endings}
-EXTRAS = {  # what an extra reads: its name, its module, the format that is written, the endings
+EXTRAS = {  # by what an extra reads: its name, its module, the format to write, the suffixes
     "HEIC": ("heif", "pi_heif", "JPEG", (".heic", ".heif", ".hif")),
     "camera raw": (
         "raw",
@@ -96,7 +96,7 @@ FILMS = {"MP4": (".mp4", ".m4v"), "MOV": (".mov",), "MKV": (".mkv",), "WEBM": ("
 FILM_ENDINGS = {suffix: name for name, suffixes in FILMS.items() for suffix in suffixes}
 FILM_ENDINGS |= dict.fromkeys((".avi", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv"), "MKV") | {".3gp": "MP4"}
 WRITTEN_AS = {suffix: form for _, _, form, suffixes in EXTRAS.values() for suffix in suffixes}
-WRITTEN_AS[".gif"] = "PNG"  # which holds animations too, in all colours
+WRITTEN_AS[".gif"] = "PNG"  # which holds animations in all colours
 NOT_READ = {".jp2", ".jxl", ".tga", ".psd", ".exr", ".hdr", ".svg"}  # endings of pictures to convert first
 RESOURCES_PREFIX = b"Photoshop 3.0\0"  # of a JPEG's segments of Photoshop resources
 DEFAULT_QUALITY = 95
@@ -115,7 +115,7 @@ class OutputStyle:
 
 
 def is_photo(path: Path) -> bool:
-    """Whether a file of a folder is to be opened: it has the ending of a format that hfpie reads, and is not hidden."""
+    """Whether to open a file of a folder: it has the suffix of a format that hfpie reads, and is not hidden."""
     suffix = path.suffix.lower()
     return (suffix in SUFFIXES or (suffix in WRITTEN_AS and not missing_extra(suffix))) and not is_hidden(path)
 
@@ -127,7 +127,7 @@ def missing_extra(suffix: str) -> str:
 
 
 def is_hidden(path: Path) -> bool:
-    """Whether its name begins with a dot, as those of system files and of files being written do."""
+    """Whether its name begins with a dot, as those of system files and unfinished files do."""
     return path.name.startswith(".")
 
 
@@ -138,7 +138,7 @@ def format_named(text: str) -> str | None:
 
 
 def written_as(suffix: str) -> str | None:
-    """The format that files of this ending become, where it is not their own."""
+    """The format that files with this suffix are written in, if it is not their own."""
     form = FILM_ENDINGS.get(suffix)
     return WRITTEN_AS.get(suffix) if form is None or suffix in FILMS[form] else form
 
@@ -149,7 +149,7 @@ def endings_of(form: str) -> tuple[str, ...]:
 
 
 def passed_over(path: Path) -> str:
-    """Why a picture in a folder is not restored; empty for one that is, and for other files.
+    """Why a photograph in a folder is skipped; empty if it is not, and for other files.
 
     `films`, `unread`, or the name of an extra.
     """

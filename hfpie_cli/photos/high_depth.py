@@ -1,4 +1,4 @@
-"""Pixels of more than 8 bits, which Pillow does not hold: PNG, PPM and AVIF; TIFF has a module of its own.
+"""Pixels of more than 8 bits, which Pillow cannot hold, in PNG, PPM and AVIF; `tiff.py` does TIFF.
 
 OpenCV decodes PNG and AVIF and encodes PPM and AVIF. Arrays are (h, w) or (h, w, c) in the order RGB(A), uint16.
 """
@@ -41,7 +41,7 @@ class HighDepthKind:
 
 
 def probe(data: bytes) -> HighDepthKind | None:
-    """The kind of a file but TIFF whose samples have more than 8 bits, None for any other."""
+    """The kind of a file (except TIFF) with more than 8 bits per sample; None for any other."""
     if data[:8] == headers.PNG_SIGNATURE and len(data) > 26 and data[24] == 16:
         width, height = struct.unpack(">II", data[16:24])
         return HighDepthKind("PNG", width, height)
@@ -57,10 +57,7 @@ def probe(data: bytes) -> HighDepthKind | None:
 
 
 def decode(data: bytes, kind: HighDepthKind) -> Samples | None:
-    """The pixels as they are stored, not turned; None for an AVIF that OpenCV does not read.
-
-    Raises ValueError for what does not decode.
-    """
+    """Pixels as stored, not turned; None for an AVIF that OpenCV cannot read. Raises ValueError if decoding fails."""
     if kind.format == "PPM":
         return _decode_ppm(data, kind)
     from .opencv import cv2
@@ -76,7 +73,7 @@ def decode(data: bytes, kind: HighDepthKind) -> Samples | None:
 
 
 def to_full_scale(pixels: NDArray[Any], bits: int) -> NDArray[np.uint16]:
-    """Samples of so many bits as 0 to 65535."""
+    """Samples of `bits` bits scaled to 0 to 65535."""
     return np.rint(pixels * (65535 / (2**bits - 1))).astype(np.uint16)
 
 
@@ -92,9 +89,9 @@ def _decode_ppm(data: bytes, kind: HighDepthKind) -> Samples:
 
 
 def encode(photo: Photo, quality: int) -> bytes:
-    """The PPM or AVIF file of a photo of 16 bits, with its metadata. AVIF keeps 10 of them, or 12 if it had 12.
+    """The PPM or AVIF file of a photo of 16 bits, with its metadata. AVIF keeps 10 bits, or 12 if it had 12.
 
-    Raises ValueError for what OpenCV does not encode.
+    Raises ValueError if OpenCV cannot encode it.
     """
     from .opencv import cv2
 
@@ -108,7 +105,7 @@ def _encode(photo: Photo, quality: int) -> bytes:
     from .opencv import cv2
 
     pixels = photo.samples()
-    if pixels.shape[2] == 2:  # OpenCV writes no grey with alpha
+    if pixels.shape[2] == 2:  # OpenCV cannot write grey with alpha
         pixels = pixels[..., [0, 0, 0, 1]]
     if photo.format == "AVIF":
         return _encode_avif(pixels, photo.metadata, quality)

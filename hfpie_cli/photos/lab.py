@@ -15,7 +15,7 @@ BAND = 1 << 20  # pixels at a time
 
 
 def lab_to_srgb(pixels: NDArray[Any], *, signed: bool) -> NDArray[np.uint16]:
-    """(h, w, 3) L, a, b of 8 or 16 bits to sRGB of 16 bits; what sRGB cannot show is clipped.
+    """(h, w, 3) L, a, b of 8 or 16 bits to 16-bit sRGB; colours outside sRGB are clipped.
 
     signed: a and b are signed numbers (CIE Lab), else 128 of 255 is their zero (ICC Lab).
     """

@@ -8,7 +8,7 @@ from PIL import Image
 from ..errors import HfpieError
 from .photo import Photo, check_pixels, split_alpha
 
-PLAIN_MODES = {  # what Pillow's modes become; the others have no pixels of ours
+PLAIN_MODES = {  # modes that Pillow's become; others are not supported
     **{"1": "L", "L": "L", "LA": "LA", "La": "LA", "P": "RGB", "PA": "RGBA"},
     **{"RGB": "RGB", "RGBX": "RGB", "RGBA": "RGBA", "RGBa": "RGBA"},
 }

@@ -1,6 +1,6 @@
 """Reads camera raw with rawpy (LibRaw), the extra `raw`.
 
-It is developed before the network, which knows developed pictures only: camera white balance, wide gamut, a gamma.
+It is developed first, because the network expects developed pictures: camera white balance, wide gamut, a gamma.
 """
 
 from __future__ import annotations
@@ -16,13 +16,21 @@ from .colour import PRIMARIES
 from .photo import Metadata, NotReadError, Photo
 from .tiff_layout import DNG_VERSION, PHOTOMETRIC, RAW, SIGNATURES, SUB_DIRECTORIES
 
-MAGIC = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"\0MRM", b"FOVb")  # of makers whose raw is no TIFF
-BYTES_PER_PIXEL = 24  # of memory that LibRaw takes while it develops
+MAGIC = (
+    b"FUJIFILMCCD-RAW",
+    b"IIRO",
+    b"IIRS",
+    b"MMOR",
+    b"IIU\0",
+    b"\0MRM",
+    b"FOVb",
+)  # raw that is not TIFF
+BYTES_PER_PIXEL = 24  # of memory per pixel while LibRaw develops
 GAMMA, REC2020 = 2.2, 9
 
 
 def is_raw(data: bytes) -> bool:
-    """Whether the bytes are of a camera's raw file; only its head is looked at."""
+    """Whether the bytes are a camera raw file, judging by its header."""
     if data[:4] in SIGNATURES:
         return data[8:11] == b"CR\x02" or _is_raw_tiff(data)
     return data.startswith(MAGIC) or data[4:12] == b"ftypcrx "

@@ -53,7 +53,7 @@ class Stack(Series):
 
     @cached_property
     def first(self) -> Photo:
-        """The first page, with a note of what is left out of the file."""
+        """The first page, with a note about what is left out."""
         return replace(self._page(0), others=self.layout.reduced)
 
     @cached_property
@@ -83,7 +83,7 @@ class Stack(Series):
 
     @contextmanager
     def writing(self, file: IO[bytes], style: OutputStyle, scale: int) -> Iterator[Callable[[Photo], None]]:
-        """Takes the restored pages, `scale` times as large, for a TIFF, as BigTIFF where their pixels have 4 GB."""
+        """Accepts the restored pages, `scale` times as large, for a TIFF, or a BigTIFF if their pixels need 4 GB."""
         channels = self.first.samples().shape[2]
         most = self.pixels * scale**2 * max(channels, 3) * self.first.pixels.itemsize
         pages = PagesWriter(file, big=most > MAX_CLASSIC)

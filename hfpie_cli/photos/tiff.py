@@ -38,7 +38,7 @@ class TiffKind:
     """What a TIFF page holds."""
 
     by_tifffile: bool
-    """Whether `decode` reads it: more than 8 bits, Lab, or a file that Pillow does not know."""
+    """Whether `decode` reads it: more than 8 bits, Lab, or a file that Pillow cannot read."""
     is_lab: bool
     """Whether its colours are Lab."""
     width: int
@@ -52,7 +52,7 @@ class TiffKind:
 
 
 def probe(data: bytes) -> TiffKind:
-    """What the first page of a TIFF file holds. Raises NotReadError for samples that no one reads."""
+    """What the first page of a TIFF file holds. Raises NotReadError for samples that hfpie does not read."""
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         assert isinstance(page, tifffile.TiffPage)
@@ -99,10 +99,7 @@ def _check_samples(page: tifffile.TiffPage) -> None:
 
 
 def decode(data: bytes) -> NDArray[Any]:
-    """The pixels as they are stored, not turned: uint8, uint16 or float32.
-
-    Raises ValueError for what does not decode.
-    """
+    """The pixels as stored, not turned: uint8, uint16 or float32. Raises ValueError if decoding fails."""
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         assert isinstance(page, tifffile.TiffPage)

@@ -1,7 +1,7 @@
 """The directories of a TIFF file, and whether the strips or tiles that they list can hold the picture.
 
-Decoders take what is absent for zeros, and read every directory to count them; here the work is bounded by the file's
-size, and whatever a strip or tile lacks is found before it is decoded.
+Decoders read missing data as zeros, and read every directory to count them; here the work is bounded by the file's
+size, and missing data is found before decoding.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-TYPES = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}  # of whole numbers: how numpy names them
+TYPES = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}  # whole numbers: numpy's names
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-SIZES |= {129: 1}  # of UTF-8, which EXIF 3.0 adds
-SHARED = 4  # times the file's bytes that the values of a directory, or its pixels, may have: some writers share some
+SIZES |= {129: 1}  # UTF-8, added by EXIF 3.0
+SHARED = 4  # largest ratio of a directory's values, or its pixels, to the file's bytes: some writers share some
 REDUCED, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 273, 277, 278, 279, 284
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, DEPTH, TILE_DEPTH = 322, 323, 324, 325, 32997, 32998
@@ -35,7 +35,7 @@ READ |= {
     SUB_DIRECTORIES,
     DNG_VERSION,
 }
-RAW = {32803, 34892}  # values of Photometric: of a camera's raw file
+RAW = {32803, 34892}  # values of Photometric in camera raw
 UNCOMPRESSED, OLD_JPEG, YCBCR, CONTIGUOUS, SEPARATE = (
     1,
     6,
@@ -81,7 +81,7 @@ class Page:
 
     @property
     def bits(self) -> int:
-        """Bits of a pixel, all samples together."""
+        """Bits per pixel, of all samples together."""
         values = self.tags.get(BITS)
         values = values if values is not None and len(values) else np.ones(1, np.uint64)
         each = int(values.max())
@@ -91,12 +91,12 @@ class Page:
 
     @property
     def bytes_each(self) -> float:
-        """Bytes of memory that a pixel takes while it is decoded, turned and restored."""
+        """Bytes of memory per pixel while it is decoded, turned and restored."""
         return max(12.0, 4 * self.bits / 8)
 
     @property
     def is_tiled(self) -> bool:
-        """Whether it is made of tiles, not of strips."""
+        """Whether it consists of tiles, not strips."""
         return TILE_OFFSETS in self.tags or TILE_WIDTH in self.tags
 
     @property
@@ -107,8 +107,8 @@ class Page:
         return self.width, min(self.one(ROWS_PER_STRIP, self.height), self.height)
 
     def missing(self, data: bytes) -> str:
-        """What its strips or tiles lack of what the size asks for, in words; empty if nothing."""
-        if self.one(COMPRESSION, UNCOMPRESSED) == OLD_JPEG:  # says elsewhere where its bytes are
+        """What is missing from its strips or tiles for its size, in words; empty if nothing is."""
+        if self.one(COMPRESSION, UNCOMPRESSED) == OLD_JPEG:  # whose bytes other tags locate
             return ""
         kind, wanted = "tile" if self.is_tiled else "strip", self._segment_count()
         offsets, counts = self.segments(data)
@@ -138,7 +138,7 @@ class Page:
         return offsets, counts
 
     def _segment_count(self) -> int:
-        """How many strips or tiles the size asks for. Raises ValueError for none that can be."""
+        """Number of strips or tiles for the size. Raises ValueError for an impossible layout."""
         if self.one(PLANAR, CONTIGUOUS) not in (CONTIGUOUS, SEPARATE):
             raise ValueError(f"unknown planar configuration {self.one(PLANAR, CONTIGUOUS)}")
         width, height = self.segment_size
@@ -149,7 +149,7 @@ class Page:
         return -(-self.width // width) * -(-self.height // height) * planes * layers
 
     def _needed_bytes(self, count: int) -> Numbers | None:
-        """The length of every strip or tile; None where they are compressed, or share colours among pixels."""
+        """The length of every strip or tile; None if they are compressed or subsampled."""
         if self.one(COMPRESSION, UNCOMPRESSED) != UNCOMPRESSED or self.one(PHOTOMETRIC, 1) == YCBCR:
             return None
         width, rows = self.segment_size
@@ -170,7 +170,7 @@ class Layout:
     """
 
     def __init__(self, data: bytes) -> None:
-        """Walks the chain. Raises ValueError for a directory that is not in the file, or if they share its bytes."""
+        """Walk the chain. Raises ValueError for a directory outside the file, or if directories overlap."""
         self.data, self.room = data, 2 * len(data)
         self.order = "<" if data[:2] == b"II" else ">"
         self.big = 43 in data[2:4]
@@ -190,7 +190,7 @@ class Layout:
         self.reduced = len(seen) - len(self.full)
 
     def page(self, at: int) -> Page:
-        """The picture of a directory. Raises ValueError for lists that are cut off or share their bytes."""
+        """The picture of a directory. Raises ValueError for lists that are truncated or overlap."""
         self.check_values(at)
         first, count, size = self.bounds(at)
         tags: dict[int, Numbers] = {}
@@ -201,7 +201,7 @@ class Layout:
         return Page(tags)
 
     def check_values(self, at: int) -> None:
-        """Raises ValueError if the values of a directory share their bytes: copies of them would fill the memory."""
+        """Raises ValueError if the values of a directory overlap: copies of them would fill the memory."""
         first, count, size = self.bounds(at)
         total = 0
         for entry in range(first, first + count * size, size):
@@ -229,7 +229,7 @@ class Layout:
         return False
 
     def _values(self, kind: int, at: int) -> Numbers:
-        """The numbers of an entry. Raises ValueError for a list that is cut off."""
+        """The numbers of an entry. Raises ValueError for a truncated list."""
         numbers = np.dtype(self.order + TYPES[kind])
         count, offset, inline = self.number(self.link, at + 4), at + (12 if self.big else 8), 8 if self.big else 4
         if count * numbers.itemsize > inline:

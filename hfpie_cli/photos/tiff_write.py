@@ -1,4 +1,4 @@
-"""Writes TIFF: a photo of any depth with its metadata, as BigTIFF where 4 GB are not enough."""
+"""Writes TIFF: a photo of any depth with its metadata, as BigTIFF from 4 GB on."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def sized_ome(text: str, width: int, height: int) -> str:
 
 
 def _value(tag: Tag) -> Any:
-    """As tifffile takes it, which counts the bytes of fractions wrongly."""
+    """A value as tifffile expects it, which miscounts the bytes of fractions."""
     if tag.type in FRACTIONS:
         return struct.unpack(f"<{2 * tag.count}{FRACTIONS[tag.type]}", tag.value)
     return tag.value
