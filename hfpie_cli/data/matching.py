@@ -1,4 +1,4 @@
-"""From the patterns of a data set to files, and from file names to pairs. Knows nothing of pixels."""
+"""Finds files by a data set's patterns, and pairs by file names."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def training_photos(entry: DataSet, folder: Path) -> list[Path]:
 def find_pairs(folder: Path, degraded: str, clean: str) -> list[tuple[Path, Path]]:
     """(degraded, clean) for two patterns: files whose stars match the same text are a pair.
 
-    Raises UnavailableError for a pattern that finds nothing, and if one side has pictures that the other has not.
+    Raises UnavailableError for a pattern without files, and if one side has pictures that the other lacks.
     """
     small, large = (
         _by_key((star_text(path, folder, side), path) for path in find_photos(folder, side))
@@ -98,7 +98,7 @@ def check_sides(degraded: Path | None, clean: Path | None) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises UnavailableError for a folder of pictures that is not there, or that has none in it or below it."""
+    """Raises UnavailableError for a missing folder, or one without pictures in it or below it."""
     if not folder.is_dir():
         raise UnavailableError(f"{folder}: no such folder", "use a folder of photographs")
     if next(_below(folder), None) is None:
@@ -106,9 +106,9 @@ def check_folder(folder: Path) -> None:
 
 
 def training_folder(task: str, root: Path) -> Path:
-    """Below `root`, the data set that a task of TRAINING_SETS is trained on.
+    """Folder below `root` of the data set that a task of TRAINING_SETS is trained on.
 
-    Raises UnavailableError, which says where to get it, if it is not there.
+    Raises UnavailableError, with where to get it, if it is missing.
     """
     entry = data_sets()[TRAINING_SETS[task]]
     folder = root / entry.name

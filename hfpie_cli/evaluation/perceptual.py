@@ -13,7 +13,7 @@ from ..tensors import to_tensor
 from ..vision import import_beside_torchvision
 from .metrics import Samples
 
-BACKBONE = "alex"  # the customary one; the paper does not name its own
+BACKBONE = "alex"  # the usual backbone; the paper does not name its own
 
 
 def load_lpips() -> Callable[[Samples, Samples], float]:

@@ -1,4 +1,4 @@
-"""What `hfpie eval` is asked to score and to write, checked before torch is loaded."""
+"""Checks what `hfpie eval` has to score and write, before torch is loaded."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Question:
 def open_benchmarks(question: Question, say: Callable[[str], None]) -> list[Benchmark]:
     """What to score, without loading torch.
 
-    Columns of a table whose data are missing are left out, and `say` reports them, and subfolders that are skipped.
-    Raises UnavailableError for data that are missing, UsageError for a task or a degradation that they do not have.
+    Columns of a table whose data are missing, and subfolders, are skipped and reported through `say`. Raises
+    UnavailableError for missing data, UsageError for a task or a degradation that they lack.
     """
     from ..data.benchmarks import open_benchmark, open_folders
 
@@ -83,7 +83,7 @@ def open_benchmarks(question: Question, say: Callable[[str], None]) -> list[Benc
 
 
 def _report_subfolders(dataset: str, say: Callable[[str], None]) -> None:
-    """How many subfolders of a user's folder are skipped."""
+    """Report how many subfolders of a user's folder are skipped."""
     folder = Path(dataset)
     if find(dataset) is None and folder.is_dir():
         below = sum(path.is_dir() and not is_hidden(path) for path in folder.iterdir())

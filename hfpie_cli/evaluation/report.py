@@ -28,7 +28,7 @@ Watch = Callable[[Sequence[Case]], Iterable[Case]]  # passes pictures on as they
 
 @dataclass(frozen=True)
 class Subject:
-    """What a report's table is about."""
+    """Subject of a table in a report."""
 
     benchmark: Benchmark
     """What was scored."""
@@ -114,7 +114,7 @@ def _spread(count: int, most: int) -> list[int]:
 
 
 def _restored(subject: Subject, method: Method, case: Case, degraded: Photo) -> Photo:
-    """A picture restored by a method, or read if it was saved."""
+    """A picture restored by a method, or read from where it was saved."""
     kept = image_path(subject.images, method, case.name) if subject.images else None
     return read_photo(kept) if kept and kept.exists() else method.restore(degraded, unwatched)
 
@@ -141,7 +141,7 @@ def _pictures(scores: Sequence[Scores]) -> dict[str, Any]:
 
 
 def _as_json(value: float) -> float | str | None:
-    """JSON has no infinity, which equal pictures score, and no NaN, which too small ones do."""
+    """Convert infinity (of equal pictures) and NaN (of too small ones), which JSON lacks."""
     if math.isnan(value):
         return None
     return value if math.isfinite(value) else "Infinity"

@@ -24,14 +24,14 @@ from .metrics import Samples, gmsd, luma, shave, ssim, to_8bit_range, to_16bit_r
 from .score_cache import Row, ScoreLog, key_of
 
 METRICS = ("psnr", "ssim", "psnr_y", "ssim_y", "gmsd")  # RGB, then Matlab's Y channel, then the gradients
-LPIPS = "lpips"  # where it can be had
+LPIPS = "lpips"  # if available
 
 Distance = Callable[[Samples, Samples], float]
 Restore = Callable[[Photo, Progress], Photo]
 
 
 def as_file_name(label: str) -> str:
-    """A label with what is unusual in names of files made `_`."""
+    """A label with `_` for characters that are unusual in file names."""
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in label).strip("_")
 
 
@@ -42,7 +42,7 @@ def _save(path: Path | None, pixels: Pixels) -> None:
 
 
 def as_file(pixels: Pixels, clean: Pixels) -> Samples:
-    """What a file of the clean picture's depth would hold, from 0 to 255."""
+    """Pixels as in a file of the clean picture's depth, from 0 to 255."""
     return to_16bit_range(pixels) if clean.dtype == np.uint16 else to_8bit_range(pixels)
 
 
@@ -57,7 +57,7 @@ class Method:
     made_of: str = ""
     """Text that changes whenever the results may."""
     samples: Callable[[Pixels, Pixels], Samples] = as_file
-    """Turns its pixels, beside the clean ones, into numbers from 0 to 255."""
+    """Converts its pixels, given the clean ones, to numbers from 0 to 255."""
 
     @property
     def folder(self) -> str:
@@ -81,9 +81,9 @@ class Scores:
         return sum(math.isinf(row["psnr"]) for row in self.rows.values())
 
     def means(self) -> Row:
-        """The mean of each metric over the pictures for which it is a finite number; those that are identical are not.
+        """The mean of each metric over pictures with a finite value, without identical ones.
 
-        Where all are, the metrics of identical pictures.
+        If all are identical, their metrics.
         """
         different = [row for row in self.rows.values() if not math.isinf(row["psnr"])] or list(self.rows.values())
         return {metric: _mean([row[metric] for row in different]) for metric in different[0]}
@@ -111,7 +111,7 @@ class Scoring:
 
 
 def input_method() -> Method:
-    """The row of the degraded pictures themselves, neither clipped nor rounded."""
+    """The row of the degraded pictures, neither clipped nor rounded."""
     return Method("input", at_once(lambda photo: photo), samples=_as_given)
 
 
@@ -127,7 +127,7 @@ def unwatched(done: int, total: int) -> None:
 def score(
     benchmark: Benchmark, methods: Sequence[Method], scoring: Scoring | None = None, bar: FileProgress | None = None
 ) -> list[Scores]:
-    """Score every method on every picture; each process its share, all get the whole.
+    """Score every method on every picture; each process does its share and gets all results.
 
     Scores in the log are not computed again, unless a picture to save is missing.
     """
@@ -143,8 +143,7 @@ def score(
 
 
 def check_images(benchmark: Benchmark, methods: Sequence[Method], folder: Path, *, replace: bool) -> None:
-    """Raise UsageError if saving restored pictures in `folder` would replace one of the benchmark's own, ever, or,
-    without `replace`, any file."""
+    """Raise UsageError if saving restored pictures would replace the benchmark's, or, without `replace`, any file."""
     sources = {source.resolve() for case in benchmark.cases for source in case.sources}
     for path in (image_path(folder, method, case.name) for method in methods for case in benchmark.cases):
         if path.resolve() in sources:
@@ -157,7 +156,7 @@ def check_images(benchmark: Benchmark, methods: Sequence[Method], folder: Path, 
 
 
 def count_of(benchmark: Benchmark, methods: Sequence[Method], ranks: Ranks) -> int:
-    """How many results this process has to compute or to look up."""
+    """Number of results that this process has to compute or look up."""
     return len(ranks.share(benchmark.cases)) * len(methods)
 
 
@@ -203,7 +202,7 @@ def _check_size(restored: Pixels, pair: Pair, name: str) -> None:
 
 
 def image_path(folder: Path, method: Method, case: str) -> Path:
-    """Where a restored picture is kept: `non-local_means/000/00000012.png`; a.jpg and a.png stay two files."""
+    """Path of a restored picture: `non-local_means/000/00000012.png`; a.jpg and a.png stay two files."""
     return folder / method.folder / (case if case.endswith(".png") else f"{case}.png")
 
 

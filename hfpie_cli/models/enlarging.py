@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-REACH = 2  # pixels on each side that the kernel sees
+REACH = 2  # pixels on each side that the kernel covers
 CUBIC = -0.5  # the free parameter of the cubic kernel, Matlab's
 
 
@@ -29,7 +29,7 @@ def phases(picture: Tensor, scale: int) -> Tensor:
     device = picture.device
     weight = _kernel(picture.shape[1], scale).to(device).contiguous(memory_format=torch.channels_last)
     padded = F.pad(picture.float(), (REACH,) * 4, mode="replicate")
-    exact = torch.backends.cudnn.flags(allow_tf32=False)  # its 10 bits would show in 16-bit files
+    exact = torch.backends.cudnn.flags(allow_tf32=False)  # TF32's 10 bits would show in 16-bit files
     kind = "cpu" if device.type == "meta" else device.type  # autocast knows no meta device
     with torch.autocast(kind, enabled=False), exact:
         return F.conv2d(padded, weight)
@@ -37,7 +37,7 @@ def phases(picture: Tensor, scale: int) -> Tensor:
 
 @lru_cache
 def _kernel(channels: int, scale: int) -> Tensor:
-    """(channels scale^2, channels, 5, 5): each channel from itself alone."""
+    """(channels scale^2, channels, 5, 5): each channel depends only on itself."""
     rows = torch.stack([_taps((phase + 0.5) / scale - 0.5) for phase in range(scale)])
     one = torch.einsum("it,ju->ijtu", rows, rows).reshape(scale**2, *(2 * REACH + 1,) * 2)
     each = torch.einsum("cd,ptu->cpdtu", torch.eye(channels, dtype=one.dtype, device="cpu"), one)

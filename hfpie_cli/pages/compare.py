@@ -43,10 +43,10 @@ def write_comparison(
     room: int = PAGE_BYTES,
     watch: Callable[[Iterable[Match]], Iterable[Match]] = iter,
 ) -> Compared:
-    """Write a page of pictures, whose files are versions with these names, in at most `room` characters of pictures.
+    """Write a page of pictures, whose files are versions with these names, with at most `room` characters of pictures.
 
-    watch: passes the pictures on as they are taken. Raises HfpieError naming a file that cannot be read, UsageError for
-    versions that do not fit together.
+    watch: passes the pictures on as they are processed. Raises HfpieError naming a file that cannot be read, UsageError
+    for versions that do not fit together.
     """
     free, scenes = Room(room, len(matches)), []
     for match in watch(matches):
