@@ -103,10 +103,10 @@ def _has(name: str) -> bool:
 
 
 def tiles_at_once(device: Device, tile: int, scale: int) -> int:
-    """How many tiles of `tile` x `tile` pixels go into one batch, of CUDA_STREAMS at a time: as many as half the free
-    memory holds, 1 to 16 each.
+    """Number of tiles of `tile` x `tile` pixels in a batch.
 
-    One on a CPU, where a single tile keeps the cores busy. Pixels do not depend on it.
+    CUDA_STREAMS batches run at a time: they hold as many as fit in half the free memory, 1 to 16 each. On a CPU one,
+    because a single tile keeps the cores busy. Pixels do not depend on it.
     """
     free = device.free_bytes()
     if free is None:
