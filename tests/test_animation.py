@@ -1,4 +1,4 @@
-"""Animations: all frames, their durations and how often they play, in and out."""
+"""Animations: frames, durations and repetitions are read and written."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Runs over folders: what is done already, who does what, and what is left when a run is stopped."""
+"""Runs over folders: resuming, sharing work, and stopping."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Benchmarks: the published layouts, made small, and the protocols that are pinned."""
+"""Benchmarks: small copies of the published layouts, and fixed protocols."""
 
 import numpy as np
 import pytest

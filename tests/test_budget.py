@@ -1,4 +1,4 @@
-"""A run's length, in steps or by the clock: rates, crops, validations and the end follow from it."""
+"""A run's length, in steps or by the clock, and the rates, crops and validations that depend on it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What C libraries write to standard error is told beside the file that it is about."""
+"""Messages of C libraries on standard error are reported with the file's name."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""The command line, end to end: names, outputs, exit codes, and that nothing is ever lost."""
+"""The command line, end to end: names, outputs, exit codes, and that no file is lost."""
 
 import io
 import json

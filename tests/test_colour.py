@@ -1,4 +1,4 @@
-"""Colours that no ICC profile tells: kept in kind, as a profile, or refused; never silently sRGB."""
+"""Colours without an ICC profile: kept, converted to a profile, or refused, but never taken for sRGB."""
 
 import io
 import struct

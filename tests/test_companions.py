@@ -1,4 +1,4 @@
-"""What a JPEG holds beside its picture: the gain map of Ultra HDR goes with it, or a line says that it is lost."""
+"""Further parts of a JPEG: the gain map of Ultra HDR is kept, or a message says that it is lost."""
 
 import io
 import struct

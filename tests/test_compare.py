@@ -1,4 +1,4 @@
-"""The page that compares: the right pictures of the right files, within its size, and nothing from elsewhere."""
+"""The comparison page: the right pictures, within its size, without external resources."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""`hfpie data`: the table, downloads from a server that answers as the Hub does, and archives that mean harm."""
+"""`hfpie data`: the table, downloads from a server that answers as the Hub does, and malicious archives."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Films: frame by frame in and out, with their times, sound, depth and tags of colours."""
+"""Films: read and written frame by frame, with times, sound, depth and colour tags."""
 
 import io
 import sys

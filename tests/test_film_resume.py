@@ -1,4 +1,4 @@
-"""Films that were stopped go on where they were, and come out as if nobody had stopped them."""
+"""Stopped films continue where they were, with the result of an uninterrupted run."""
 
 import gc
 import resource

@@ -1,4 +1,4 @@
-"""docs/formats.md: a file of every row is written, read and written again, and what the row says is kept is there."""
+"""docs/formats.md: a file of every row is written, read and written again, and keeps what the row says."""
 
 import io
 import re

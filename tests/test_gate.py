@@ -1,4 +1,4 @@
-"""The gate: files that are more, or less, than they say are refused before they cost time, memory or pixels."""
+"""The gate: files that claim too much or lack data are refused before they cost time or memory."""
 
 import io
 import os

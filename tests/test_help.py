@@ -1,4 +1,4 @@
-"""The help, and what a command line that cannot be parsed is told."""
+"""The help, and the errors of command lines that cannot be parsed."""
 
 import re
 import resource

@@ -1,4 +1,4 @@
-"""Files from the Hub: downloaded once, checked, and every failure one clear line with nothing left behind."""
+"""Files from the Hub: downloaded once and verified; every failure is one clear line and leaves nothing behind."""
 
 import hashlib
 import subprocess

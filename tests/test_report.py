@@ -1,4 +1,4 @@
-"""The report page: what it says, that its pictures are right, and that it needs nothing from elsewhere."""
+"""The report page: its text, the right pictures, and no external resources."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What can happen to a run's folder: a full disk, damaged files, two runs at once; one clear line for each."""
+"""Faults of a run's folder: a full disk, damaged files, two runs at once; one clear line for each."""
 
 import io
 import resource

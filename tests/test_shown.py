@@ -1,4 +1,4 @@
-"""Texts for a terminal: counts, lists of names, lines that are wrapped at words."""
+"""Text for a terminal: counts, lists of names, wrapped lines."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Deep and scientific TIFF: what is read, what goes with the pixels, what is refused by name."""
+"""TIFF of high depth and scientific TIFF: what is read, kept, and refused."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""The training loop: learns, resumes bit for bit whatever ended it, and is the same in several processes."""
+"""The training loop learns, resumes bit for bit however it ended, and is the same in several processes."""
 
 import os
 import re

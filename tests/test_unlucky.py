@@ -1,4 +1,4 @@
-"""Unlucky names and things that are no files: each costs itself only, and nothing that is a device is replaced."""
+"""Unusual names and special files: each fails alone, and devices are never replaced."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Weights by name: package, cache, Hub; verified every time, downloaded once, and never changed unnoticed."""
+"""Weights by name from the package, the cache or the Hub: verified every time, downloaded once."""
 
 import dataclasses
 import hashlib
