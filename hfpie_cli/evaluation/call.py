@@ -20,7 +20,7 @@ from .perceptual import load_lpips
 from .question import Question, check_outputs, open_benchmarks
 from .report import Subject, write_report
 from .score_cache import open_log
-from .scoring import Distance, Method, Scoring, as_file_name, check_images, count_of, score
+from .scoring import Distance, Method, Scoring, as_file_name, check_pictures, count_of, score
 from .table import Board, make_board, write_csv
 
 Name = str | PathLike[str]
@@ -81,17 +81,17 @@ def evaluate(
         for benchmark in (_with_peak(benchmark.first(limit), peak) for benchmark in benchmarks):
             networks = load_networks(benchmark.task, weights, settings, hub or Hub.from_environment())
             methods = [*classical_methods(benchmark.task), *(network.method for network in networks)]
-            images = save_images
-            if images and table:
-                images = images / as_file_name(f"{benchmark.name}-{benchmark.degradation}")
-            if images:
+            pictures = save_images
+            if pictures and table:
+                pictures = pictures / as_file_name(f"{benchmark.name}-{benchmark.degradation}")
+            if pictures:
                 with ranks.one_first():  # before any process writes
-                    check_images(benchmark, methods, images, replace=overwrite or resume or not ranks.leads)
+                    check_pictures(benchmark, methods, pictures, replace=overwrite or resume or not ranks.leads)
             log = open_log(cache_folder() / "scores" / f"{benchmark.name}.jsonl", resume=resume)
-            scoring = Scoring(distance, log, images, ranks, peak)
+            scoring = Scoring(distance, log, pictures, ranks, peak)
             board = _score(benchmark, methods, scoring, console)
             boards.append(replace(board, made_with={network.name: network.made_with for network in networks}))
-            subjects.append(Subject(benchmark, tuple(networks), tuple(methods), images))
+            subjects.append(Subject(benchmark, tuple(networks), tuple(methods), pictures))
             if ranks.leads:
                 show(boards[-1])
         if ranks.leads and csv:

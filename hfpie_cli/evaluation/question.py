@@ -98,11 +98,11 @@ def check_scale(name: str, scale: int, task: str) -> None:
         raise UsageError(message, "choose weights for this task")
 
 
-def check_outputs(csv: Path | None, report: Path | None, images: Path | None, *, overwrite: bool) -> None:
+def check_outputs(csv: Path | None, report: Path | None, pictures: Path | None, *, overwrite: bool) -> None:
     """Raises UsageError for a file that cannot be written or that already exists, and for a folder that is a file."""
     if csv and csv == report:
         raise UsageError(f"{csv}: used for both --csv and --report", "use two files")
     for path in filter(None, (csv, report)):
         check_new(path, overwrite=overwrite)
-    if images and images.exists() and not images.is_dir():
-        raise UsageError(f"{images}: is a file, not a folder", "name a folder with --save-images")
+    if pictures and pictures.exists() and not pictures.is_dir():
+        raise UsageError(f"{pictures}: is a file, not a folder", "name a folder with --save-images")

@@ -17,7 +17,7 @@ from ..tasks import TASKS
 from .methods import TestedNetwork
 from .quoted import TOLERANCE
 from .score_cache import Row
-from .scoring import Method, Scores, image_path, unwatched
+from .scoring import Method, Scores, picture_path, unwatched
 from .table import DIGITS, HEADINGS, LOWER_IS_BETTER, OTHER_PROTOCOL, Board, written
 
 FEWEST, MOST = 3, 24  # pictures of a benchmark to look at
@@ -36,7 +36,7 @@ class Subject:
     """Networks among the rows, the one under test first."""
     methods: tuple[Method, ...]
     """All rows that were measured."""
-    images: Path | None = None
+    pictures: Path | None = None
     """Folder that already holds the restored pictures, if any."""
 
 
@@ -115,7 +115,7 @@ def _spread(count: int, most: int) -> list[int]:
 
 def _restored(subject: Subject, method: Method, case: Case, degraded: Photo) -> Photo:
     """A picture restored by a method, or read from where it was saved."""
-    kept = image_path(subject.images, method, case.name) if subject.images else None
+    kept = picture_path(subject.pictures, method, case.name) if subject.pictures else None
     return read_photo(kept) if kept and kept.exists() else method.restore(degraded, unwatched)
 
 

@@ -97,7 +97,7 @@ class Scoring:
     """LPIPS distance, if available."""
     log: ScoreLog | None = None
     """Where scores are saved as they come."""
-    images: Path | None = None
+    pictures: Path | None = None
     """Folder to save the restored pictures to."""
     ranks: Ranks = field(default_factory=Ranks)
     """Processes that share the pictures."""
@@ -142,10 +142,10 @@ def score(
     ]
 
 
-def check_images(benchmark: Benchmark, methods: Sequence[Method], folder: Path, *, replace: bool) -> None:
+def check_pictures(benchmark: Benchmark, methods: Sequence[Method], folder: Path, *, replace: bool) -> None:
     """Raise UsageError if saving restored pictures would replace the benchmark's, or, without `replace`, any file."""
     sources = {source.resolve() for case in benchmark.cases for source in case.sources}
-    for path in (image_path(folder, method, case.name) for method in methods for case in benchmark.cases):
+    for path in (picture_path(folder, method, case.name) for method in methods for case in benchmark.cases):
         if path.resolve() in sources:
             raise UsageError(
                 f"{path}: would overwrite a picture of the benchmark", "use another folder for --save-images"
@@ -167,9 +167,9 @@ def _score_case(
     for method in methods:
         protocol = (benchmark.name, benchmark.task, benchmark.protocol, benchmark.border, case.name, case.number)
         key = key_of((__version__, *scoring.metrics, *protocol, method.name, method.made_of), case.sources)
-        image = image_path(scoring.images, method, case.name) if scoring.images else None
+        path = picture_path(scoring.pictures, method, case.name) if scoring.pictures else None
         row = scoring.log.known.get(key) if scoring.log else None
-        if row is None or (image and not image.exists()):
+        if row is None or (path and not path.exists()):
             pair = pair or case.open()
             if bar:
                 bar.start(f"{case.name} {method.name}", pair.degraded.height * pair.degraded.width / 1e6)
@@ -178,7 +178,7 @@ def _score_case(
             gain = _gain(pair.clean, scoring.peak, case.name)
             samples, clean = gain * method.samples(restored, pair.clean), gain * in_range(pair.clean)
             row = measure(samples, clean, benchmark.border, scoring.lpips)
-            _save(image, restored)
+            _save(path, restored)
             if scoring.log:
                 scoring.log.add(key, row)
         if bar:
@@ -201,7 +201,7 @@ def _check_size(restored: Pixels, pair: Pair, name: str) -> None:
         raise HfpieError(f"{name}: restored to {sizes} pixels", "choose weights for this task")
 
 
-def image_path(folder: Path, method: Method, case: str) -> Path:
+def picture_path(folder: Path, method: Method, case: str) -> Path:
     """Path of a restored picture: `non-local_means/000/00000012.png`; a.jpg and a.png stay two files."""
     return folder / method.folder / (case if case.endswith(".png") else f"{case}.png")
 

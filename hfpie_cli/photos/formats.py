@@ -132,7 +132,7 @@ def is_hidden(path: Path) -> bool:
 
 
 def format_named(text: str) -> str | None:
-    """The format that a user names (`jpg`, `.TIFF`, `mp4`, ...), None if there is none such."""
+    """The format that a user names (`jpg`, `.TIFF`, `mp4`, ...), None for an unknown name."""
     suffix = "." + text.lower().lstrip(".")
     return SUFFIXES.get(suffix) or next((name for name, endings in FILMS.items() if suffix in endings), None)
 
