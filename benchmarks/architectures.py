@@ -1,4 +1,4 @@
-"""What each network of weights.toml costs: parameters, FLOP per input pixel, and seconds per megapixel of input.
+"""Costs of the networks of weights.toml: parameters, FLOP per input pixel, seconds per megapixel of input.
 
     python benchmarks/architectures.py [--rounds 2]
 
@@ -90,7 +90,7 @@ def network_of(entry: Entry) -> Restoring:
     spandrel = import_beside_torchvision("spandrel")
     weights = SHAPES[entry.name].build().state_dict()
     network = ForeignNetwork(spandrel.ModelLoader(device="cpu").load_from_state_dict(weights)).eval()
-    network.model._forward_hooks.clear()  # what random weights give need be no picture
+    network.model._forward_hooks.clear()  # the output of random weights need not be a picture
     return network
 
 

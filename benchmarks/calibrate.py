@@ -1,8 +1,8 @@
-"""Is our measure the field's? Known figures and a second computation, on the pictures of a data root.
+"""Checks our metrics against known figures and a second implementation, on the pictures of a data root.
 
     python benchmarks/calibrate.py --data-root DATA
 
-DATA holds Set5, Set14 and Kodak24. Exit code 1 if a figure is not what it should be. Two pictures of Set14 are grey;
+DATA holds Set5, Set14 and Kodak24. Exit code 1 if a figure is off. Two pictures of Set14 are grey;
 here both are stored and scored as RGB. The customary file of one, `bridge`, has a single channel, which Matlab's
 scripts score as it is: that gives the second row.
 """
@@ -31,7 +31,7 @@ SETTINGS = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_samp
 
 @dataclass(frozen=True)
 class Figure:
-    """What is measured, what it should be, and how far it may be off."""
+    """A measured value, the expected one, and its tolerance."""
 
     name: str
     measured: float

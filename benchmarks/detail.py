@@ -1,4 +1,4 @@
-"""Is fine detail there, and is it the right one? Restored pictures against the originals, between 0.25 and 0.5 cycles
+"""Measures fine detail and whether it is right: restored pictures against the originals, between 0.25 and 0.5 cycles
 per pixel, on Y under a Hann window.
 
 power: energy of the restored picture in that band over the original's; 1 is as much detail as there was.

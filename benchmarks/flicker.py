@@ -1,4 +1,4 @@
-"""How much a moving picture flickers, its frames restored each alone and with the averages that they share.
+"""Measures the flicker of a film, with frames restored alone and with shared averages.
 
     python benchmarks/flicker.py [PHOTO] [--weights compact.denoise compact.sr-x4 compact.sr-x4-gan] [--frames 8]
 

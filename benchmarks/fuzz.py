@@ -1,10 +1,10 @@
-"""Broken pictures in numbers: seeded mutations of good files, or a folder of broken ones, restored one after the other.
+"""Fuzzing: seeded mutations of good files, or a folder of broken ones, are restored one after the other.
 
     python benchmarks/fuzz.py --mutations 2000
     python benchmarks/fuzz.py --mutations 400 --films
     python benchmarks/fuzz.py --folder DATA/malformed
 
-Every file goes the way of `hfpie denoise --weights unit-test` in a process that is watched. An outcome is `refused`
+Every file is restored as by `hfpie denoise --weights unit-test` in a supervised process. An outcome is `refused`
 (one HfpieError), `right`, or a fault: another exception, a picture that other decoders read otherwise, more than 10 s
 of the processor beside the network's (which go by the pixels), more than 2 GiB. Right is checked on the pixels that the
 network gets, against Pillow and tifffile.
@@ -34,7 +34,7 @@ import tifffile
 from PIL import Image
 
 MAX_SECONDS, MAX_BYTES = 10.0, 2 << 30
-PATIENCE = 300.0  # seconds by the clock, after which a file is given up
+PATIENCE = 300.0  # seconds by the clock after which a file is abandoned
 SIDE = (72, 56)  # of the pictures that are mutated: h, w
 INTERESTING = (0, 1, 0x7F, 0x80, 0xFF)
 
@@ -147,7 +147,7 @@ def mutations(count: int, seed: int = 0, good: dict[str, bytes] | None = None) -
 
 
 def disagreement(data: bytes) -> str:
-    """How the pixels that hfpie reads differ from those that other decoders do; empty if they do not."""
+    """How the pixels that hfpie reads differ from other decoders'; empty if they do not."""
     from hfpie_cli.photos.contents import read_content
     from hfpie_cli.photos.photo import Photo
 
@@ -184,11 +184,11 @@ def _other_pixels(data: bytes) -> np.ndarray | None:
 
 
 def work(connection: Connection) -> None:
-    """Restore file after file as the command does, and tell what became of each."""
+    """Restore file after file as the command does, and report each outcome."""
     import torch
 
     from hfpie_cli import Restorer
-    from hfpie_cli.batch.content import Place, checked, restored, write_into
+    from hfpie_cli.batch.content import Destination, checked, restored, write_into
     from hfpie_cli.errors import HfpieError
     from hfpie_cli.photos.contents import read_content
     from hfpie_cli.photos.formats import OutputStyle
@@ -207,7 +207,7 @@ def work(connection: Connection) -> None:
             checked(content, style, None, scale=1, name=path)
             begun = time.process_time()
             done, _ = restored(
-                content, restorer, lambda done, total: None, lambda start: repeat(None), Place(None, style, path)
+                content, restorer, lambda done, total: None, lambda start: repeat(None), Destination(None, style, path)
             )
             network = time.process_time() - begun
             encoding = io.BytesIO()
@@ -238,7 +238,7 @@ def _peak() -> int:
 
 
 class Worker:
-    """The watched process; started again when it was ended."""
+    """The supervised process, restarted after it was ended."""
 
     def __init__(self) -> None:
         self._start()

@@ -1,4 +1,4 @@
-"""What int8 would bring and cost: the blocks at full resolution with weights and inputs rounded to 8 bits.
+"""Gain and cost of int8: the blocks at full resolution with weights and inputs rounded to 8 bits.
 
     python benchmarks/int8.py PHOTOGRAPH ... [--weights compact.denoise] [--degradation awgn-25-8bit]
 

@@ -1,4 +1,4 @@
-"""What folding attention into convolutions brings: one tile, folded and unfolded in turn, in one run on a CPU.
+"""Gain of folding attention into convolutions: one tile, folded and unfolded in turn, in one run on a CPU.
 
     python benchmarks/levers.py CHECKPOINT [--side 256] [--rounds 5] [--threads 1]
 
@@ -25,7 +25,7 @@ from hfpie_cli.weights.checkpoint import load_checkpoint
 
 
 def timed(run: Callable[[], Tensor]) -> tuple[Tensor, float]:
-    """What it gives, and its seconds of processor time."""
+    """(result, seconds of processor time)."""
     started = time.process_time()
     result = run()
     return result, time.process_time() - started

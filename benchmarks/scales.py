@@ -1,9 +1,9 @@
-"""What the arrangement of the network's scales is worth: it and the one before it, trained side by side.
+"""Compares arrangements of the network's scales: today's and the previous one, trained side by side.
 
     python benchmarks/scales.py --data DATA/train --out runs/scales --minutes 20 [awgn bicubic-x4 night defocus]
 
 Both train from random weights for the same minutes, at once, on half of the cores each. Prints the held-out scores of
-both on the way, and what each part of them is worth at the end. A run that is there is not made again.
+both on the way, and what each part of them is worth at the end. Existing runs are not repeated.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python -m benchmarks.steady [--pictures 2000] [--side 64] [--weights unit-test]
 
-The command runs in a process of its own; its resident memory is looked at as it tells of each file. Growth is that from
+The command runs in a process of its own; its resident memory is read as it reports each file. Growth is that from
 the WARM-th file to the largest afterwards.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.folders import make_pictures
 from benchmarks.release import HERE
 
-WARM = 100  # files, after which all that is loaded once is there
+WARM = 100  # files after which everything is loaded
 
 
 def resident(pid: int) -> float:

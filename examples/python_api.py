@@ -1,4 +1,4 @@
-"""Restore a photograph from Python: a file, a Pillow image, and what came of them.
+"""Restore a photograph from Python: a file and a Pillow image.
 
 python examples/python_api.py [PHOTO]
 """

@@ -1,4 +1,4 @@
-"""Where and how precisely a network runs; the only module that asks what hardware there is."""
+"""Where and how precisely a network runs; the only module that looks at the hardware."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Device:
     """A torch device and the precision of its arithmetic."""
 
     torch_device: torch.device
-    """Where tensors lie."""
+    """Device that holds the tensors."""
     precision: str
     """A key of PRECISIONS."""
 
@@ -36,7 +36,7 @@ class Device:
         return torch.autocast(kind, PRECISIONS[self.precision], enabled=self.precision != "fp32")
 
     def free_bytes(self) -> int | None:
-        """Memory free on a CUDA device; None where it is not known."""
+        """Free memory of a CUDA device; None if unknown."""
         return torch.cuda.mem_get_info(self.torch_device)[0] if self.torch_device.type == "cuda" else None
 
     def wait(self) -> None:
@@ -58,11 +58,11 @@ def choose_device(
     bears: Collection[str] = PRECISIONS.keys(),
     has: Callable[[str], bool] | None = None,
 ) -> Device:
-    """The device that `auto`, `cpu`, `cuda`, `cuda:N` or `mps` names; `auto` is the fastest that there is.
+    """The device that `auto`, `cpu`, `cuda`, `cuda:N` or `mps` names; `auto` is the fastest available.
 
-    precision `auto` is what `auto_precision` says, for a network that is `residual` or not, if it bears that, else
-    fp32. bears: precisions that the network supports. has: whether a kind of device is available (for tests).
-    Raises UsageError for a device that is not there, or a precision that it or the network cannot do.
+    precision `auto` is what `auto_precision` says, for a network that is `residual` or not, if the network supports it,
+    else fp32. bears: precisions that the network supports. has: whether a kind of device is available (for tests).
+    Raises UsageError for a device that is not available, or a precision that it or the network does not support.
     """
     has = has or _has
     check_device(name)
@@ -81,9 +81,9 @@ def choose_device(
 
 
 def choose_training_device(name: str = "auto", precision: str = "auto") -> Device:
-    """The same for training, where precision `auto` is bf16 on CUDA too if it multiplies it, else fp32."""
+    """The same for training, where precision `auto` is bf16 on CUDA if the GPU supports it, else fp32."""
     device = choose_device(name, precision, residual=True)
-    torch.backends.cudnn.benchmark = True  # crops are of one size: the fastest convolution is looked for once
+    torch.backends.cudnn.benchmark = True  # all crops have one size: search for the fastest convolution once
     if precision == "auto" and device.torch_device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
         return Device(device.torch_device, "bf16" if fast else "fp32")
@@ -91,7 +91,7 @@ def choose_training_device(name: str = "auto", precision: str = "auto") -> Devic
 
 
 def use_cuda_device(number: int) -> None:
-    """Make a CUDA device this process's own, for all that does not name one."""
+    """Make a CUDA device the default of this process."""
     torch.cuda.set_device(number)
 
 
@@ -103,10 +103,10 @@ def _has(name: str) -> bool:
 
 
 def tiles_at_once(device: Device, tile: int, scale: int) -> int:
-    """How many tiles of `tile` x `tile` pixels go into one batch, of CUDA_STREAMS at a time: as many as half the free
-    memory holds, 1 to 16 each.
+    """Number of tiles of `tile` x `tile` pixels in a batch.
 
-    One on a CPU, whose cores are busy with one. Pixels do not depend on it.
+    CUDA_STREAMS batches run at a time: they hold as many as fit in half the free memory, 1 to 16 each. On a CPU one,
+    because a single tile keeps the cores busy. Pixels do not depend on it.
     """
     free = device.free_bytes()
     if free is None:

@@ -1,4 +1,4 @@
-"""Several processes that `torchrun` started, sharing one piece of work; a process on its own is the only rank."""
+"""Processes that `torchrun` started, sharing one task; without it, this process is the only rank."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-PATIENCE = timedelta(days=7)  # how long the first process to finish its share waits for the last
+PATIENCE = timedelta(days=7)  # how long the first process to finish waits for the last
 Item = TypeVar("Item")
 
 
@@ -31,7 +31,7 @@ class Ranks:
     """Number of processes on this machine."""
 
     def device(self, name: str, kind: str) -> str:
-        """The device for this process, where `name` was asked for and is of a `kind`: to each its own GPU."""
+        """The device for this process when `name`, of a `kind`, was requested: a GPU for each process."""
         return f"cuda:{self.local}" if kind == "cuda" and self.count > 1 and ":" not in name else name
 
     @property
@@ -58,7 +58,7 @@ class Ranks:
         distributed.barrier()
 
     def gather(self, mine: Item) -> list[Item]:
-        """Values of all processes, by rank; each has to call it."""
+        """Values of all processes, by rank; every process must call it."""
         if self.count == 1:
             return [mine]
         from torch import distributed
@@ -68,7 +68,7 @@ class Ranks:
         return everyone
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum of every process's tensor, in place; each has to call it."""
+        """Sum a tensor over all processes, in place; every process must call it."""
         if self.count > 1:
             from torch import distributed
 
@@ -76,7 +76,7 @@ class Ranks:
         return values
 
     def together(self, network: nn.Module) -> nn.Module:
-        """The network, its gradients averaged over the processes."""
+        """Wrap the network so that its gradients are averaged over the processes."""
         if self.count == 1:
             return network
         from torch.nn.parallel import DistributedDataParallel
@@ -95,7 +95,7 @@ def joined_ranks(
 ) -> Iterator[Ranks]:
     """The ranks that `torchrun` describes in the environment, connected while the block runs.
 
-    patience: that a process has for the slowest; by default torch's own, which is half an hour. prepare: called with
+    patience: how long a process waits for the slowest; by default torch's half hour. prepare: called with
     the process's number on this machine before they are connected by NCCL, to choose its GPU.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))

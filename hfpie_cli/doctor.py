@@ -1,4 +1,4 @@
-"""What `hfpie doctor` reports: versions, devices, weights, caches, extras, and the speed of each task."""
+"""Checks of `hfpie doctor`: versions, devices, weights, caches, extras, and the speed of each task."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def versions() -> dict[str, str]:
 
 
 def devices() -> dict[str, dict[str, Any]]:
-    """The CPU with what it can do, and the GPUs or why there is none."""
+    """The CPU and its capabilities, and the GPUs or why there are none."""
     flags = cpu_flags()
     abilities = {name: bool(flags & set(wanted)) for name, wanted in FLAGS.items()}
     found: dict[str, dict[str, Any]] = {"cpu": {"name": _cpu_name(), "threads": default_threads(), **abilities}}
@@ -89,7 +89,7 @@ def devices() -> dict[str, dict[str, Any]]:
 
 
 def weights(hub: Hub) -> list[dict[str, str]]:
-    """Every checkpoint that is here, verified by its SHA-256; nothing is downloaded."""
+    """Every local checkpoint, verified by its SHA-256; nothing is downloaded."""
     hub, found = replace(hub, offline=True), []
     for entry in public_entries():
         where = whereabouts(entry, hub)
@@ -104,7 +104,7 @@ def weights(hub: Hub) -> list[dict[str, str]]:
 
 
 def caches(hub: Hub) -> list[dict[str, Any]]:
-    """The folders that hfpie fills, and how large each is."""
+    """The folders that hfpie writes to, and the size of each."""
     folders = {
         "decoded photographs (training)": cache_folder() / "decoded",
         "scores (eval --resume)": cache_folder() / "scores",
@@ -116,11 +116,11 @@ def caches(hub: Hub) -> list[dict[str, Any]]:
 
 
 def extras() -> list[dict[str, Any]]:
-    """What can be installed beside hfpie, by the name of the extra."""
+    """Optional packages, by the name of the extra."""
     wanted: dict[str, list[str]] = {}
     try:
         requirements = metadata.requires("hfpie") or []
-    except metadata.PackageNotFoundError:  # a checkout that is run as it is
+    except metadata.PackageNotFoundError:  # a checkout that is run without being installed
         requirements = []
     for requirement in requirements:
         if found := re.match(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]", requirement):

@@ -15,13 +15,13 @@ from typing import IO
 
 from .errors import HfpieError, UsageError
 
-TEMPORARY = ".hfpie-"  # what the names of files that are being written begin with
-UNFINISHED = ".unfinished"  # ending of those that a later run goes on with
+TEMPORARY = ".hfpie-"  # prefix of the names of files that are being written
+UNFINISHED = ".unfinished"  # suffix of those that a later run continues
 KINDS = {stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISDIR: "a folder"}
 
 
 def cache_folder() -> Path:
-    """Where hfpie keeps what it can make or fetch again; for a user without a home, where temporary files go."""
+    """Folder for what hfpie can make or download again; below the temporary folder for a user without a home."""
     try:
         caches = Path.home() / ".cache"
     except RuntimeError:
@@ -31,12 +31,12 @@ def cache_folder() -> Path:
 
 @contextmanager
 def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
-    """A temporary path beside `path`, with its suffix; renamed onto it if the block ends well, else removed.
+    """A temporary path beside `path`, with its suffix; renamed to it if the block succeeds, else removed.
 
-    Where `path` is a link, what it links to is replaced. The file is flushed to the disk before the rename. It gets the
-    permissions of the file that it replaces, or of an ordinary new file. OSErrors name `path`, not the temporary one.
-    Without `overwrite`, raises FileExistsError if `path` has come to exist in the meantime. Raises HfpieError if a
-    pipe or a device is there, which is never replaced.
+    If `path` is a link, its target is replaced. The file is flushed to the disk before the rename. It gets the
+    permissions of the file that it replaces, or those of a new file. OSErrors name `path`, not the temporary one.
+    Without `overwrite`, raises FileExistsError if `path` has appeared in the meantime. Raises HfpieError for a pipe or
+    a device, which is never replaced.
     """
     check_ordinary(path)
     path = path.resolve()
@@ -61,9 +61,9 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
 
 
 def sweep(folders: Iterable[Path]) -> int:
-    """Remove the temporary files that processes which have ended left in folders; how many there were.
+    """Remove temporary files that ended processes left in folders; returns their number.
 
-    A process keeps its own locked while it lives, on whatever machine. Unfinished files stay.
+    A running process keeps its own locked, also for other machines. Unfinished files stay.
     """
     swept = 0
     for folder in folders:
@@ -93,7 +93,7 @@ def _sweep_one(path: Path) -> bool:
 
 
 def _make_temporary(path: Path) -> tuple[int, Path]:
-    """A new file beside `path`, locked as long as its handle is open."""
+    """A new file beside `path`, locked until its handle is closed."""
     while True:
         handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
         with suppress(OSError):  # a file system without locks: nothing is swept there
@@ -105,7 +105,7 @@ def _make_temporary(path: Path) -> tuple[int, Path]:
 
 
 def unfinished_path(target: Path) -> Path:
-    """Where the unfinished part of a file is kept, beside it, whatever the length of its name."""
+    """Path of the unfinished part of a file, beside it, however long its name is."""
     target = target.resolve()
     digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
     return target.with_name(f"{TEMPORARY}{digest}{UNFINISHED}")
@@ -124,7 +124,7 @@ def open_unfinished(target: Path) -> tuple[IO[bytes], Path]:
             with suppress(OSError):  # a file system without locks
                 if not _lock(file.fileno()):
                     raise HfpieError(f"{target}: another process is writing it", "wait for it, or choose another name")
-                if os.fstat(file.fileno()).st_nlink == 0:  # finished by another process just now
+                if os.fstat(file.fileno()).st_nlink == 0:  # another process has just finished it
                     file.close()
                     continue
         except BaseException:
@@ -158,7 +158,7 @@ def check_new(path: Path, *, overwrite: bool) -> None:
 
 
 def check_ordinary(path: Path) -> None:
-    """Raises HfpieError if there is something at `path` other than an ordinary file, OSError for an impossible name."""
+    """Raises HfpieError if something other than an ordinary file is at `path`, OSError for an impossible name."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -168,12 +168,12 @@ def check_ordinary(path: Path) -> None:
 
 
 def kind_of(mode: int) -> str:
-    """The kind of a file that is not ordinary, in words, from its `stat` mode."""
+    """The kind of a special file, in words, from its `stat` mode."""
     return next((words for is_one, words in KINDS.items() if is_one(mode)), "a device")
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's content in hex digits, read piece by piece."""
+    """The SHA-256 of a file's content in hex digits, read in chunks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -208,11 +208,13 @@ def make_folders(folders: Iterable[Path]) -> None:
                 f"{folder}: cannot create this folder ({error.strerror})", "choose another --output"
             ) from None
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise HfpieError(f"{folder}: cannot be written to", "choose another --output, or change its permissions")
+            raise HfpieError(
+                f"{folder}: cannot write to this folder", "choose another --output, or change its permissions"
+            )
 
 
 def walk(folder: Path, *, recursive: bool) -> Iterator[Path]:
-    """Files and folders in the folder; or all files in it and below, and the folders below that are links or locked.
+    """Files and folders in a folder; recursively, all files below it, and those folders that are links or locked.
 
     Hidden folders are not entered.
     """

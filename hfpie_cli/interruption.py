@@ -31,7 +31,7 @@ def stoppable() -> Iterator[None]:
         raise Stopped(number)
 
     before: dict[int, signal._HANDLER] = {}
-    if threading.current_thread() is threading.main_thread():  # Python lets no other thread handle signals
+    if threading.current_thread() is threading.main_thread():  # Python handles signals in the main thread alone
         for number in ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, stop)
@@ -53,7 +53,7 @@ class Interruption:
         self._before: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> Interruption:
-        if threading.current_thread() is threading.main_thread():  # Python lets no other thread handle signals
+        if threading.current_thread() is threading.main_thread():  # Python handles signals in the main thread alone
             for number in SIGNALS:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._note)

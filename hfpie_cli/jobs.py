@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .errors import HfpieError
 
-LeftOut = dict[str, list[Path]]  # paths by the reason, as Plan names them
+LeftOut = dict[str, list[Path]]  # paths by reason; see Plan
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Job:
 
     @property
     def output_name(self) -> str:
-        """The output's name in messages: in place the input's, unless that is a link."""
+        """The output's name in messages; with --in-place the input's, unless that is a link."""
         own = self.source is not None and not self.source.is_symlink() and self.source.resolve() == self.target
         return str(self.source if own else self.target or "standard output")
 
@@ -41,7 +41,7 @@ class Plan:
     left_out: LeftOut
     """Skipped paths in folders, by reason: outputs, folders, films, unread, links, or an extra's name."""
     faults: list[HfpieError] = field(default_factory=list)
-    """Errors of inputs that cannot be done, beside others that can."""
+    """Errors of inputs that cannot be restored, if others can."""
     folder: Path | None = None
     """Output folder, if one is named."""
 
@@ -71,5 +71,5 @@ class Naming:
 
     @property
     def keeps_outputs(self) -> bool:
-        """Whether existing outputs are errors, found before anything is computed."""
+        """Whether existing outputs are errors, reported before anything is computed."""
         return not (self.overwrite or self.in_place or self.skip_existing or self.resume)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def open_streams() -> None:
-    """Connect standard streams that the caller has closed (`hfpie ... >&-`) to nothing.
+    """Connect standard streams that the caller has closed (`hfpie ... >&-`) to the null device.
 
     Otherwise Python has None for them, and the next files to be opened, outputs among them, get their descriptors.
     """
@@ -37,9 +37,9 @@ def uncollected() -> Iterator[None]:
 
 
 def leave(code: int) -> None:
-    """End the process as the interpreter does, but for taking its modules apart, which takes it a tenth of a second.
+    """End the process as the interpreter does, without tearing down its modules, which takes a tenth of a second.
 
-    Returns where that is not safe, and the interpreter has to: other threads are not done, or standard output is
+    Returns if that is not safe and the interpreter has to do it: other threads are running, or standard output is
     closed.
     """
     if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):

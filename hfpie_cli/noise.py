@@ -1,7 +1,7 @@
 """Estimates the noise of a photograph, for networks that take a noise level.
 
-Differences of differences of neighbours (after Immerkaer, "Fast noise variance estimation", 1996) leave noise and
-little of the picture, the least of it where the picture is plain.
+Differences of differences of neighbours (after Immerkaer, "Fast noise variance estimation", 1996) leave the noise and
+little of the picture, least in plain areas.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import numpy as np
 from .photos.photo import FULL_SCALE, Pixels
 
 FILTER = np.outer([1, -2, 1], [1, -2, 1]).astype(np.float32) / 6  # white noise keeps its standard deviation
-SIDE, GRID = 32, 24  # pixels of a square; squares a side of the photograph, where it has so many
-PLAIN = 0.25  # quantile of the squares: one this plain shows the noise
+SIDE, GRID = 32, 24  # side of a square in pixels; most squares along a side of the photograph
+PLAIN = 0.25  # quantile of the squares, sorted by noise: the plain ones show the noise
 CLIPPED = 0.02  # share of values at black or white; squares with more hide noise and are left out
 FEW = 0.1  # share of squares used in any case, the least clipped ones
 MEDIAN = 0.6745  # of the absolute values of a standard normal
@@ -21,8 +21,8 @@ MEDIAN = 0.6745  # of the absolute values of a standard normal
 def estimate_noise(pixels: Pixels) -> float:
     """The standard deviation of the noise of (h, w, c) pixels, where full scale is 255; the mean square of channels.
 
-    Gaussian noise of 10 to 50 at 8 bits is found within a fifth on nine of ten photographs. Texture that is everywhere
-    looks like noise of up to 10. Noise that was smoothed, as by JPEG, is underestimated.
+    Gaussian noise of 10 to 50 at 8 bits is found within a fifth on nine of ten photographs. Texture all over a
+    photograph looks like noise of up to 10. Smoothed noise, as in JPEG, is underestimated.
     """
     height, width = pixels.shape[:2]
     side = min(SIDE, height - 2, width - 2)
@@ -38,7 +38,7 @@ def estimate_noise(pixels: Pixels) -> float:
 
 
 def _offsets(length: int, side: int) -> list[int]:
-    """Where squares begin: side by side, or on an even grid where there are more than GRID."""
+    """Where squares begin: side by side, or on an even grid if there would be more than GRID."""
     count = min(GRID, length // side)
     return [int(at) for at in np.linspace(0, length - side, count)]
 

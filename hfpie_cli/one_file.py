@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from .batch.content import Place, checked, pictures_of, restored, write_into
+from .batch.content import Destination, checked, pictures_of, restored, write_into
 from .batch.frames import Averages
 from .errors import HfpieError, UsageError
 from .files import atomic_path
@@ -21,10 +21,10 @@ def restore_file(
 ) -> Outcome:
     """Restore a photograph, an animation, a TIFF stack or a film into a file, complete or not at all.
 
-    Depth, alpha and metadata are kept, of animations and films the times too; frames of one shot share their averages.
+    Depth, alpha and metadata are kept, and the times of animations and films; frames of one shot share their averages.
     target: its ending names the format. weights: a task, a name of `list_weights`, a file, or a Restorer, which loads
-    its network once for many files. overwrite: replace a target that exists. The outcome's photo is the first of
-    several pictures, its sums are those of all. Raises HfpieError.
+    its network once for many files. overwrite: replace a target that exists. Of several pictures, the outcome has the
+    first photo, and the sums over all. Raises HfpieError.
     """
     source, target = Path(source), Path(target)
     form = format_named(target.suffix)
@@ -40,8 +40,10 @@ def restore_file(
         message = f"{source}: overwriting would lose its embedded preview, gain map or video"
         raise HfpieError(message, "write to another file")
     averages, pictures = Averages(restorer, (), not isinstance(content, Photo)), partial(pictures_of, content)
-    place = Place(target.resolve().parent, style, str(target))
-    done, outcome = restored(content, restorer, lambda done, total: None, partial(averages.within, pictures), place)
+    destination = Destination(target.resolve().parent, style, str(target))
+    done, outcome = restored(
+        content, restorer, lambda done, total: None, partial(averages.within, pictures), destination
+    )
     try:
         with atomic_path(target, overwrite=overwrite) as temporary, temporary.open("w+b") as stream:
             write_into(stream, done, style, name=str(target))

@@ -29,7 +29,7 @@ class Outcome:
     doubled: bool
     """Whether smaller tiles failed in the network."""
     changed: bool
-    """False if there was so little to restore that the photo was left as it was."""
+    """False if there was so little to restore that the photo was left unchanged."""
     noise: float | None
     """Noise level given to the network, as `Restorer` takes it; None for networks that take none."""
     input_megapixels: float

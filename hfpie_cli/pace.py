@@ -10,11 +10,11 @@ from .photos.photo import Photo
 from .restore import Restorer
 from .tiling import plan_tiles
 
-SIDE = 256  # pixels of the tile that is measured, at most: a pixel of larger ones takes as long
+SIDE = 256  # pixels of the measured tile, at most: larger ones take as long per pixel
 
 
 def measure_pace(restorer: Restorer, rng: np.random.Generator, *, at_least: float = 0.0) -> float:
-    """Seconds for a pixel that a tile covers, all turns of the ensemble included.
+    """Seconds per pixel that a tile covers, including all turns of the ensemble.
 
     at_least: seconds to measure for; the tile is restored once before to warm up, then once or more often.
     """

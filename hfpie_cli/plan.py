@@ -45,7 +45,7 @@ def _check_request(inputs: Sequence[str], naming: Naming) -> None:
     if not inputs:
         raise UsageError("nothing to restore", "name a file or a folder, such as photo.png")
     if "" in inputs or naming.output == "":
-        raise UsageError("an empty name", "check your shell variables; use . for the current folder")
+        raise UsageError("an empty file name", "check your shell variables; use . for the current folder")
     if naming.in_place and (naming.output is not None or STREAM in inputs):
         raise UsageError("--in-place replaces the inputs, without --output or -", "remove one of them")
     if naming.in_place and (naming.format or naming.skip_existing):
@@ -65,7 +65,7 @@ def _list_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
     if len(inputs) == 1 and inputs[0] != STREAM and not os.path.lexists(inputs[0]):
         raise HfpieError(f"{inputs[0]}: no such file or folder", "check the name and the current folder")
     if to_folder and naming.output and not _is_folder(naming.output) and format_named(Path(naming.output).suffix):
-        raise UsageError(f"{naming.output}: a file name for several photographs", "end a folder's name with /")
+        raise UsageError(f"{naming.output}: one file for several photographs", "end a folder's name with /")
     for name in inputs:
         if name == STREAM:
             plan.jobs.append(_stream_job(naming, to_folder=to_folder))
@@ -91,7 +91,7 @@ def is_film_job(job: Job) -> bool:
 
 @contextmanager
 def _alone(name: str, plan: Plan) -> Iterator[None]:
-    """Turn errors of the input `name` into faults of the plan; UsageError is raised."""
+    """Turn errors of the input `name` into faults of the plan, except UsageError."""
     try:
         yield
     except UsageError:
@@ -109,7 +109,7 @@ def _is_folder(output: str | None) -> bool:
 
 
 def _is_new_folder(output: str | None) -> bool:
-    """Whether it is a new name without an ending: `-o sharp` creates a folder."""
+    """Whether `output` does not exist and has no suffix: `-o sharp` creates a folder."""
     return output not in (None, STREAM) and not Path(str(output)).suffix and not Path(str(output)).exists()
 
 
@@ -142,13 +142,13 @@ def _file_job(source: Path, relative: Path, naming: Naming, *, to_folder: bool) 
 
 
 def _has_twin(source: Path, ending: str) -> bool:
-    """Whether the same picture exists beside it in the format that it becomes, as phones export them."""
+    """Whether the same photograph exists beside it in the output's format, as phones export them."""
     endings = endings_of(str(format_named(ending)))
     return any(source.with_suffix(case(other)).exists() for other in endings for case in (str.lower, str.upper))
 
 
 def _format_of(target: Path, naming: Naming) -> str:
-    """The format that is asked for or that the target's ending names; both must not name different ones."""
+    """The format that was requested or that the target's suffix names; the two must not differ."""
     named = format_named(target.suffix)
     if named and naming.format not in (None, named):
         message = f"{target}: the ending says {named}, but --format says {naming.format}"
@@ -164,7 +164,7 @@ def _format_of(target: Path, naming: Naming) -> str:
 
 
 def _photos_in(folder: Path, naming: Naming, left_out: LeftOut) -> list[Path]:
-    """The photographs of a folder, without what is hidden and what lies in the output folder.
+    """The photographs of a folder, except hidden ones and those in the output folder.
 
     Adds skipped paths to `left_out`, by reason. Raises HfpieError if there are none.
     """
@@ -187,23 +187,25 @@ def _photos_in(folder: Path, naming: Naming, left_out: LeftOut) -> list[Path]:
             else:
                 photos.append(path)
     if not photos:
-        hint = f"hfpie looks for {' '.join(SUFFIXES)}" + ("" if naming.recursive else "; --recursive looks deeper")
+        hint = f"hfpie looks for {' '.join(SUFFIXES)}" + (
+            "" if naming.recursive else "; --recursive searches subfolders"
+        )
         raise HfpieError(f"{folder}: no photographs in this folder", hint)
     return photos
 
 
 def _leads_out(path: Path, folder: Path, naming: Naming) -> bool:
-    """Whether --in-place would replace a file outside the folder, by a link that is not to be followed."""
+    """Whether --in-place would replace a file outside the folder through a link that must not be followed."""
     if not naming.in_place or naming.follow_symlinks:
         return False
     try:
         return not path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # links in a circle, which fail when their turn comes
+    except (OSError, RuntimeError):  # circular links, which fail when they are read
         return False
 
 
 def _is_earlier_output(path: Path, naming: Naming) -> bool:
-    """Whether hfpie made the file from another one there, by its name, unless it is to be replaced itself."""
+    """Whether the name says that hfpie made the file from another one there, unless it is itself replaced."""
     if naming.in_place:
         return False
     endings = {path.suffix, *SUFFIXES, *map(str.upper, SUFFIXES)}
@@ -212,7 +214,7 @@ def _is_earlier_output(path: Path, naming: Naming) -> bool:
 
 
 def _check_targets(plan: Plan, naming: Naming) -> None:
-    """Leave in the plan the jobs whose targets can be written. Raises UsageError for those that must not be."""
+    """Keep the jobs whose targets can be written. Raises UsageError for those that must not be."""
     if any(job.target is None for job in plan.jobs) and sys.stdout.isatty():
         raise UsageError("cannot write a picture to the terminal", "redirect standard output, or use --output FILE")
     targets: list[tuple[Job, Path]] = []
@@ -231,9 +233,9 @@ def _check_targets(plan: Plan, naming: Naming) -> None:
 
 
 def _check_file(target: Path, naming: Naming) -> None:
-    """Raises UsageError for what an output cannot replace, OSError for a name that cannot be.
+    """Raises UsageError for what an output cannot replace, OSError for an impossible name.
 
-    HfpieError with --in-place: there it is an input that is no file.
+    HfpieError with --in-place, where the target is an input that is not a file.
     """
     if target.is_dir():
         raise UsageError(f"{target}: is a folder", "name a file with --output, or end the folder's name with /")
@@ -246,8 +248,8 @@ def _check_file(target: Path, naming: Naming) -> None:
 def _check_target(job: Job, target: Path, seen: dict[Path, Job], sources: set[Path], naming: Naming) -> None:
     if target in seen:
         if job.source and job.source.resolve() == Path(seen[target].name).resolve():
-            same = "is named twice" if job.name == seen[target].name else f"is the same file as {seen[target].name}"
-            raise UsageError(f"{job.name}: {same}", "name it once, without links to it")
+            same = "is given twice" if job.name == seen[target].name else f"is the same file as {seen[target].name}"
+            raise UsageError(f"{job.name}: {same}", "give it once, without links to it")
         raise UsageError(f"{job.name} and {seen[target].name} would both become {job.target}", "rename one of them")
     if target in sources and not naming.in_place:
         hint = "use another --output, or --in-place to replace it"

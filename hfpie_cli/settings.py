@@ -24,7 +24,7 @@ TOPOLOGY = Path("/sys/devices/system/cpu")
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and how precisely a network will run, as far as is known without importing torch."""
+    """Device, precision and threads of a network, as far as they are known without importing torch."""
 
     device: str
     """cpu, mps, cuda or cuda:N."""
@@ -39,7 +39,7 @@ class Setting:
 
 
 def choose_setting(device: str, precision: str, *, residual: bool, threads: int | None = None) -> Setting:
-    """What a network will run on. residual: whether it adds to its input, as ours do.
+    """Device, precision and threads for a network. residual: whether it adds to its input, as ours do.
 
     Raises UsageError for unknown names, and for a device that is not available.
     """
@@ -77,7 +77,7 @@ def check_tiles(tile: int, overlap: int, stride: int = 1) -> None:
 
 
 def auto_precision(kind: str, *, residual: bool) -> str:
-    """fp16 on CUDA and fp32 elsewhere, but bf16 on a CPU that multiplies it if the network is `residual`.
+    """fp16 on CUDA; bf16 on a CPU with bfloat16 instructions if the network is `residual`; otherwise fp32.
 
     Such a network adds to its input, which stays at fp32, so that bf16's 8 bits are those of a small number.
     """

@@ -1,4 +1,4 @@
-"""Texts for a terminal: characters that would move its cursor are escaped, lines wrapped at words, nouns counted."""
+"""Text for a terminal: escape control characters, wrap lines at words, count nouns."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def counted(count: float, noun: str) -> str:
 
 
 def in_megapixels(megapixels: float, of: float | None = None) -> str:
-    """`0.03`, `0.24`, `12.2`: small pictures get a second digit. of: a total, whose digits a part of it gets."""
+    """`0.03`, `0.24`, `12.2`: small pictures get a second digit. of: a total, whose number of digits is used."""
     return f"{megapixels:.2f}" if (megapixels if of is None else of) < 1 else f"{megapixels:.1f}"
 
 
 def end_of(name: str, most: int) -> str:
-    """A file's name without its folders, of at most so many characters: the last ones tell files apart."""
+    """A file's name without its folders, cut to its last `most` characters, which tell files apart."""
     own = name.rpartition("/")[2]
     return own if len(own) <= most else f"…{own[1 - most :]}"
 
@@ -54,7 +54,7 @@ def either(names: Sequence[str]) -> str:
 
 
 def columns_of(stream: TextIO) -> int | None:
-    """How wide the terminal behind a stream is; None where there is none."""
+    """Width of a stream's terminal; None if it is not a terminal."""
     if not stream.isatty():
         return None
     try:

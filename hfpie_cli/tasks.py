@@ -1,4 +1,4 @@
-"""What hfpie can do to a photograph: one row for each task. Its command, messages and defaults come from it."""
+"""The tasks, a row each, which defines the command, its messages and defaults."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Task:
     hard_degradation: str
     """Degradation that needs every scale of the network: `hfpie weights info --parts` measures with it."""
     flaw: str = ""
-    """What it removes, for messages; empty if it enlarges."""
+    """What it removes, for messages; empty for enlargement."""
     summary: str
     """Help text of the command."""
     examples: tuple[str, ...]
@@ -61,7 +61,7 @@ TASKS = {
             degradation="awgn-25",
             hard_degradation="awgn-50",
             flaw="noise",
-            summary="Remove noise of phones, night shots and JPEG, and Gaussian noise. No noise level to set.",
+            summary="Remove the noise of phones and night shots, JPEG artefacts and Gaussian noise, at any level.",
             examples=(
                 "hfpie denoise photo.png",
                 "hfpie denoise holiday/ -o clean/",
@@ -77,7 +77,7 @@ TASKS = {
             degradation="gaussian-blur",
             hard_degradation="motion-jpeg",
             flaw="blur",
-            summary="Sharpen soft and defocused photographs; camera shake with --weights compact.deblur-motion.",
+            summary="Sharpen soft and defocused photographs; for camera shake add --weights compact.deblur-motion.",
             examples=(
                 "hfpie deblur photo.png",
                 "hfpie deblur scans/ -r -o sharp/",

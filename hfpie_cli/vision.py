@@ -1,7 +1,7 @@
 """Imports packages that need torchvision, even if it was built for another torch.
 
-PyPI's torchvision is built for torch with CUDA. Beside the CPU's, its compiled operators do not load, and its import
-fails at the two that it gives shapes to. Nothing that hfpie runs calls them: to declare them is enough.
+PyPI's torchvision is built for torch with CUDA. With torch for CPUs its compiled operators do not load, and its import
+fails at the two whose shapes it registers. hfpie never calls them, so it is enough to declare them.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def import_beside_torchvision(name: str) -> ModuleType:
             raise
     _declare_operators()
     for module in [module for module in sys.modules if module.partition(".")[0] in (name, NAMESPACE)]:
-        del sys.modules[module]  # those that came as far as the failure
+        del sys.modules[module]  # modules that were imported before the failure
     return import_module(name)
 
 
 @cache
 def _declare_operators() -> torch.library.Library:
-    """The operators without code; they go when the library does, which is never."""
+    """Declare the operators without code. The library is kept, because they vanish with it."""
     library = torch.library.Library(NAMESPACE, "FRAGMENT")  # type: ignore[no-untyped-call]
     for operator in OPERATORS:
         library.define(operator + SCHEMA)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Kill runs with --resume again and again, and see that the folder ends as if nobody had.
+"""Kill runs with --resume repeatedly, and check that the folder ends as after an uninterrupted run.
 
     python tests/kills.py --kills 100
 

@@ -1,4 +1,4 @@
-"""Animations: all frames, their durations and how often they play, in and out."""
+"""Animations: frames, durations and repetitions are read and written."""
 
 import io
 import struct
@@ -40,7 +40,7 @@ def test_frames_durations_and_plays_stay(form, target):
     if form != "AVIF" and again.format != "AVIF":
         assert again.plays == animation.plays == 3
     told = losses(animation, again.format)
-    assert ("AVIF plays for ever, not 3 times" in told) == (form != "AVIF" and again.format == "AVIF")
+    assert ("AVIF repeats for ever, not 3 times" in told) == (form != "AVIF" and again.format == "AVIF")
 
 
 def test_a_gif_that_plays_once_does_so_as_png():
@@ -87,7 +87,7 @@ def test_an_animated_png_of_16_bits_is_refused():
     file = bytearray(animated("PNG"))
     file[24] = 16
     file[29:33] = zlib.crc32(file[12:29]).to_bytes(4, "big")
-    with pytest.raises(HfpieError, match="animated PNG of 16 bits"):
+    with pytest.raises(HfpieError, match="16-bit animated PNG"):
         read_animation(bytes(file))
 
 

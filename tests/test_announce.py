@@ -1,4 +1,4 @@
-"""What a command says before its work begins."""
+"""Announcements before a command's work begins."""
 
 import json
 import struct

@@ -1,4 +1,4 @@
-"""Runs over folders: what is done already, who does what, and what is left when a run is stopped."""
+"""Runs over folders: resuming, sharing work, and stopping."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def test_resume_does_what_is_missing_changed_empty_or_unreadable(folder):
     again, after = contents(folder / "out"), times_of(folder / "out")
     assert {name for name in whole if again[name] != whole[name]} == {"003.png"}
     assert {name for name in whole if after[name] == before[name]} == {"004.png", "005.png"}
-    assert "skipped 2 of 6: done before" in result.stderr
+    assert "skipped 2 of 6: already done" in result.stderr
 
 
 def test_resume_makes_anew_what_other_settings_or_weights_made(folder):
@@ -271,7 +271,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(folder):
     result = hfpie("in", "-o", "out/", "--resume", "--dry-run")
     assert result.exit_code == 0, result.stderr
     assert "in/001.png -> out/001.png  0.00 MP" in result.stdout
-    assert "in/000.png: skipped, done before" in result.stdout
+    assert "in/000.png: skipped, already done" in result.stdout
     assert "1 photograph to restore, 0.00 MP, about 0 s on cpu" in result.stdout
     *_, last = map(json.loads, hfpie("in", "-o", "new/", "--dry-run", "--json").stdout.splitlines())
     assert (last["summary"]["planned"], last["summary"]["megapixels"]) == (3, 0.001)
@@ -283,7 +283,7 @@ def test_earlier_outputs_are_passed_over_with_an_output_folder_too(folder):
     hfpie("in")
     result = hfpie("in", "-o", "out/")
     assert sorted(contents(folder / "out")) == ["000.png", "001.png"]
-    assert "skipped 2 files looking like hfpie outputs" in result.stderr
+    assert "skipped 2 files named like hfpie outputs" in result.stderr
 
 
 def test_enlarging_in_place_needs_overwrite_too(folder, enlarger):
@@ -523,7 +523,7 @@ def test_a_dry_run_counts_overlaps_and_names_what_cannot_be_read(folder, monkeyp
     *_, last = result.stdout.splitlines()
     assert last.startswith(f"2 photographs to restore, 0.00 MP, about {covered / 1000:.0f} s on cpu ")
     assert last.endswith(", 3 cannot be read")
-    for told in ("in/text.png: not a picture", "in/empty.png: the file is empty", "in/pipe.png: is a pipe"):
+    for told in ("in/text.png: not a photograph", "in/empty.png: the file is empty", "in/pipe.png: is a pipe"):
         assert told in result.stdout
         assert f"{told.partition(':')[0]} ->" not in result.stdout
     *records, last = map(json.loads, hfpie("in", "-o", "out/", "--dry-run", "--json").stdout.splitlines())

@@ -1,4 +1,4 @@
-"""A run's length, in steps or by the clock: rates, crops, validations and the end follow from it."""
+"""A run's length, in steps or by the clock, and the rates, crops and validations that depend on it."""
 
 import os
 import signal
@@ -169,10 +169,10 @@ def test_the_command_ends_within_its_minutes(photos, tmp_path):
     done = subprocess.run(
         [sys.executable, *map(str, arguments)], env=environment(tmp_path), capture_output=True, text=True, check=True
     )
-    assert "a resumed run takes the minutes left, and is not the same bit for bit" in done.stderr
+    assert "a resumed run uses the minutes left" in done.stderr
     again = CliRunner().invoke(app, ["train", "--resume", str(tmp_path / "run")])
     assert (
-        f"0.1 minutes done, nothing left; hfpie train --resume {tmp_path / 'run'} --minutes M goes further"
+        f"0.1 minutes done, nothing left to do; to train further: hfpie train --resume {tmp_path / 'run'} --minutes M"
         in again.stderr
     )
 
@@ -193,4 +193,4 @@ def test_a_short_run_says_how_few_pictures_it_scores(data, tmp_path, capsys):
         run = setup(config, tmp_path / config.length, CPU)
         with RunLog(run.folder, Console(), run.step) as log:
             fit(run, data, data, log)
-    assert capsys.readouterr().err.count("validations score 1 of 6 held-out pictures: a short run has time") == 1
+    assert capsys.readouterr().err.count("validations score 1 of 6 held-out pictures: the run is too short") == 1

@@ -1,4 +1,4 @@
-"""What C libraries write to standard error is told beside the file that it is about."""
+"""Messages of C libraries on standard error are reported with the file's name."""
 
 import io
 import os
@@ -82,7 +82,7 @@ def test_the_program_tells_it_beside_the_file(tmp_path):
     assert lines[-2:] == ["2 photographs: 1 denoised, 0 skipped, 1 failed", "failed: bad.png"]
     told = [line for line in lines[:-2] if not line.startswith(("       ", "odd.png -> "))]
     assert len(told) == 2, done.stderr
-    assert told[1].startswith("odd.png: its decoder says: libpng warning")
+    assert told[1].startswith("odd.png: its decoder reports: libpng warning")
 
 
 def corrupt_jpeg() -> bytes:
@@ -105,4 +105,4 @@ def test_a_corrupt_jpeg_is_read_and_named_once(tmp_path):
     assert run.returncode == 0, run.stderr
     said = [line for line in run.stderr.splitlines() if "Corrupt" in line]
     assert len(said) == 1
-    assert said[0].startswith("odd.jpg: its decoder says: Corrupt JPEG data")
+    assert said[0].startswith("odd.jpg: its decoder reports: Corrupt JPEG data")

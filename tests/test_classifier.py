@@ -1,4 +1,4 @@
-"""The classifier behind the perceptual loss: its shapes, its weights, and what the loss makes of pictures."""
+"""The classifier of the perceptual loss: shapes, weights, and the loss of some pictures."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The command line, end to end: names, outputs, exit codes, and that nothing is ever lost."""
+"""The command line, end to end: names, outputs, exit codes, and that no file is lost."""
 
 import io
 import json
@@ -97,7 +97,7 @@ def test_a_folder_run_passes_over_its_own_outputs(hfpie, tmp_path):
     assert hfpie("denoise", "in").exit_code == 0
     again = hfpie("denoise", "in", "--overwrite")
     assert again.exit_code == 0
-    assert "skipped 2 files looking like hfpie outputs" in again.stderr
+    assert "skipped 2 files named like hfpie outputs" in again.stderr
     names = sorted(p.name for p in (tmp_path / "in").iterdir())
     assert names == ["a.png", "a_denoised.png", "not_denoised.png", "not_denoised_denoised.png"]
 
@@ -109,7 +109,7 @@ def test_one_bad_file_does_not_stop_the_rest(hfpie, tmp_path):
     result = hfpie("denoise", "in", "-o", "out", "--json")
     assert result.exit_code == 3
     assert names_in(tmp_path / "out") == ["a.png", "c.png"]
-    assert result.stderr.count("not a picture") == 1
+    assert result.stderr.count("not a photograph") == 1
     *records, last = [json.loads(line) for line in result.stdout.splitlines()]
     assert [Path(r["input"]).name for r in records] == ["a.png", "b.png", "c.png"]
     assert [r["status"] for r in records] == ["done", "failed", "done"]
@@ -177,7 +177,7 @@ def test_two_inputs_of_one_name_are_refused(hfpie, tmp_path):
 
 def test_a_file_named_twice_is_told_as_such(hfpie, tmp_path):
     save(tmp_path / "in/a.png")
-    for other, word in (("in/a.png", "is named twice"), ("in/../in/a.png", "is the same file"), ("in", "named twice")):
+    for other, word in (("in/a.png", "is given twice"), ("in/../in/a.png", "is the same file"), ("in", "given twice")):
         result = hfpie("denoise", "in/a.png", other, "-o", "out/")
         assert result.exit_code == 2
         assert word in result.stderr
@@ -196,8 +196,8 @@ def test_an_ending_and_a_format_that_differ_are_refused(hfpie, tmp_path):
 def test_confusing_requests_are_refused(hfpie, tmp_path):
     save(tmp_path / "a.png")
     for arguments, word in [
-        (["", "--in-place"], "empty name"),
-        (["a.png", "-o", ""], "empty name"),
+        (["", "--in-place"], "empty file name"),
+        (["a.png", "-o", ""], "empty file name"),
         (["a.png", "--in-place", "--format", "jpg"], "--in-place keeps"),
         (["a.png", "-o", "-", "--json"], "standard output"),
     ]:
@@ -294,7 +294,7 @@ def test_streams(hfpie, tmp_path):
     [
         (["missing.png"], 1, "missing.png: no such file"),
         (["empty.png"], 1, "empty.png: the file is empty"),
-        (["text.png"], 1, "text.png: not a picture"),
+        (["text.png"], 1, "text.png: not a photograph"),
         (["cut.png"], 1, "cut.png: broken"),
         (["nothing/"], 1, "nothing: no photographs"),
         (["photo.png", "-o", "text.png/out.png"], 1, "text.png"),
@@ -328,7 +328,7 @@ def test_a_folder_without_permission_is_named(hfpie, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     result = hfpie("denoise", "photo.png", "-o", "locked/a.png")
     assert result.exit_code == 1
-    assert "locked: cannot be written to" in result.stderr
+    assert "locked: cannot write to this folder" in result.stderr
 
 
 def test_an_interrupt_leaves_nothing_half_written(hfpie, tmp_path, monkeypatch):
@@ -378,7 +378,7 @@ def test_a_file_s_name_for_several_photographs_is_refused(hfpie, tmp_path):
     save(tmp_path / "other.png")
     result = hfpie("denoise", "photo.png", "other.png", "-o", "one.png")
     assert result.exit_code == 2
-    assert "one.png: a file name for several photographs" in result.stderr
+    assert "one.png: one file for several photographs" in result.stderr
     assert not (tmp_path / "one.png").exists()
 
 
@@ -405,7 +405,7 @@ def test_folders_that_are_links_or_locked_are_counted(hfpie, tmp_path, monkeypat
     locked = {"locked"}
     result = hfpie("denoise", "in", "-r", "-o", "out/")
     assert result.exit_code == 0
-    assert "skipped 2 subfolders; they are links or not readable" in result.stderr
+    assert "skipped 2 subfolders; they are links or cannot be read" in result.stderr
     locked = {"in"}
     result = hfpie("denoise", "in", "-r", "-o", "again/")
     assert result.exit_code == 1
@@ -427,9 +427,9 @@ def test_notes_go_to_people_and_to_programs(hfpie, tmp_path):
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:], duration=[100, 200, 300], loop=0)
     result = hfpie("denoise", "web.jpg", "moving.gif", "-o", "out/", "--json")
     assert result.exit_code == 0, result.stderr
-    assert "web.jpg: it holds PNG, though its name ends with .jpg" in result.stderr
+    assert "web.jpg: it holds PNG, although its name ends in .jpg" in result.stderr
     web, moving, _ = (json.loads(line) for line in result.stdout.splitlines())
-    assert web["notes"] == ["it holds PNG, though its name ends with .jpg"]
+    assert web["notes"] == ["it holds PNG, although its name ends in .jpg"]
     assert (moving["notes"], moving["output"]) == (["3 frames"], "out/moving.png")
     with Image.open(tmp_path / "out/moving.png") as image:
         assert image.n_frames == 3

@@ -1,4 +1,4 @@
-"""Colours that no ICC profile tells: kept in kind, as a profile, or refused; never silently sRGB."""
+"""Colours without an ICC profile: kept, converted to a profile, or refused, but never taken for sRGB."""
 
 import io
 import struct
@@ -103,7 +103,7 @@ def test_what_hdr_says_of_its_light_stays_in_png_and_its_loss_is_told_in_avif():
     assert losses(photo, OutputStyle()) == ()
     in_avif = losses(photo, OutputStyle("AVIF"))
     assert "cLLI and mDCV" in in_avif[0]
-    assert "half the resolution" in in_avif[1]
+    assert "halves the resolution" in in_avif[1]
     assert len(losses(photo, OutputStyle("AVIF", quality=100))) == 1
 
 
@@ -182,4 +182,4 @@ def test_an_avif_that_opencv_does_not_read_is_read_as_8_bits_and_told(monkeypatc
     monkeypatch.setattr(cv2, "imdecode", lambda data, flags: None)
     photo = read_photo(file)
     assert (photo.pixels.dtype, photo.metadata.points) == (np.uint8, P3)
-    assert photo.notes == ("its 10 bits could be read as 8 only",)
+    assert photo.notes == ("its 10 bits could only be read as 8",)

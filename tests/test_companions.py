@@ -1,4 +1,4 @@
-"""What a JPEG holds beside its picture: the gain map of Ultra HDR goes with it, or a line says that it is lost."""
+"""Further parts of a JPEG: the gain map of Ultra HDR is kept, or a message says that it is lost."""
 
 import io
 import struct
@@ -115,7 +115,7 @@ def test_a_video_is_left_out_with_what_announces_it_and_the_gain_map_stays():
     xmp = read_photo(file).metadata.xmp
     assert b"Motion" not in xmp
     assert b'Semantic="GainMap"' in xmp
-    assert remarks(photo, OutputStyle(), None, scale=1) == ("what else it holds (a preview, a video) is left out",)
+    assert remarks(photo, OutputStyle(), None, scale=1) == ("its other contents (a preview, a video) are left out",)
     assert not photo.is_kept_whole(1)
 
 
@@ -128,5 +128,5 @@ def test_a_second_picture_that_is_no_gain_map_is_not_taken_for_one():
 
 def test_a_name_that_tells_another_format_is_told():
     photo = read_photo(encode_photo(read_photo(ultra_hdr()), OutputStyle("PNG"), name=""))
-    assert remarks(photo, OutputStyle(), Path("web.jpg"), scale=1) == ("it holds PNG, though its name ends with .jpg",)
+    assert remarks(photo, OutputStyle(), Path("web.jpg"), scale=1) == ("it holds PNG, although its name ends in .jpg",)
     assert remarks(photo, OutputStyle(), Path("web.png"), scale=1) == ()

@@ -1,4 +1,4 @@
-"""The page that compares: the right pictures of the right files, within its size, and nothing from elsewhere."""
+"""The comparison page: the right pictures, within its size, without external resources."""
 
 import io
 import json
@@ -53,7 +53,7 @@ def test_folders_are_compared_by_name(hfpie, tmp_path):
     save_picture(tmp_path / "in/.hidden/c.png", smooth_picture(5))
     result = hfpie("compare", "in", "out", "-r", "-o", "page.html")
     assert result.exit_code == 0, result.stderr
-    assert "skipped 1 picture missing from some folder" in result.stderr
+    assert "skipped 1 picture not found in every folder" in result.stderr
     page = Page(tmp_path / "page.html")
     page.check_it_stands_alone()
     names = [scene.facts["data-name"] for scene in page.scenes]
@@ -75,7 +75,7 @@ def test_folders_are_compared_by_name(hfpie, tmp_path):
         (["a.png", "b.png", "-o", "page.png"], 2, "not a page name"),
         (["a.png", "b.png", "-o", "there.html"], 2, "already exists"),
         (["a.png", "b.png", "-o", "none/page.html"], 2, "no such folder: none"),
-        (["a.png", "text.png"], 1, "text.png: not a picture"),
+        (["a.png", "text.png"], 1, "text.png: not a photograph"),
     ],
 )
 def test_what_cannot_be_compared_is_told(hfpie, tmp_path, arguments, code, message):

@@ -1,4 +1,4 @@
-"""Recipes: read, written, overridden; what they do not know is named."""
+"""Recipes: read, written, overridden; unknown keys are named."""
 
 import pytest
 

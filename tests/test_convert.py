@@ -1,4 +1,4 @@
-"""From pickles to safetensors: our networks become ours again, others stay as they were, code never runs."""
+"""From pickles to safetensors: our networks are recognised, others stay unchanged, code never runs."""
 
 import zipfile
 from pathlib import Path

@@ -132,10 +132,10 @@ def test_a_store_passes_over_what_is_no_picture(photos, tmp_path):
         assert len(store) == 6
         assert np.array_equal(store[3], np.asarray(Image.open(photos / "3.png")))
         assert [line.removeprefix(f"{photos}/") for line in said if ", skipped" in line] == [
-            "broken.png: not a picture that hfpie reads, skipped",
+            "broken.png: not a photograph that hfpie can read, skipped",
             "empty.png: the file is empty, skipped",
             "huge.png: 3600 megapixels, more than the 400 that hfpie opens, skipped",
-            "signed.tif: TIFF of signed numbers of 16 bits, which hfpie does not read, skipped",
+            "signed.tif: TIFF of signed 16-bit numbers, which hfpie does not read, skipped",
             "stack.tif: has several frames or pages, skipped",
             "unseen.png: fully transparent, skipped",
         ]
@@ -303,7 +303,7 @@ def test_pairs_lose_both_sides_when_one_is_broken_and_must_fit(tmp_path):
     data = opener_in(tmp_path, say=said.append).training_set(None, degraded, clean)
     assert data.paired.names == data.degraded.names == ["a_1.png", "b_1.png"]
     assert [line for line in said if ", skipped" in line] == [
-        f"{degraded / 'a_2.png'}: not a picture that hfpie reads, skipped"
+        f"{degraded / 'a_2.png'}: not a photograph that hfpie can read, skipped"
     ]
     with pytest.raises(UnavailableError, match="do not fit"):
         opener_in(tmp_path, task="sr", scale=4).training_set(None, degraded, clean)

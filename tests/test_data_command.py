@@ -1,4 +1,4 @@
-"""`hfpie data`: the table, downloads from a server that answers as the Hub does, and archives that mean harm."""
+"""`hfpie data`: the table, downloads from a server that answers as the Hub does, and malicious archives."""
 
 import io
 import json
@@ -108,10 +108,10 @@ def test_verify_counts_and_opens(tmp_path):
     for number in (0, 3):  # the first is not the only one that is opened
         (tmp_path / f"Set5/{number}.png").write_bytes(b"not a picture")
     broken = run("verify", "Set5", "--data-root", tmp_path)
-    assert (broken.exit_code, "0.png: not a picture that hfpie reads" in broken.stderr) == (4, True)
+    assert (broken.exit_code, "0.png: not a photograph that hfpie can read" in broken.stderr) == (4, True)
     assert "(and 1 more)" in broken.stderr
     save_picture(tmp_path / "Set5/0.png", np.zeros((8, 8, 3), np.uint8))
-    assert "3.png: not a picture" in run("verify", "Set5", "--data-root", tmp_path).stderr
+    assert "3.png: not a photograph" in run("verify", "Set5", "--data-root", tmp_path).stderr
 
 
 @pytest.mark.parametrize("name", ["../out.png", "/out.png", "a/../../out.png", "..\\out.png", "C:/out.png"])

@@ -1,4 +1,4 @@
-"""Degradations as they happen: what each of them does, and that it reaches the strengths it promises."""
+"""Realistic degradations: their effects, and that they reach their strengths."""
 
 from dataclasses import replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""`hfpie doctor`: what it finds is what is there, and what does not work is told."""
+"""`hfpie doctor`: it reports what is there and what does not work."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Drawn pictures: of every size, reproducible, flat where they are flat; and the benchmarks made of them."""
+"""Drawn pictures: any size, reproducible, flat areas; and the benchmarks made of them."""
 
 import json
 

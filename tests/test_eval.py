@@ -112,7 +112,7 @@ def test_quoted_rows_stand_apart_from_the_scores_of_a_part(tmp_path):
 def test_a_table_runs_what_is_there_and_says_what_is_missing(tmp_path, identity, all_is_whole):
     missing = run("eval", "--table", "1", "--data-root", tmp_path)
     assert missing.exit_code == 4
-    assert "table 1, Denoising, DIV2K, AWGN of sigma 10: the data set DIV2K is not at" in missing.stderr
+    assert "table 1, Denoising, DIV2K, AWGN of sigma 10: the data set DIV2K was not found at" in missing.stderr
     save_picture(tmp_path / "DIV2K/DIV2K_valid_HR/0801.png", smooth_picture(0))
     result = run("eval", "--table", "1", "--data-root", tmp_path, "--weights", identity, "--json")
     assert result.exit_code == 0, result.stderr
@@ -127,7 +127,7 @@ def test_a_table_runs_what_is_there_and_says_what_is_missing(tmp_path, identity,
 def test_a_missing_set_says_what_to_put_where(name, tmp_path):
     result = run("eval", "--dataset", name, "--data-root", tmp_path)
     assert result.exit_code == 4
-    assert f"the data set {name} is not at {tmp_path / name}" in result.stderr
+    assert f"the data set {name} was not found at {tmp_path / name}" in result.stderr
     assert data_sets()[name].source in result.stderr
     assert " on cpu" not in result.stderr, "told before the network is"
     (tmp_path / name).mkdir()

@@ -1,4 +1,4 @@
-"""EXIF goes through every format byte for byte: texts with accents, comments, maker notes, in all directories."""
+"""Every format keeps EXIF byte for byte: texts with accents, comments, maker notes, in all directories."""
 
 import io
 import struct

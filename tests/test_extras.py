@@ -1,4 +1,4 @@
-"""What extras read: HEIC by pi-heif, camera raw by rawpy; and the refusal that names the extra where it is missing.
+"""Formats of extras: HEIC by pi-heif, camera raw by rawpy; and the refusal that names a missing extra.
 
 The files of tests/heic were made with libheif's own encoder: red on the left, green in the upper right, grey below.
 """

@@ -1,4 +1,4 @@
-"""Films: frame by frame in and out, with their times, sound, depth and tags of colours."""
+"""Films: read and written frame by frame, with times, sound, depth and colour tags."""
 
 import io
 import sys
@@ -237,7 +237,7 @@ def test_films_that_break_off_are_refused(tmp_path):
     path = make_film(tmp_path / "x.mov", "libx264", "yuv420p", times=times)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])  # the index lies at the end
-    with pytest.raises(HfpieError, match=r"x.mov: a film that is broken"):
+    with pytest.raises(HfpieError, match=r"x.mov: a broken film"):
         read_content(path)
     index = data.index(b"moov") - 4
     front = data[index:] + data[:index]  # as recorded for the net: places in the file are wrong, too

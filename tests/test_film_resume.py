@@ -1,4 +1,4 @@
-"""Films that were stopped go on where they were, and come out as if nobody had stopped them."""
+"""Stopped films continue where they were, with the result of an uninterrupted run."""
 
 import gc
 import resource
@@ -239,14 +239,14 @@ def test_commands_go_on_that_were_stopped(tmp_path):
         assert leftovers(tmp_path) == [unfinished_path(target).name]
     result = run("denoise", source, "-o", target, *options, "--resume")
     assert result.exit_code == 0, result.stderr
-    assert f"{2 * film_encode.SEGMENT} frames restored before" in result.stderr
+    assert f"{2 * film_encode.SEGMENT} frames restored by an earlier run" in result.stderr
     assert run("denoise", source, "-o", whole, *options).exit_code == 0
     assert decoded(target) == decoded(whole)
     assert sound_of(target) == sound_of(source)
     assert not leftovers(tmp_path)
     unfinished_path(target).touch()  # as a run that is killed between its last two steps leaves it
     again = run("denoise", source, "-o", target, *options, "--resume")
-    assert "done before" in again.stderr
+    assert "already done" in again.stderr
     assert not leftovers(tmp_path)
     assert run("denoise", source, "-o", target, *options).exit_code == 2
 
@@ -263,7 +263,7 @@ def test_a_full_disk_is_told_and_costs_the_last_segment_alone(tmp_path, monkeypa
     assert not target.exists()
     kept = unfinished_path(target).stat().st_size
     result = run("denoise", source, "-o", target, "--resume")
-    assert "frames restored before" in result.stderr
+    assert "frames restored by an earlier run" in result.stderr
     assert kept > whole.stat().st_size // 4
     assert decoded(target) == decoded(whole)
 

@@ -1,4 +1,4 @@
-"""Folding: the network with constant attention gives the pixels of the network that it was made from."""
+"""Folding: the folded network restores the same pixels as the original."""
 
 import pytest
 import torch

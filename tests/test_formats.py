@@ -1,4 +1,4 @@
-"""docs/formats.md: a file of every row is written, read and written again, and what the row says is kept is there."""
+"""docs/formats.md: a file of every row is written, read and written again, and keeps what the row says."""
 
 import io
 import re
@@ -123,7 +123,7 @@ def _():
 @row("JPEG of corrupt data")
 def _():
     photo = read_photo(corrupt_jpeg())
-    assert photo.notes[0].startswith("its decoder says: Corrupt JPEG data")
+    assert photo.notes[0].startswith("its decoder reports: Corrupt JPEG data")
     assert again(corrupt_jpeg(), "PNG").pixels.shape == photo.pixels.shape
 
 

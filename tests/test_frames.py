@@ -1,4 +1,4 @@
-"""Frames of a moving picture: what a shot is, and that its frames share their averages."""
+"""Video frames: shots are found, and their frames share averages."""
 
 import json
 import shutil

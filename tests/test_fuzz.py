@@ -1,4 +1,4 @@
-"""A short share of benchmarks/fuzz.py: a broken picture is refused in one line, or read as others read it."""
+"""A small part of benchmarks/fuzz.py: broken files are refused in one line, or read as other decoders read them."""
 
 import importlib.util
 import time

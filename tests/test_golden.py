@@ -1,4 +1,4 @@
-"""Every checkpoint that ships restores the pixels that it restored when it shipped, and is worth what it was."""
+"""Every shipped checkpoint still restores the same pixels with the same gain."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The help, and what a command line that cannot be parsed is told."""
+"""The help, and the errors of command lines that cannot be parsed."""
 
 import re
 import resource
@@ -47,7 +47,7 @@ def test_every_option_has_a_panel_and_every_example_a_line(words, command):
 @pytest.mark.parametrize(
     ("line", "told", "hint"),
     [
-        ("photo.png", "photo.png is the name of a picture, not a command", "hfpie denoise photo.png"),
+        ("photo.png", "photo.png is a file name, not a command", "hfpie denoise photo.png"),
         ("denois photo.png", "no command 'denois'", "did you mean hfpie denoise?"),
         ("zzz", "no command 'zzz'", "choose one of denoise, "),
         ("weights pul", "no command 'pul'", "did you mean hfpie weights pull?"),

@@ -1,4 +1,4 @@
-"""Checkpoints made to harm: every one is refused in one line, before anything in it can run."""
+"""Malicious checkpoints: each is refused in one line, before its code can run."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Files from the Hub: downloaded once, checked, and every failure one clear line with nothing left behind."""
+"""Files from the Hub: downloaded once and verified; every failure is one clear line and leaves nothing behind."""
 
 import hashlib
 import subprocess
@@ -113,14 +113,14 @@ def test_every_fault_is_one_clear_line(server, hub, fault, capfd):
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:1", "http://nowhere.invalid", "http://user:pass@127.0.0.1:1"])
 def test_a_hub_that_is_not_there(tmp_path, endpoint):
-    with pytest.raises(UnavailableError, match="could not be used") as caught:
+    with pytest.raises(UnavailableError, match="cannot be reached") as caught:
         fetch(FILE, Hub(endpoint, tmp_path))
     assert "pass" not in caught.value.message
 
 
 def test_a_cache_that_cannot_be_written_to(server, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UnavailableError, match="cannot be kept in"):
+    with pytest.raises(UnavailableError, match="cannot be stored in"):
         fetch(FILE, Hub(server.endpoint, tmp_path / "file", progress=False))
 
 

@@ -1,4 +1,4 @@
-"""How a command's process starts and ends: what it imports, what it leaves out, and that nothing is lost by that."""
+"""Start and end of a command's process: what it imports, and that a quick exit loses nothing."""
 
 import subprocess
 import sys

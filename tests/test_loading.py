@@ -1,4 +1,4 @@
-"""The batches of a run: as many loaders as cores, what is 8 bits as such, and the time that steps wait for them."""
+"""The batches of a run: number of loaders, packing to 8 bits, and the time that steps wait."""
 
 import time
 

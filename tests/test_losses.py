@@ -1,4 +1,4 @@
-"""Losses against values worked out by hand, gradients where the paper wants them, and the runs that use them."""
+"""Losses against values computed by hand, their gradients, and the runs that use them."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The manual page says what the help says."""
+"""The manual page matches the help."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Metrics against independent computations and against figures worked out by hand."""
+"""Metrics against independent computations and values computed by hand."""
 
 import sys
 import types

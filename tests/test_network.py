@@ -1,4 +1,4 @@
-"""The network of the paper: shapes, sizes, costs, and what its parts promise."""
+"""The network of the paper: shapes, sizes, costs, and properties of its parts."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""How noisy a photograph is."""
+"""Estimates of a photograph's noise."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""docs/paper.md: every file, name and value that it gives is the code's."""
+"""docs/paper.md: every file, name and value on it agrees with the code."""
 
 import re
 from importlib import import_module

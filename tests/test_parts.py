@@ -1,4 +1,4 @@
-"""What each part of a network does, as validation and `weights info --parts` tell it."""
+"""The contribution of each part of a network, in validation and `weights info --parts`."""
 
 import pytest
 import torch

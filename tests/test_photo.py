@@ -357,7 +357,7 @@ def test_the_previews_of_a_tiff_are_noticed(rng, dtype):
 def test_a_tiff_of_more_channels_than_come_out_again_is_refused(rng):
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, samples(rng, np.uint8, 4), photometric="rgb", extrasamples=["unspecified"])
-    with pytest.raises(HfpieError, match="channels besides colour"):
+    with pytest.raises(HfpieError, match="channels other than colour"):
         read_photo(buffer.getvalue())
 
 
@@ -389,7 +389,7 @@ def test_a_16_bit_ppm_of_another_top_is_scaled():
 
 @pytest.mark.parametrize(
     ("content", "word"),
-    [(b"", "empty"), (b"just text", "not a picture"), (None, "no such file"), ("truncated", "broken")],
+    [(b"", "empty"), (b"just text", "not a photograph"), (None, "no such file"), ("truncated", "broken")],
 )
 def test_what_cannot_be_read_is_named(tmp_path, rng, content, word):
     path = tmp_path / "photo.png"

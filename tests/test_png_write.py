@@ -1,4 +1,4 @@
-"""PNG written strip by strip: the same lines as written whole, and no copies of the whole picture."""
+"""PNG written strip by strip: the same lines as written whole, without copies of the whole picture."""
 
 import errno
 import io

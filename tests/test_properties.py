@@ -1,4 +1,4 @@
-"""What holds for any input: tile plans, windows, turns, names of outputs, damaged files in the readers."""
+"""Properties for any input: tile plans, windows, turns, names of outputs, damaged files in the readers."""
 
 import io
 import tempfile

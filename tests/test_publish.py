@@ -1,4 +1,4 @@
-"""Publishing: shown first, done when told, and the commit handed back for weights.toml."""
+"""Publishing: a preview first, the upload with --yes, and the commit for weights.toml."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Every recipe that ships: read, and trained by for a step of each size of crops."""
+"""Every shipped recipe is read, and trained for a step of each crop size."""
 
 import pytest
 import torch

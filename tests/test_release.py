@@ -1,4 +1,4 @@
-"""The release tool, the citation, the floors: what must agree with the package."""
+"""The release tool, citation and lowest versions agree with the package."""
 
 from datetime import date
 

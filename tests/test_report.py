@@ -1,4 +1,4 @@
-"""The report page: what it says, that its pictures are right, and that it needs nothing from elsewhere."""
+"""The report page: its text, the right pictures, and no external resources."""
 
 import json
 import re
@@ -47,7 +47,7 @@ def test_it_tells_why_quoted_rows_stand_apart(tmp_path, monkeypatch, identity):
     arguments += ["--task", "denoise", "--degradation", "awgn-10", "--report", str(tmp_path / "out.html")]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     page = (tmp_path / "out.html").read_text(encoding="utf-8")
-    assert "1 were scored here, not the whole set" in page
+    assert "Pictures scored here: 1, not the whole set" in page
     assert "dB away from ours" not in page
 
 

@@ -1,4 +1,4 @@
-"""The Restorer: arrays and files in, the same kind out, whatever the device does."""
+"""The Restorer: arrays and files in, the same kind out, whatever happens on the device."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What can happen to a run's folder: a full disk, damaged files, two runs at once; one clear line for each."""
+"""Faults of a run's folder: a full disk, damaged files, two runs at once; one clear line for each."""
 
 import io
 import resource
@@ -143,7 +143,7 @@ def test_a_missing_best_is_made_anew(data, tmp_path):
     (tmp_path / "run/best.safetensors").unlink()
     said = []
     again = setup(changed(steps=2), tmp_path / "run", CPU, say=said.append)
-    assert "best.safetensors: is missing" in said[0]
+    assert "best.safetensors: missing" in said[0]
     assert again.best == float("-inf")
     made = load_checkpoint(tmp_path / "run/best.safetensors").network()
     assert same_weights(made, run.average)

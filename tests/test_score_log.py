@@ -1,4 +1,4 @@
-"""Scores that were kept are believed only as they were written, and only for the very pictures."""
+"""Cached scores are used only if they are intact and for the same pictures."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The checkpoints that ship: whole, licensed, better than doing nothing, and the same in tiles as at once."""
+"""The shipped checkpoints: intact, licensed, better than the input, and the same in tiles as at once."""
 
 import hashlib
 

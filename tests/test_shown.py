@@ -1,4 +1,4 @@
-"""Texts for a terminal: counts, lists of names, lines that are wrapped at words."""
+"""Text for a terminal: counts, lists of names, wrapped lines."""
 
 import os
 import subprocess
@@ -68,9 +68,9 @@ def test_a_long_name_keeps_its_end():
 
 def test_lines_are_wrapped_on_a_terminal(monkeypatch, capsys):
     monkeypatch.setattr("hfpie_cli.console.columns_of", lambda stream: 30)
-    Console().say("skipped 1 file looking like hfpie outputs (a_denoised.png)")
+    Console().say("skipped 1 file named like hfpie outputs (a_denoised.png)")
     assert capsys.readouterr().err.splitlines() == [
-        "skipped 1 file looking like",
+        "skipped 1 file named like",
         "  hfpie outputs",
         "  (a_denoised.png)",
     ]

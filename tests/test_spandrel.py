@@ -1,4 +1,4 @@
-"""Other people's networks as spandrel builds them: small, of random weights, in the files that authors publish."""
+"""Other people's networks as spandrel builds them: small, with random weights, in the files that authors publish."""
 
 import dataclasses
 import hashlib

@@ -1,4 +1,4 @@
-"""The structure: imports point down, never in a circle, and what `hfpie --help` needs stays light."""
+"""The structure: imports point down, never in a circle, and `hfpie --help` imports little."""
 
 import ast
 import importlib

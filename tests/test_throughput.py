@@ -1,4 +1,4 @@
-"""The benchmark of training: a row for each recipe, on a CPU with small sizes and on a GPU as it is."""
+"""The training benchmark: a row for each recipe, with small sizes on a CPU and full ones on a GPU."""
 
 import importlib.util
 import sys

@@ -1,4 +1,4 @@
-"""Deep and scientific TIFF: what is read, what goes with the pixels, what is refused by name."""
+"""TIFF of high depth and scientific TIFF: what is read, kept, and refused."""
 
 import io
 import struct
@@ -212,13 +212,13 @@ def test_lab_becomes_srgb_of_16_bits(kind, dtype, white, unit):
 @pytest.mark.parametrize(
     ("file", "word", "hint"),
     [
-        (tiff(RAMP.astype(np.int16)), "signed numbers of 16 bits", "add 32,768"),
-        (tiff(RAMP.astype(np.uint32)), "32 bits a sample", "uint16"),
-        (tiff(RAMP.astype(np.float64)), "64 bits a sample", "float32"),
+        (tiff(RAMP.astype(np.int16)), "signed 16-bit numbers", "add 32,768"),
+        (tiff(RAMP.astype(np.uint32)), "32 bits per sample", "uint16"),
+        (tiff(RAMP.astype(np.float64)), "64 bits per sample", "float32"),
         (tiff(RAMP.astype(np.complex64)), "complex numbers", "float32"),
         (tiff(np.stack([RAMP] * 4, -1), photometric="separated"), "CMYK with 16 bits", "RGB"),
-        (tiff(np.stack([RAMP] * 5, -1), photometric="rgb"), "5 channels of 16 bits", "grey or RGB"),
-        (tiff(np.stack([RAMP] * 5, -1).astype(np.uint8), photometric="rgb"), "channels besides colour", "without"),
+        (tiff(np.stack([RAMP] * 5, -1), photometric="rgb"), "5 channels with 16 bits", "grey or RGB"),
+        (tiff(np.stack([RAMP] * 5, -1).astype(np.uint8), photometric="rgb"), "channels other than colour", "without"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -1,4 +1,4 @@
-"""The training loop: learns, resumes bit for bit whatever ended it, and is the same in several processes."""
+"""The training loop learns, resumes bit for bit however it ended, and is the same in several processes."""
 
 import os
 import re
@@ -152,7 +152,7 @@ def test_another_validation_begins_another_log_and_another_best(data, tmp_path):
     config = changed(steps=4, validation=("awgn-50",))
     run = setup(config, tmp_path / "run", CPU, say=said.append)
     assert run.best == float("-inf")
-    assert "awgn-25 so far" in said[0]
+    assert "was validated by awgn-25 before" in said[0]
     train(config, tmp_path / "run", data)
     assert [row["step"] for row in log_of(tmp_path / "run")] == [4]
     assert "awgn-50" in log_of(tmp_path / "run")[0]
@@ -291,7 +291,7 @@ def test_too_few_pictures_begin_no_run(photos, tmp_path, monkeypatch):
     (tmp_path / "one" / first.name).write_bytes(first.read_bytes())
     result = invoke("--data", tmp_path / "one", "--out", tmp_path / "run", "--steps", 1)
     assert result.exit_code == 4
-    assert "at least two pictures" in result.stderr
+    assert "at least two photographs" in result.stderr
     assert not (tmp_path / "run").exists()
 
 
@@ -310,7 +310,7 @@ def test_the_command_trains_and_resumes(photos, tmp_path, monkeypatch):
     assert re.search(r"awgn-25 \d+\.\d\d dB \(input 20\.\d\d\)", first.stderr)
     assert first.stderr.endswith(f"try it: hfpie denoise photo.png --weights {run / 'best.safetensors'}\n")
     assert (
-        f"warning: the network is no better than its input yet; hfpie train --resume {run} --steps N goes further"
+        f"warning: the network is no better than its input yet; to train further: hfpie train --resume {run} --steps N"
         in first.stderr
     )
     assert first.stderr.startswith("training denoise on ")
@@ -365,7 +365,7 @@ def test_pairs_take_the_place_of_degradations_that_do_not_name_them(photos, tmp_
     pairs = ["--degraded", photos, "--clean", photos]
     done = invoke(*pairs, "--out", tmp_path / "run", "--recipe", tmp_path / "tiny.toml")
     assert done.exit_code == 0, done.stderr
-    assert "the data are pairs: they replace awgn-25" in done.stderr
+    assert "training on pairs instead of the recipe's awgn-25" in done.stderr
     both = invoke("--data", photos, *pairs, "--out", tmp_path / "both", "--recipe", tmp_path / "tiny.toml")
     assert both.exit_code == 2
     assert "cannot mix them with photographs" in both.stderr
@@ -393,7 +393,7 @@ def test_the_progress_line_says_what_goes_on_and_begins_at_the_step_reached(phot
     assert "6 photographs, 4 steps, cpu fp32" in told
     more, code = run_on_a_terminal("train", "--resume", tmp_path / "run", "--steps", 6, **options)
     assert code == 0, more
-    assert f"going on with {tmp_path}/run on cpu" in more
+    assert f"resuming {tmp_path}/run on cpu" in more
     assert "step 4 " in more
     assert "step 0 " not in more
 
@@ -407,7 +407,7 @@ def test_the_progress_line_names_the_stages_of_a_run(data, tmp_path, monkeypatch
     assert done == ["", (0, 0.0), "first", (1, 0.5), *step[0], (2, 1.0), *step[1]]
     done.clear()
     train(changed(steps=0, minutes=0.01), tmp_path / "short", data)
-    assert done[0] == "making"
+    assert done[0] == "preparing"
     assert done[1][0] == 0
     assert done[-3][1] == pytest.approx(1, abs=0.3)
 

@@ -1,4 +1,4 @@
-"""Unlucky names and things that are no files: each costs itself only, and nothing that is a device is replaced."""
+"""Unusual names and special files: each fails alone, and devices are never replaced."""
 
 import os
 import re
@@ -60,7 +60,7 @@ UNLUCKY = {
     "empty file": (make_file, "the file is empty"),
     "long name": (make_long, "File name too long"),
     "missing": (lambda path: path, "no such file"),
-    "no picture": (lambda path: make_file(path, b"text"), "not a picture"),
+    "no picture": (lambda path: make_file(path, b"text"), "not a photograph"),
 }
 
 
@@ -129,7 +129,7 @@ def test_what_would_not_be_seen_in_a_name_is_escaped(name, hfpie, tmp_path):
     assert name not in result.stderr
     (tmp_path / name).write_bytes(b"text")
     refused = hfpie("denoise", name, "--weights", "unit-test", "--overwrite")
-    assert f"hfpie: {NAMES[name]}: not a picture" in refused.stderr
+    assert f"hfpie: {NAMES[name]}: not a photograph" in refused.stderr
 
 
 def test_names_of_all_scripts_stay_as_they_are():

@@ -1,4 +1,4 @@
-"""Packages that import torchvision, beside a torch that it was not built for."""
+"""Packages that import torchvision, with a torch that it was not built for."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Weights by name: package, cache, Hub; verified every time, downloaded once, and never changed unnoticed."""
+"""Weights by name from the package, the cache or the Hub: verified every time, downloaded once."""
 
 import dataclasses
 import hashlib
@@ -302,7 +302,7 @@ def test_a_misspelt_name_is_told_with_those_that_come_near():
     told = hfpie("weights", "info", "realesrgan-x4pluss", code=4).stderr
     assert "no weights named 'realesrgan-x4pluss'" in told
     assert "did you mean realesrgan-x4plus?" in told
-    assert "there are compact.deblur, " in hfpie("weights", "info", "qqq", code=4).stderr
+    assert "choose one of compact.deblur, " in hfpie("weights", "info", "qqq", code=4).stderr
 
 
 def test_the_list_is_by_task_with_what_each_is_for():
@@ -335,7 +335,7 @@ def test_a_shipped_file_that_was_changed_is_refused(monkeypatch, tmp_path):
     ("name", "told", "way_out"),
     [
         ("nafnet", "no weights named 'nafnet'", "did you mean nafnet-sidd-w32 or nafnet-sidd-w64?"),
-        ("realesrgan", "no weights named", "for denoise there are compact.denoise, "),
+        ("realesrgan", "no weights named", "for denoise choose one of compact.denoise, "),
         ("they/theirs", "a Hub repository", "hf://they/theirs/FILE.safetensors"),
         (
             "https://huggingface.co/o/r/resolve/main/a/b.safetensors?download=true",

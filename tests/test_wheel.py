@@ -1,4 +1,4 @@
-"""The wheel alone, in an empty place and without a network, denoises."""
+"""The wheel alone, in an empty folder and offline, denoises."""
 
 import os
 import subprocess

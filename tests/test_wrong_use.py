@@ -1,4 +1,4 @@
-"""Wrong use is answered at once: before torch is loaded, which takes a second or more."""
+"""Wrong use is reported at once, before torch is loaded, which takes a second or more."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 """Mix the weights of two checkpoints of one network: python tools/blend.py OUT A B SHARE, which is A + SHARE (B - A).
 
-Between two stages of a training (SHARE 0 to 1) it averages; beyond the later one (above 1) it goes on in its direction.
+Between two stages of a training (SHARE 0 to 1) it averages; above 1 it extrapolates beyond the later one.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def modules_of(package: str) -> list[str]:
 
 
 def main() -> None:
-    """Raises ImportError, or PackageNotFoundError, for what is not there."""
+    """Raises ImportError, or PackageNotFoundError, for a missing package."""
     known = extras()
     for extra in sys.argv[1].split(",") if sys.argv[1:] else known:
         for package in known[extra]:

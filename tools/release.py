@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def faults(version: str, changelog: str, citation: str) -> list[str]:
-    """What in the files does not fit a release of `version` today."""
+    """What in the files does not match a release of `version` today."""
     found = []
     if f"## {version} ({date.today().isoformat()})" not in changelog.splitlines():
         found.append(f"CHANGELOG.md: no heading '## {version} ({date.today().isoformat()})'")
@@ -51,7 +51,7 @@ def faults(version: str, changelog: str, citation: str) -> list[str]:
 
 
 def repository_faults(version: str) -> list[str]:
-    """What git says against a release."""
+    """Reasons in git against a release."""
     found = ["uncommitted changes"] if output("git", "status", "--porcelain") else []
     return found + ([f"the tag v{version} exists"] if output("git", "tag", "--list", f"v{version}") else [])
 

@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def install(checkpoint: Checkpoint, name: str) -> dict[str, object]:
-    """Write the half precision file; what the table says of it."""
+    """Write the half precision file; returns its keys in weights.toml."""
     path = SHIPPED / f"{name}.safetensors"
     path.parent.mkdir(exist_ok=True)
     half = {key: weight.half() for key, weight in checkpoint.weights.items()}
@@ -77,7 +77,7 @@ def install(checkpoint: Checkpoint, name: str) -> dict[str, object]:
 
 
 def write_table(entries: dict[str, Entry]) -> None:
-    """Write weights.toml anew, its comment kept."""
+    """Rewrite weights.toml, keeping its comment."""
     defaults = {
         field.name: field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         for field in dataclasses.fields(Entry)

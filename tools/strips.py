@@ -1,4 +1,4 @@
-"""Make the titled before and after strips of the README anew, with the weights that ship: python tools/strips.py
+"""Make the titled before and after strips of the README again, with the shipped weights: python tools/strips.py
 
 The pictures are scikit-image's: Eileen Collins (NASA, public domain), coffee (Rachel Michetti, CC0), Chelsea the cat
 (Stefan van der Walt, CC0), a rocket (SpaceX, public domain), text (Wikipedia, public domain).

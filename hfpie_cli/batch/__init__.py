@@ -1,1 +1,1 @@
-"""Many files in one run: what is done already, who does what, and reading, restoring and writing at the same time."""
+"""Many files in one run: resuming, sharing work, and reading, restoring and writing at the same time."""

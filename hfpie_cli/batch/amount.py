@@ -12,7 +12,7 @@ from ..pace import covered_pixels
 from ..photos.sizes import Size, read_size
 from ..restore import Restorer
 
-SAMPLED = 500  # files whose headers are read before a run; the pixels of the others are estimated from their bytes
+SAMPLED = 500  # files whose headers are read before a run; others are estimated from their size
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Amount:
     pixels: float = 0.0
     """Pixels of the input; 0 if unknown before decoding."""
     size: Size | None = None
-    """Size that the file's header states, if it was read."""
+    """Size from the file's header, if it was read."""
 
     @property
     def held_bytes(self) -> float:
-        """Of the colours that are in memory at the same time; with an unknown size as of one picture of 8 bits."""
+        """Bytes of pixels in memory at the same time; one 8-bit picture if the size is unknown."""
         return self.size.held_bytes if self.size else 3 * self.pixels
 
 
@@ -58,7 +58,7 @@ def covered_by(restorer: Restorer, amounts: Sequence[Amount]) -> float:
 
 
 def _bytes_of(path: Path | None) -> int:
-    """Size of an ordinary file; 0 for others, which must not be opened."""
+    """Size of an ordinary file; 0 for special files, which must not be opened."""
     try:
         return path.stat().st_size if path and path.is_file() else 0
     except OSError:

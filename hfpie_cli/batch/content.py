@@ -1,4 +1,4 @@
-"""Checks, restores and encodes whatever a file holds: a photograph, an animation, a stack or a film."""
+"""Checks, restores and encodes the content of a file: a photograph, an animation, a stack or a film."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from ..shown import counted
 if TYPE_CHECKING:
     from ..photos.stack import Stack
 
-PIECE = 1 << 20  # bytes copied at a time
+PIECE = 1 << 20  # bytes copied at once
 
 
 @dataclass(frozen=True)
 class Written:
-    """A restored sequence in an unnamed temporary file, which vanishes when it is closed."""
+    """A restored sequence in an unnamed temporary file, which is deleted when it is closed."""
 
     file: IO[bytes]
     """The open file."""
 
 
 @dataclass(frozen=True)
-class Place:
+class Destination:
     """Where and how a sequence is written."""
 
     folder: Path | None
@@ -52,16 +52,16 @@ class Place:
     name: str
     """The output's name, for messages."""
     kept: Kept | None = None
-    """What is kept of an unfinished film; None if nothing is."""
+    """What to keep of an unfinished film; None for nothing."""
 
 
 Done = Photo | Animation | Written | Encoding
 Pictures = Iterator[tuple[Photo, Shared | None]]
-Sharing = Callable[[int], Iterator[Shared | None]]  # what each picture from a number on shares with others
+Sharing = Callable[[int], Iterator[Shared | None]]  # what each picture shares with others, from a given number on
 
 
 def pictures_of(content: Content, start: int = 0) -> Iterator[Photo]:
-    """Its pictures, in order, but the first `start`."""
+    """Its pictures in order, without the first `start`."""
     if isinstance(content, Series):
         return content.pictures(start)
     return islice(content.frames if isinstance(content, Animation) else (content,), start, None)
@@ -81,7 +81,7 @@ def megapixels_of(content: Content) -> float:
 
 
 def checked(content: Content, style: OutputStyle, target: Path | None, *, scale: int, name: str) -> tuple[str, ...]:
-    """Remarks for the user before it is computed, a line each.
+    """Remarks for the user before anything is computed, a line each.
 
     scale: how many times as large it will be. Raises HfpieError if no file of the style can hold it.
     """
@@ -90,7 +90,7 @@ def checked(content: Content, style: OutputStyle, target: Path | None, *, scale:
     first = first_of(content)
     form = style.format or first.format
     if form in FILMS:
-        raise HfpieError(f"{name}: not a film, and {form} holds only films", "choose --format png, or leave it out")
+        raise HfpieError(f"{name}: not a film, and {form} holds only films", "use --format png, or remove --format")
     if isinstance(content, Animation):
         check_held(content, form, name)
     check_writable(first, style, scale=scale, frames=count_of(content), name=name)
@@ -99,17 +99,17 @@ def checked(content: Content, style: OutputStyle, target: Path | None, *, scale:
 
 
 def restored(
-    content: Content, restorer: Restorer, report: Progress, sharing: Sharing, place: Place
+    content: Content, restorer: Restorer, report: Progress, sharing: Sharing, destination: Destination
 ) -> tuple[Done, Outcome]:
-    """The content restored, and its outcome: of several pictures that of the first, with the sums of all.
+    """The restored content and its outcome: of several pictures the first one's, with the sums of all.
 
-    Of a film that goes on where it was stopped, the outcome is that of the other frames. place: where a series is
+    If a film was continued, the outcome covers the frames of this run. destination: where a series is
     written meanwhile.
     """
     if isinstance(content, Film):
-        return _restored_film(content, restorer, report, sharing, place)
+        return _restored_film(content, restorer, report, sharing, destination)
     if isinstance(content, Series):
-        return _restored_stack(cast("Stack", content), restorer, report, sharing, place)
+        return _restored_stack(cast("Stack", content), restorer, report, sharing, destination)
     count = count_of(content)
     outcomes = [
         restorer.restore(picture, partial(_report_picture, report, number, count), common)
@@ -122,14 +122,14 @@ def restored(
 
 
 def _restored_stack(
-    stack: Stack, restorer: Restorer, report: Progress, sharing: Sharing, place: Place
+    stack: Stack, restorer: Restorer, report: Progress, sharing: Sharing, destination: Destination
 ) -> tuple[Written, Outcome]:
     """Page after page, so that only one is in memory."""
-    with _named(place):
-        file = tempfile.TemporaryFile(dir=place.folder)  # noqa: SIM115  # it goes on to the next stage
+    with _named(destination):
+        file = tempfile.TemporaryFile(dir=destination.folder)  # noqa: SIM115  # it goes on to the next stage
         try:
             pictures = zip(stack.pictures(), sharing(0), strict=False)
-            with stack.writing(file, place.style, restorer.out_scale) as add:
+            with stack.writing(file, destination.style, restorer.out_scale) as add:
                 outcome = _restore_each(stack, pictures, restorer, report, add)
             file.seek(0)
         except BaseException:
@@ -139,11 +139,11 @@ def _restored_stack(
 
 
 def _restored_film(
-    film: Film, restorer: Restorer, report: Progress, sharing: Sharing, place: Place
+    film: Film, restorer: Restorer, report: Progress, sharing: Sharing, destination: Destination
 ) -> tuple[Encoding, Outcome]:
-    """Frame after frame, behind those that a stopped run has left."""
-    with _named(place):
-        encoding = film.encoding(place.style, restorer.out_scale, place.kept, place.folder)
+    """Frame after frame, after those that a stopped run has kept."""
+    with _named(destination):
+        encoding = film.encoding(destination.style, restorer.out_scale, destination.kept, destination.folder)
         done = encoding.done
         try:
             pictures = _pictures_to_add(film, encoding, sharing)
@@ -152,12 +152,12 @@ def _restored_film(
         except BaseException:
             encoding.close()
             raise
-    kept = (f"{counted(done, 'frame')} restored before",) if done else ()
+    kept = (f"{counted(done, 'frame')} restored by an earlier run",) if done else ()
     return encoding, replace(outcome, photo=replace(outcome.photo, notes=(*kept, *outcome.photo.notes)))
 
 
 def _pictures_to_add(film: Film, encoding: Encoding, sharing: Sharing) -> Pictures:
-    """Nothing is kept of a film that turns out to be broken."""
+    """Pass pictures on; drop what was kept if the film turns out to be broken."""
     try:
         yield from zip(film.pictures(encoding.done), sharing(encoding.done), strict=False)
     except HfpieError:
@@ -166,12 +166,12 @@ def _pictures_to_add(film: Film, encoding: Encoding, sharing: Sharing) -> Pictur
 
 
 @contextmanager
-def _named(place: Place) -> Iterator[None]:
-    """Whatever the disk says becomes an HfpieError with the output's name."""
+def _named(destination: Destination) -> Iterator[None]:
+    """Turn an OSError into an HfpieError with the output's name."""
     try:
         yield
     except OSError as error:
-        raise HfpieError(f"{place.name}: cannot be written ({error.strerror})") from None
+        raise HfpieError(f"{destination.name}: cannot be written ({error.strerror})") from None
 
 
 def _restore_each(
@@ -212,7 +212,7 @@ def _plus(one: Outcome, other: Outcome) -> Outcome:
 
 
 def _report_picture(report: Progress, number: int, count: int, done: int, total: int) -> None:
-    """The tiles of one of `count` pictures as those of the whole file."""
+    """Report the tiles of one of `count` pictures as progress of the whole file."""
     report(number * total + done, count * total)
 
 

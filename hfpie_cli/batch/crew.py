@@ -16,9 +16,10 @@ ROOM = 1 << 30  # bytes of pixels in memory at a time
 
 
 def choose_crew(restorer: Restorer, amounts: Sequence[Amount]) -> Crew:
-    """Several photographs at a time on a CPU, which is faster than several threads on each; one on other devices.
+    """Several photographs at a time on a CPU, which is faster than several threads for each; one on other devices.
 
-    No more than last as long as the longest one, such as a film: it would go on with its share of the threads.
+    Only as many as keep busy until the longest file, such as a film, is done, because it keeps its share of the
+    threads.
     """
     largest = max((amount.held_bytes for amount in amounts), default=0.0) * (1 + restorer.scale**2)
     room = max(1, int(ROOM / max(largest, 1.0)))
@@ -28,6 +29,6 @@ def choose_crew(restorer: Restorer, amounts: Sequence[Amount]) -> Crew:
 
 
 def _side_by_side(amounts: Sequence[Amount]) -> int:
-    """How many files can be under way until the longest one is done; those of unknown size may be as long."""
+    """How many files can run beside each other until the longest is done; those of unknown size may be as long."""
     longest = max((amount.pixels for amount in amounts), default=0.0)
     return round(sum(amount.pixels or longest for amount in amounts) / longest) if longest else len(amounts)

@@ -1,4 +1,4 @@
-"""What a run would do: its files, their megapixels and the time that they take. Nothing is written."""
+"""Forecasts a run: its files, their megapixels and the time. Nothing is written."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def make_forecast(jobs: Sequence[Job], restorer: Restorer | None) -> Forecast:
 
 
 def _fault_of(job: Job) -> HfpieError | None:
-    """Why a file whose header states no size cannot be restored; None for formats whose headers never do."""
+    """Why a file without a size in its header cannot be restored; None for formats that never have one."""
     if job.source is None or job.source.suffix.lower() not in SUFFIXES:
         return None
     try:

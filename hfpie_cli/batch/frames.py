@@ -1,6 +1,6 @@
-"""Video frames: those of one shot share the averages that attention sees, so that they do not flicker.
+"""Video frames: those of one shot share the averages of attention, so that they do not flicker.
 
-numbered files -> sequences -> shots, cut where two frames do not look alike -> averages measured on a few frames each
+numbered files -> sequences -> shots, cut where two frames differ -> averages measured on a few frames each
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ LARGEST = 9_000_000  # pixels of such frames: 4K; numbered photographs are large
 LOOK = 16  # side of the thumbnail that frames are compared by, pixels
 LIKE = 12  # mean difference of two thumbnails, of 255; consecutive frames have 5, photographs of a burst 15 and more
 SAMPLED = 4  # frames of a shot that its averages are measured on
-MAX_THREADS = 4  # that look for shots
-KEPT = 8  # shots whose averages are kept; frames are restored nearly in order
+MAX_THREADS = 4  # threads that look for shots
+KEPT = 8  # shots whose averages are kept: frames are restored nearly in order
 
 Sequences = list[list[Job]]
 Frame = TypeVar("Frame")
@@ -57,7 +57,7 @@ class Look:
 
 
 def numbered_sequences(jobs: Sequence[Job]) -> Sequences:
-    """Files of one folder and name whose last numbers follow each other, LEAST at least; none too large for a film."""
+    """At least LEAST files in a folder, of one name but for consecutive last numbers; none too large for a film."""
     named: dict[tuple[Path, str, str], dict[int, Job]] = defaultdict(dict)
     for job in jobs:
         found = re.fullmatch(r"(.*?)(\d+)", job.source.stem) if job.source else None
@@ -75,7 +75,7 @@ def numbered_sequences(jobs: Sequence[Job]) -> Sequences:
 
 
 def folder_sequences(jobs: Sequence[Job]) -> Sequences:
-    """All files of each folder, in the order of their names, numbers in these by their value."""
+    """All files of each folder, ordered by name, with numbers compared by value."""
     folders: dict[Path, list[Job]] = defaultdict(list)
     for job in jobs:
         if job.source:
@@ -84,7 +84,7 @@ def folder_sequences(jobs: Sequence[Job]) -> Sequences:
 
 
 def find_shots(sequences: Sequences) -> Sequences:
-    """The sequences, cut where a frame does not look like the one before, or cannot be read; single frames left out."""
+    """The sequences, cut where a frame does not look like the one before or cannot be read, without single frames."""
     shots: Sequences = []
     pool = ThreadPoolExecutor(min(default_threads(), MAX_THREADS))
     try:
@@ -165,7 +165,7 @@ class Averages:
         self._number.update({job.name: number for number, shot in enumerate(self.shots) for job in shot})
 
     def of(self, job: Job) -> Shared | None:
-        """What a job's frame shares; None if it belongs to no shot."""
+        """What a job's frame shares; None if it is not part of a shot."""
         number = self._number.get(job.name)
         if number is None:
             return None
@@ -183,10 +183,10 @@ class Averages:
         return partial(self.within, partial(pictures_of, content))
 
     def within(self, read: Callable[[int], Iterator[Photo]], start: int = 0) -> Iterator[Shared | None]:
-        """For each picture but the first `start` of a file of several; None for one that is a shot of its own.
+        """For each picture of a file after the first `start`; None for a picture that is a shot of its own.
 
-        read: its pictures but the first few. They are read once to find the shots, and once more as each is measured,
-        so that only those that are measured are in memory. A shot that goes on is measured as a whole.
+        read: its pictures but the first few. They are read once to find the shots and again to measure each, so that
+        only measured ones are in memory. A shot that is continued is measured as a whole.
         """
         if not self.in_animations:
             yield from repeat(None)
@@ -195,17 +195,17 @@ class Averages:
             before += lengths.pop(0)
         ahead = read(before)
         for length in lengths:
-            places = _sampled(range(length))
-            photos = [photo for place, photo in enumerate(islice(ahead, length)) if length > 1 and place in places]
+            sampled = _sampled(range(length))
+            photos = [photo for index, photo in enumerate(islice(ahead, length)) if length > 1 and index in sampled]
             yield from repeat(self.restorer.share(photos) if photos else None, length - max(start - before, 0))
             before += length
 
     def _measure(self, shot: Sequence[Job]) -> Shared | None:
-        """Depends on the shot alone, not on which of its frames are done."""
+        """Measure a shot; the result does not depend on which of its frames are done."""
         photos = [photo for job in _sampled(shot) if (photo := _read(job))]
         return self.restorer.share(photos) if photos else None
 
 
 def _sampled(shot: Sequence[Frame]) -> list[Frame]:
     """A few of its frames, from the first to the last."""
-    return [shot[place] for place in np.unique(np.linspace(0, len(shot) - 1, SAMPLED).round().astype(int))]
+    return [shot[index] for index in np.unique(np.linspace(0, len(shot) - 1, SAMPLED).round().astype(int))]

@@ -1,8 +1,8 @@
 """The journal of a folder: one line for each file that hfpie wrote there, with its input and settings.
 
-A line is written before its file appears under its name, so that no output is without one, whenever a process is
-killed. Several processes, also on several machines, add to one journal. It is where they share out the work, too: who
-restores a file holds a lock on a byte of the journal that belongs to the file's name, and loses it when it dies.
+A line is written before its file gets its name, so that every output has one, even if the process is killed. Several
+processes, also on several machines, add to one journal. They also share the work through it: a process that restores a
+file locks the byte of the journal that belongs to its name, and the lock is lost when the process ends.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ..errors import HfpieError
 from ..files import cache_folder, sha256_of
 
 NAME = ".hfpie.jsonl"  # in the folder that --output names
-FIRST_CLAIM = 1 << 40  # offset far behind the end of any journal; each claim locks one byte from here on
-PIECE = 1 << 20  # bytes that are read at once
+FIRST_CLAIM = 1 << 40  # offset far beyond the end of any journal; a claim locks one byte from here on
+PIECE = 1 << 20  # bytes read at once
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Entry:
 
     @classmethod
     def parse(cls, line: bytes) -> Entry | None:
-        """None for a line that is truncated or not ours."""
+        """Parse a line; None for one that is truncated or not from hfpie."""
         try:
             values: dict[str, Any] = json.loads(line)
             result = values.get("result")
@@ -79,7 +79,9 @@ class Entry:
             stamp = Stamp.of(path)
             if self.result is None or stamp.size != self.result.size or not os.access(path, os.R_OK):
                 return False
-            tells_itself = self.result != self.source_stamp  # else an uncompressed file in place, with its time kept
+            tells_itself = (
+                self.result != self.source_stamp
+            )  # else it may be an uncompressed file restored in place with its time kept
             return (tells_itself and stamp == self.result) or sha256_of(path) == self.sha256
         except OSError:
             return False
@@ -87,14 +89,14 @@ class Entry:
 
 @dataclass
 class Journal:
-    """Entries by target, read from an open file as they come, and claims on targets."""
+    """Entries by target, read from an open file as they are added, and claims on targets."""
 
     handle: int
     """Descriptor of the open file."""
     root: Path
     """Folder that targets are relative to, so that it can be moved."""
     _entries: dict[str, Entry] = field(default_factory=dict)
-    _fresh: set[str] = field(default_factory=set)  # targets of entries that came after it was opened
+    _fresh: set[str] = field(default_factory=set)  # targets of entries added since it was opened
     _read: int = 0
     _rest: bytes = b""
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -104,7 +106,7 @@ class Journal:
         self._fresh.clear()
 
     def refresh(self) -> None:
-        """Read the lines that any process has added since."""
+        """Read the lines that any process has added since the last call."""
         with self._lock:
             while piece := os.pread(self.handle, PIECE, self._read):
                 self._read += len(piece)
@@ -119,13 +121,13 @@ class Journal:
         return self._entries.get(self.name(target))
 
     def is_fresh(self, target: Path) -> bool:
-        """Whether it was written after this journal was opened."""
+        """Whether the target was written after this journal was opened."""
         return self.name(target) in self._fresh
 
     def name(self, target: Path) -> str:
         """A target's name in entries."""
-        place = target.parent.resolve() / target.name
-        return place.relative_to(self.root).as_posix() if place.is_relative_to(self.root) else str(place)
+        path = target.parent.resolve() / target.name
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
     def add(self, entry: Entry) -> None:
         """Add a line. Raises OSError, for instance if the disk is full."""
@@ -138,34 +140,34 @@ class Journal:
 
     def claim(self, target: Path) -> bool:
         """Claim a target until `release` or the end of this process; False if another process has it."""
-        return _lock_byte(self.handle, self._place(target), wait=False)
+        return _lock_byte(self.handle, self._offset(target), wait=False)
 
     def release(self, target: Path) -> None:
         """End a claim."""
-        _unlock_byte(self.handle, self._place(target))
+        _unlock_byte(self.handle, self._offset(target))
 
-    def _place(self, target: Path) -> int:
+    def _offset(self, target: Path) -> int:
         digest = hashlib.sha256(self.name(target).encode(errors="surrogateescape")).digest()
         return FIRST_CLAIM + int.from_bytes(digest[:5], "big")
 
     @contextmanager
-    def _held(self, place: int) -> Iterator[None]:
-        """One process at a time, because some file systems do not append atomically."""
-        _lock_byte(self.handle, place, wait=True)
+    def _held(self, offset: int) -> Iterator[None]:
+        """Admit one process at a time, because some file systems do not append atomically."""
+        _lock_byte(self.handle, offset, wait=True)
         try:
             yield
         finally:
-            _unlock_byte(self.handle, place)
+            _unlock_byte(self.handle, offset)
 
 
-def _lock_byte(handle: int, place: int, *, wait: bool) -> bool:
+def _lock_byte(handle: int, offset: int, *, wait: bool) -> bool:
     """Lock a byte for this process; True also if the file system has no locks."""
     if sys.platform == "win32":
         return True
     import fcntl
 
     try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, place)
+        fcntl.lockf(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, offset)
     except (BlockingIOError, PermissionError):
         return False
     except OSError:
@@ -173,12 +175,12 @@ def _lock_byte(handle: int, place: int, *, wait: bool) -> bool:
     return True
 
 
-def _unlock_byte(handle: int, place: int) -> None:
+def _unlock_byte(handle: int, offset: int) -> None:
     if sys.platform != "win32":
         import fcntl
 
         with suppress(OSError):
-            fcntl.lockf(handle, fcntl.LOCK_UN, 1, place)
+            fcntl.lockf(handle, fcntl.LOCK_UN, 1, offset)
 
 
 @dataclass
@@ -193,7 +195,7 @@ class Journals:
     flags: int = os.O_RDWR | os.O_CREAT | os.O_APPEND
     """Flags that journals are opened with."""
     remembers: bool = True
-    """False for a run that keeps no journal."""
+    """Whether the run keeps a journal."""
     _open: dict[Path, Journal] = field(default_factory=dict)
 
     @classmethod

@@ -15,16 +15,16 @@ from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
-PATIENCE = 5.0  # seconds that threads get to finish when a run is stopped
+PATIENCE = 5.0  # seconds that threads have to finish when a run is stopped
 
 
 class StoppedError(Exception):
-    """Raised within a stage once the run has been stopped."""
+    """Raised within a stage after the run was stopped."""
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What a stage returns for an item that needs no further stage."""
+    """Returned by a stage for an item that skips the further stages."""
 
     result: Any
     """The item's result."""
@@ -57,7 +57,7 @@ class Pipeline(Generic[Item]):
     """Runs items through `load(item)`, `work(item, loaded)` and `save(item, worked)`.
 
     If a stage raises, the exception is the item's result. KeyboardInterrupt and BrokenPipeError end the
-    run. Once it is stopped, `check` raises StoppedError, which long stages call now and then.
+    run. After a stop, `check`, which long stages call now and then, raises StoppedError.
     """
 
     load: Callable[[Item], Any]
@@ -78,7 +78,7 @@ class Pipeline(Generic[Item]):
 
     @property
     def lingers(self) -> bool:
-        """Whether a thread has not ended in time, so that the process must not wait for it."""
+        """Whether a thread did not end in time, so that the process must not wait for it."""
         return any(thread.is_alive() for thread in self._threads)
 
     def run(self, items: Sequence[Item]) -> Generator[tuple[Item, Any], None, None]:

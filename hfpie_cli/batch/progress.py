@@ -1,4 +1,4 @@
-"""The bar of a run over files: by megapixels, so that the time left is right for pictures of all sizes."""
+"""The progress bar of a run over files, by megapixels, so that the time left is right for all sizes."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from ..photos.gate import read_stream
 from ..restore import Restorer
 from ..streams import threads_each
 from .amount import Amount
-from .content import Done, Place, checked, clear, megapixels_of, restored, write_into
+from .content import Destination, Done, checked, clear, megapixels_of, restored, write_into
 from .crew import choose_crew
 from .frames import Averages
 from .journal import Entry, Stamp
@@ -37,7 +37,7 @@ from .tally import Tally, report_failed, report_skipped
 
 @dataclass(frozen=True)
 class Report:
-    """What is reported of a finished file."""
+    """Report of a finished file."""
 
     lines: tuple[str, ...]
     """Lines for people."""
@@ -68,7 +68,7 @@ class Handling:
     describe: Describe
     """Makes the report of a finished file."""
     as_error: AsError
-    """Makes an HfpieError of any exception."""
+    """Turns any exception into an HfpieError."""
     keep_times: bool = False
     """Whether outputs get the timestamps of their inputs."""
     debug: bool = False
@@ -157,17 +157,17 @@ class Stages:
         with self._leaving(job):
             started = time.monotonic()
             sharing = self.averages.sharing(job, loaded.content)
-            done, outcome = restored(loaded.content, self.restorer, report, sharing, self._place(job, loaded))
+            done, outcome = restored(loaded.content, self.restorer, report, sharing, self._destination(job, loaded))
             notes = tuple(dict.fromkeys((*loaded.notes, *outcome.photo.notes)))
             outcome = replace(outcome, photo=replace(outcome.photo, notes=notes))
             return Restored(done, outcome, loaded, loaded.seconds + time.monotonic() - started)
 
-    def _place(self, job: Job, loaded: Loaded) -> Place:
+    def _destination(self, job: Job, loaded: Loaded) -> Destination:
         if job.target is None or job.source is None:
-            return Place(None, loaded.style, job.name)
+            return Destination(None, loaded.style, job.name)
         origin = f"{job.source.name} {loaded.stamp} {self.selector.settings}"
         kept = Kept(job.target, origin, self.selector.naming.resume)
-        return Place(job.target.parent, loaded.style, str(job.target), kept)
+        return Destination(job.target.parent, loaded.style, str(job.target), kept)
 
     def save(self, job: Job, done: Restored) -> Report:
         """Write it, its line in the journal first."""
@@ -182,7 +182,7 @@ class Stages:
         return self.handling.describe(job, done.outcome, done.seconds + time.monotonic() - started)
 
     def _write_to_stdout(self, content: Done, style: OutputStyle, name: str) -> None:
-        whole = io.BytesIO()  # so that a picture that cannot be encoded writes nothing
+        whole = io.BytesIO()  # first, so that nothing is written if encoding fails
         write_into(whole, content, style, name=name)
         self.check()
         try:
@@ -208,7 +208,7 @@ class Stages:
             raise HfpieError(f"{target}: cannot write it ({error.strerror})") from None
 
     def note_failure(self, job: Job, error: HfpieError) -> None:
-        """Its line in the journal."""
+        """Write its line in the journal."""
         if job.target is not None:
             entry = self._entry(job, _stamp_of(job)[0], None, "", error.message)
             self.selector.journals.of(job.target).add(entry)
@@ -239,7 +239,7 @@ def restore_all(
     tally: Tally,
     console: Console,
 ) -> None:
-    """Restore the jobs and count what becomes of them; one bad file never stops the rest.
+    """Restore the jobs and count the results; one bad file never stops the rest.
 
     A signal such as Ctrl-C drops the files in progress, with their temporary files.
     """
@@ -256,7 +256,7 @@ def restore_all(
                     progress.finish(job)
                     _settle(job, result, stages, tally, console)
     except KeyboardInterrupt as stop:
-        if pipeline and pipeline.lingers:  # a long computation that nothing else can end
+        if pipeline and pipeline.lingers:  # a long computation that cannot be stopped otherwise
             with suppress(OSError):  # the terminal may be gone
                 tally.report_interrupted(console)
                 sys.stdout.flush()
@@ -286,7 +286,7 @@ def _settle(job: Job, result: Any, stages: Stages, tally: Tally, console: Consol
 
 
 def _stamp_of(job: Job) -> tuple[Stamp, int]:
-    """(stamp of the source, when it was last read); zeros for a source that does not exist."""
+    """(stamp of the source, time of the last read); zeros for a missing source."""
     try:
         status = job.source.stat() if job.source else None
     except OSError:

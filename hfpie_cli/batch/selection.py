@@ -1,4 +1,4 @@
-"""Decides whether to restore a file: before the run, and again just before the file is read."""
+"""Decides whether to restore a file, before the run and again just before reading it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..jobs import Job, Naming
 from .journal import Entry, Journals, Stamp
 
 EXISTS = "output already exists"
-DONE = "done before"
+DONE = "already done"
 ELSEWHERE = "another process has restored it or is restoring it"
 EDITED = "output was changed after hfpie wrote it; use --overwrite to replace it"
 RESTORED_IN_PLACE = "already restored in place with other settings"
@@ -20,7 +20,7 @@ RESTORED_IN_PLACE = "already restored in place with other settings"
 
 @dataclass(frozen=True)
 class Selector:
-    """Decides which files to do: what the command line asks for, and what the journals say."""
+    """Decides which files to restore, by the command line and the journals."""
 
     naming: Naming
     """How outputs are named."""
@@ -54,7 +54,7 @@ class Selector:
     def claim(self, job: Job) -> str:
         """Claim a job. Returns the reason to skip it, without a claim, or an empty text.
 
-        Raises HfpieError if its output has come to exist in the meantime.
+        Raises HfpieError if its output has appeared in the meantime.
         """
         if job.target is None:
             return ""
@@ -114,7 +114,7 @@ class Selector:
         return RESTORED_IN_PLACE if self.naming.in_place and self.naming.resume else ""
 
     def _is_made_so(self, job: Job, entry: Entry) -> bool:
-        """Whether an entry's file was made from this job's input, unchanged since, and with these settings."""
+        """Whether an entry's file was made from this job's unchanged input with these settings."""
         if entry.settings != self.settings or job.source is None:
             return False
         if self.naming.in_place:  # the input is what was written

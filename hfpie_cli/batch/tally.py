@@ -1,4 +1,4 @@
-"""Counts what became of every file of a run: planned = done + skipped + failed. Unchanged files count as done."""
+"""Counts the results of a run: planned = done + skipped + failed. Unchanged files count as done."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..shown import counted
 
 @dataclass
 class Tally:
-    """Counts of a run, over all its processes once they are added up."""
+    """Counts of a run; `plus` adds those of other processes."""
 
     planned: int
     """Jobs of the run."""
     verb: str
-    """Past participle of what is done to photographs, for messages."""
+    """Past participle of the task, for messages."""
     resumable: bool = False
     """Whether --resume can continue the run."""
     done: int = 0
@@ -65,7 +65,7 @@ class Tally:
         )
 
     def report(self, console: Console) -> None:
-        """Report the end of a run; nothing for a single file, which has been reported."""
+        """Report the end of a run, unless it has a single file, which was reported."""
         for reason, count in sorted(self.skipped.items()):
             console.say(f"skipped {count} of {self.planned}: {reason}")
         if self.planned == 1:
@@ -104,13 +104,13 @@ class Tally:
 
 
 def report_failed(name: str, error: HfpieError, tally: Tally, console: Console) -> None:
-    """Count an input that cannot be done."""
+    """Count an input that failed and report it."""
     tally.fail(name, error)
     console.error(error)
     console.result({"input": name, "status": "failed", "error": error.message, "hint": error.hint})
 
 
 def report_skipped(job: Job, reason: str, tally: Tally, console: Console) -> None:
-    """Count a file that is left as it is."""
+    """Count a skipped file and report it."""
     tally.skipped[reason] += 1
     console.result({"input": job.name, "output": job.output_name, "status": "skipped", "reason": reason})

@@ -1,4 +1,4 @@
-"""What a command says before its work begins: weights, device, and what a large job will take."""
+"""Announces a command's work: weights, device, and the time and memory of a large job."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MEMINFO = Path("/proc/meminfo")
 
 @dataclass(frozen=True)
 class Request:
-    """How a network is asked to run, as on the command line; None leaves the default."""
+    """Options of a network's run, as on the command line; None leaves the default."""
 
     device: str
     """auto, cpu, cuda, cuda:N or mps."""
@@ -43,7 +43,7 @@ class Request:
 
 
 def check_network(name: str, request: Request) -> tuple[str, Setting]:
-    """(the weights' own name, where they will run), known without loading torch.
+    """(name of the weights, their setting), without loading torch.
 
     Raises UsageError for an impossible device, precision or tile size.
     """
@@ -67,7 +67,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def announce_large(amounts: Sequence[Amount], restorer: Restorer, *, yes: bool, console: Console) -> None:
-    """Say what a large job will take. Raises UsageError for a very large one on a terminal, unless `yes`."""
+    """Announce time and memory of a large job. On a terminal, raise UsageError for a very large one unless `yes`."""
     import numpy as np
 
     from ..batch.amount import covered_by

@@ -58,7 +58,7 @@ def compare_versions(options: CompareOptions) -> int:
     matches = match_versions([Path(name) for name in options.versions], recursive=options.recursive)
     check_page(options.output, overwrite=options.overwrite)
     if matches.alone:
-        console.say(f"skipped {counted(matches.alone, 'picture')} missing from some folder")
+        console.say(f"skipped {counted(matches.alone, 'picture')} not found in every folder")
     room = options.max_mb * 1_000_000
     watch = partial(console.track, total=len(matches.pictures), what="comparing")
     _tell(write_comparison(matches.pictures, matches.versions, options.output, room=room, watch=watch), console)
@@ -66,7 +66,7 @@ def compare_versions(options: CompareOptions) -> int:
 
 
 def check_request(page: Path | None, jobs: Sequence[Job], *, overwrite: bool) -> None:
-    """Raise UsageError if a page of these jobs, once they are done, cannot be written."""
+    """Raise UsageError if a page of these jobs cannot be written."""
     if page is None:
         return
     from ..pages.compare import check_page

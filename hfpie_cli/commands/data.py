@@ -89,7 +89,7 @@ def list_sets(options: DataOptions) -> int:
         print_table(HEADINGS, {"": rows})
         print(f"\nhere: in {options.data_root}")
         print("pull: hfpie data pull NAME downloads it")
-        print("web: hfpie data verify NAME says where to get it")
+        print("web: hfpie data verify NAME shows where to get it")
     return ExitCode.OK
 
 
@@ -107,7 +107,7 @@ def pull_set(options: PullOptions) -> int:
             fetched = fetch(file, hub).path
             folder.mkdir(parents=True, exist_ok=True)
             unpack(fetched, folder, missing, console.progress)
-        kept = f"unpacked; the archive stays in {fetched}" if missing else "there already"
+        kept = f"unpacked; the archive is kept in {fetched}" if missing else "already there"
         console.say(f"{archive.file}: {kept}")
         console.result({"name": entry.name, "archive": archive.file, "unpacked": bool(missing)})
     return _verify(entry, options.data_root, console)
@@ -126,7 +126,7 @@ def _entry(name: str) -> DataSet:
 
 
 def _verify(entry: DataSet, root: Path, console: Console) -> int:
-    """Print what is there. Raises UnavailableError if nothing is, or if part of it differs from what was published."""
+    """Print the parts found. Raises UnavailableError if there are none, or if one differs from what was published."""
     from ..data.verify import parts_of
 
     folder = entry.folder_below(root)

@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
 
 def examine(options: DoctorOptions) -> int:
-    """Print what this machine has, test each task, and say what is wrong."""
+    """Print what this machine has, test each task, and list the faults."""
     console = options.console()
     setting = choose_setting(options.device, options.precision, residual=True)
     console.say(f"checking this machine, then running each task for two seconds on {setting}")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FolderRun:
-    """A run over planned jobs, of which this process does its rank's share."""
+    """A run over planned jobs; this process does its rank's share."""
 
     task: Task
     """What is done."""
@@ -115,7 +115,7 @@ class FolderRun:
             restore_all(wanted, amounts, restorer, selector, handling, tally=tally, console=self.console)
 
     def _shots(self, plan: Plan) -> list[list[Job]]:
-        """Frames that share their averages; none in place, where averages would be measured on restored frames."""
+        """Frames that share their averages; none with --in-place, where they could be measured on restored frames."""
         from ..batch.frames import find_shots, folder_sequences, numbered_sequences
 
         if self.options.frames is False or self.naming.in_place:
@@ -151,7 +151,7 @@ class FolderRun:
 
     @contextmanager
     def _selector(self, plan: Plan, jobs: Sequence[Job], settings: str) -> Iterator[Selector]:
-        """A selector with the run's journals. Without --resume, a run that cannot keep a journal goes on."""
+        """A selector with the run's journals. Without --resume, a run continues even if it cannot keep a journal."""
         from ..batch.journal import Journals
         from ..batch.selection import Selector
 
@@ -238,8 +238,8 @@ class FolderRun:
         from ..batch.run import Report
 
         restored = outcome.photo
-        halved = f", device memory short: tiles of {outcome.tile}" if outcome.halved else ""
-        doubled = f", the network failed on smaller tiles: tiles of {outcome.tile}" if outcome.doubled else ""
+        halved = f", device memory ran out, used tiles of {outcome.tile}" if outcome.halved else ""
+        doubled = f", the network failed on smaller tiles, used tiles of {outcome.tile}" if outcome.doubled else ""
         noise = "" if outcome.noise is None else f", noise {outcome.noise:.1f}"
         size = f"{restored.width} x {restored.height}"
         flaw = self.task.flaw if self.options.strength else ""

@@ -1,4 +1,4 @@
-"""A command's options as a dataclass, and errors as exit codes."""
+"""Turns a command's options into a dataclass, and errors into exit codes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def add_command(
     summary: str,
     examples: Sequence[str],
 ) -> None:
-    """Give `app` a command whose options are the fields of a dataclass and whose exit code is what `run` returns.
+    """Add a command to `app` whose options are the fields of a dataclass and whose exit code `run` returns.
 
     examples: command lines, shown one a line below the options; a `#` starts a remark.
     """
@@ -90,7 +90,7 @@ def add_command(
 
 
 def _named(hint: Any) -> Any:
-    """An option's annotation, with a word for its value instead of a Python type."""
+    """An option's annotation, with a metavar instead of a Python type."""
     kind, *notes = typing.get_args(hint)
     option = notes[0] if notes else None
     if not isinstance(option, OptionInfo) or option.metavar is not None:
@@ -111,7 +111,7 @@ def as_hfpie_error(error: Exception, name: str) -> HfpieError:
     """Any exception as an error message about the file `name`."""
     if isinstance(error, HfpieError):
         return error
-    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # torch's message for the same
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # torch's message when memory runs out
         hint = "use a smaller --tile, or crop the photograph"
         return HfpieError(f"{name}: out of memory", hint)
     if isinstance(error, OSError) and error.strerror:
@@ -136,7 +136,7 @@ def run_safely(run: Callable[[Options], int], options: Options) -> int:
         with suppress(OSError):  # the terminal may be gone
             options.console().say("hfpie: interrupted")
         return int(stop.code if isinstance(stop, Stopped) else ExitCode.INTERRUPTED)
-    except BrokenPipeError:  # the reader of standard output has exited
+    except BrokenPipeError:  # the reader of standard output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.FAILED)
     except Exception as error:

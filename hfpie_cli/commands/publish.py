@@ -58,8 +58,8 @@ def register(app: typer.Typer) -> None:
         push,
         summary="Publish our checkpoints on the Hub, with a model card.",
         examples=(
-            "hfpie weights push --repo me/hfpie  # shows it",
-            "hfpie weights push --repo me/hfpie --yes  # does it",
+            "hfpie weights push --repo me/hfpie  # only shows what it would upload",
+            "hfpie weights push --repo me/hfpie --yes  # uploads",
         ),
     )
 
@@ -71,7 +71,9 @@ def convert_file(options: ConvertOptions) -> int:
 
     target = options.output or options.source.with_suffix(".safetensors")
     config = convert(options.source, target, overwrite=options.overwrite)
-    kind = f"a network of hfpie, scale {config.scale}" if config else "weights as they were, for spandrel to recognise"
+    kind = (
+        f"an hfpie network, scale {config.scale}" if config else "weights kept as they were, to be loaded by spandrel"
+    )
     console = options.console()
     console.say(f"{options.source} -> {target}  {kind}")
     console.result({"input": str(options.source), "output": str(target), "ours": config is not None})
@@ -79,7 +81,7 @@ def convert_file(options: ConvertOptions) -> int:
 
 
 def push(options: PushOptions) -> int:
-    """Verify the files and show the card and the list; with --yes, upload them and print the lines for weights.toml."""
+    """Verify the files and show the card and the list; with --yes, upload them and print the keys for weights.toml."""
     console, hub = options.console(), options.hub()
     if not REPOSITORY.fullmatch(options.repo):
         raise UsageError(f"{options.repo}: not a repository name", "write owner/name")

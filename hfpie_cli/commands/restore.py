@@ -42,7 +42,7 @@ def enlarge_files(task: Task, options: EnlargeOptions) -> int:
     if options.gan and options.weights:
         raise UsageError("--gan and --weights both choose the weights", "remove one of them")
     if options.in_place and not options.overwrite:
-        raise UsageError(f"{task.name} --in-place replaces pictures with larger ones", "add --overwrite to confirm")
+        raise UsageError(f"{task.name} --in-place replaces photographs with larger ones", "add --overwrite to confirm")
     return restore_files(task, options, default_weights(task.name, gan=options.gan), options.scale)
 
 
@@ -80,7 +80,7 @@ def _report_skipped(plan: Plan, options: RestoreOptions, console: Console) -> No
             "folders",
             "subfolder",
             "",
-            "they are links or not readable" if options.recursive else "--recursive includes them",
+            "they are links or cannot be read" if options.recursive else "--recursive includes them",
         )
     ]
     for extra, _, _, endings in EXTRAS.values():
@@ -89,7 +89,7 @@ def _report_skipped(plan: Plan, options: RestoreOptions, console: Console) -> No
     reasons += [
         ("unread", "picture", " in formats that hfpie does not read", "convert them to PNG or TIFF first"),
         ("films", "film", "", "name a film to restore it (slow)"),
-        ("outputs", "file", " looking like hfpie outputs", "name a file to restore it"),
+        ("outputs", "file", " named like hfpie outputs", "name a file to restore it"),
         ("links", "link", " to files outside the folder", "--follow-symlinks replaces those files"),
     ]
     for reason, noun, which, hint in reasons:

@@ -22,16 +22,19 @@ class RestoreOptions(PictureOptions):
         list[str], typer.Argument(help="Photographs, folders, or - for standard input.", show_default=False)
     ] = field(default_factory=list)
     more_inputs: Annotated[
-        list[str], typer.Option("--input", "-i", help="An input, like an argument; repeatable.", show_default=False)
+        list[str],
+        typer.Option("--input", "-i", help="An input, the same as an argument; repeatable.", show_default=False),
     ] = field(default_factory=list)
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="A file, a folder, or - for standard output.")
     ] = None
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")] = False
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False
-    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Keep existing outputs, do the rest.")] = False
+    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Keep existing outputs, make the others.")] = (
+        False
+    )
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue a run: do what is missing, broken or out of date.")
+        bool, typer.Option("--resume", help="Continue a run: make outputs that are missing, broken or out of date.")
     ] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done and how long it would take.")] = (
         False
@@ -39,7 +42,8 @@ class RestoreOptions(PictureOptions):
     frames: Annotated[
         bool | None,
         typer.Option(
-            "--frames/--no-frames", help="Video frames, for less flicker; default: consecutively numbered files."
+            "--frames/--no-frames",
+            help="Treat inputs as video frames, for less flicker; default: only files numbered consecutively.",
         ),
     ] = None
     in_place: Annotated[bool, typer.Option("--in-place", help="Replace the inputs.")] = False
@@ -72,7 +76,7 @@ class RestoreOptions(PictureOptions):
     )
 
     def naming(self, suffix: str) -> Naming:
-        """How outputs are named, with this suffix where they lie beside their inputs."""
+        """How outputs are named, with this suffix if they are beside their inputs."""
         return Naming(
             suffix=suffix,
             output=self.output,
@@ -106,5 +110,5 @@ class DenoiseOptions(RestoreOptions):
 class EnlargeOptions(RestoreOptions):
     """Options of `sr` alone."""
 
-    scale: Annotated[int, typer.Option(min=2, max=4, help="2, 3 or 4; 2 and 3 are reduced from 4.")] = 4
+    scale: Annotated[int, typer.Option(min=2, max=4, help="2, 3 or 4; for 2 and 3 the x4 result is reduced.")] = 4
     gan: Annotated[bool, typer.Option("--gan", help="Sharper, with invented detail.")] = False

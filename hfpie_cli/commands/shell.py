@@ -114,7 +114,7 @@ def _in_panels(parameters: list[Any]) -> list[Any]:
 def _no_command(name: str, program: str, commands: list[str]) -> UsageError:
     if "denoise" in commands and (is_photo(Path(name)) or Path(name).exists()):
         ways = [f"hfpie {task} {name}" for task in TASKS]
-        what = "a file or folder" if Path(name).exists() else "the name of a picture"
+        what = "a file or folder" if Path(name).exists() else "a file name"
         return UsageError(f"{name} is {what}, not a command", f"use {' or '.join(ways)}")
     if found := near(name, commands):
         return UsageError(f"no command {name!r}", f"did you mean {program} {found[0]}?")
@@ -154,7 +154,7 @@ def _as_ours(error: Any) -> UsageError:
 
 
 def _instead_of(option: str, ctx: Any) -> str:
-    """What to use for an option that a command does not have: the commands that do, or one that it has."""
+    """A hint for an unknown option: the commands that have it, or a similar option of this one."""
     if ctx is None:
         return ""
     owners = [path for path, command in _commands_of(ctx.find_root()) if option in _options_of(command)]

@@ -8,9 +8,9 @@ from typing import Literal
 
 from ..shown import columns_of
 
-NUMBERS = {"MB", "MFLOP/px", "s/MP", "largest value", "share of join", "worth"}  # columns that stand to the right
+NUMBERS = {"MB", "MFLOP/px", "s/MP", "largest value", "share of join", "worth"}  # right-aligned columns
 WRAPPED = {"for", "licence", "where", "state", "pictures", "size"}  # columns that may take several lines
-WIDTH = 140  # columns where the output is no terminal
+WIDTH = 140  # width if the output is not a terminal
 
 
 def table_width() -> int:
@@ -19,7 +19,7 @@ def table_width() -> int:
 
 
 def print_table(headings: Sequence[str], sections: Mapping[str, Sequence[Sequence[str]]]) -> None:
-    """Rows below headings on standard output; before those of each section its title, unless that is empty."""
+    """Print rows below headings; each section's rows follow its title, unless that is empty."""
     from rich.console import Console as RichConsole
     from rich.table import Table
 

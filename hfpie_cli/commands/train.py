@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from ..training.config import TrainConfig
 
 TASK_HINT = f"choose one of {', '.join(TRAINING_SETS)}"
-FIRST_STEPS = """1. put photographs into a folder, a few hundred or more
+FIRST_STEPS = """1. put photographs in a folder, a few hundred or more
 2. hfpie train --task denoise --data FOLDER  (or deblur, sr, highpass)
 3. hfpie denoise photo.png --weights runs/denoise/best.safetensors
-or on a published data set: hfpie train --task denoise  (says how to get it)"""
+or on a published data set: hfpie train --task denoise  (shows how to get it)"""
 SHORT = ("steps", "minutes", "batch", "crop", "rate", "seed", "precision")  # options that are keys of the recipe
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(PictureOptions):
-    """Options of `hfpie train`; those that are None leave the recipe's value."""
+    """Options of `hfpie train`; None keeps the recipe's value."""
 
     task: Annotated[
         str | None, typer.Option(help=f"{either(list(TRAINING_SETS))} (the loss network).", show_default=False)
@@ -62,7 +62,7 @@ class TrainOptions(PictureOptions):
     minutes: Annotated[
         float | None, typer.Option(help="Length of the run in minutes, validation and saving included.")
     ] = None
-    batch: Annotated[int | None, typer.Option(min=1, help="Crops per step, over all processes.")] = None
+    batch: Annotated[int | None, typer.Option(min=1, help="Crops per step, across all processes.")] = None
     crop: Annotated[int | None, typer.Option(min=8, help="Side of the training crops in pixels.")] = None
     rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None
     seed: Annotated[int | None, typer.Option(help="Random seed.")] = None
@@ -109,7 +109,7 @@ def train(options: TrainOptions) -> int:
         find_here(options.init, options.hub())
     folder = _data(options)
     if is_first():
-        what = f"going on with {options.resume}" if options.resume else f"training {options.task}"
+        what = f"resuming {options.resume}" if options.resume else f"training {options.task}"
         options.console().say(f"{what} on {setting.device}")
     from ..training import call
 
@@ -152,7 +152,7 @@ def _check(options: TrainOptions) -> None:
 def _data(options: TrainOptions) -> Path | None:
     """The folder of photographs; by default, for a new run, that of the task's data set.
 
-    Raises UnavailableError for one that is not there, before torch is loaded.
+    Raises UnavailableError for a missing one, before torch is loaded.
     """
     for folder in filter(None, (options.data, options.degraded, options.clean)):
         check_folder(folder)

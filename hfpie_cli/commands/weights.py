@@ -128,7 +128,7 @@ def show_list(options: ListOptions) -> int:
 
 
 def _record(entry: Entry, hub: Hub) -> dict[str, Any]:
-    """All that weights.toml says, and where the file is."""
+    """The entry of weights.toml, and where the file is."""
     return dataclasses.asdict(entry) | {"where": whereabouts(entry, hub), "default": entry.is_default}
 
 
@@ -156,7 +156,7 @@ def _show_parts(options: InfoOptions) -> int:
         for part in parts:
             console.result(vars(part))
         return ExitCode.OK
-    console.say(f"{entry.name} on {options.dataset}, {degradation}; worth: what PSNR loses without the part")
+    console.say(f"{entry.name} on {options.dataset}, {degradation}; worth: how much PSNR drops without the part")
     rows = [(p.name, f"{p.peak:.3g}", "" if p.share is None else f"{p.share:.3f}", f"{p.worth:.3f} dB") for p in parts]
     print_table(PARTS_HEADINGS, {"": rows})
     for fault in (fault for part in parts for fault in part.faults()):

@@ -39,9 +39,9 @@ def print_list(entries: Iterable[Entry], hub: Hub) -> None:
     print_table(headings, sections)
     print("\n* default without --weights; with --gan, the one that invents detail")
     if COSTS.isdisjoint(headings):
-        print("hfpie weights info NAME: all of one, also cost and time")
+        print("hfpie weights info NAME: everything about one, with cost and time")
     else:
-        print("px, MP: pixels and megapixels of the input; s: of one EPYC core at fp32, to compare rows, not machines")
+        print("px, MP: pixels and megapixels of the input; s: seconds on one EPYC core at fp32, to compare rows")
 
 
 def _cells(entry: Entry, hub: Hub) -> dict[str, str]:
@@ -55,7 +55,7 @@ def _cells(entry: Entry, hub: Hub) -> dict[str, str]:
 
 
 def print_info(entry: Entry, where: str) -> None:
-    """All that is known, a line each, in words."""
+    """Print everything known about a checkpoint, a line each."""
     seen = "" if entry.seen else ", as stated by other projects: not confirmed by a download yet"
     origin = f"hf://{entry.repo}/{entry.file}@{entry.revision}" if entry.repo else "the package"
     facts = {
@@ -65,14 +65,14 @@ def print_info(entry: Entry, where: str) -> None:
         "enlarges": f"{entry.scale} times" if entry.scale > 1 else "",
         "default": "yes" if entry.is_default else "",
         "where": where,
-        "from": origin + (", a pickle: converted after its SHA-256 was compared" if entry.is_pickled else ""),
+        "from": origin + (", a pickle: converted once its SHA-256 is verified" if entry.is_pickled else ""),
         "more": entry.source,
         "licence": entry.licence,
         "trained on": entry.trained_on,
         "size": f"{entry.size:,} bytes" if entry.size else "",
         "parameters": f"{entry.parameters:,}" if entry.parameters else "",
-        "cost": f"{entry.flop:,} FLOP a pixel of the input" if entry.flop else "",
-        "time": f"{entry.seconds:g} s a megapixel of the input, one EPYC core at fp32" if entry.seconds else "",
+        "cost": f"{entry.flop:,} FLOP per pixel of the input" if entry.flop else "",
+        "time": f"{entry.seconds:g} s per megapixel of the input on one EPYC core at fp32" if entry.seconds else "",
         "tiles": f"{entry.tile} pixels, overlapping by {entry.overlap}",
         "SHA-256": f"{entry.sha256}{seen}" if entry.sha256 else "unknown: the hash published by the Hub is checked",
     }

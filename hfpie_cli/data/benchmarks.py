@@ -27,7 +27,7 @@ class Pair:
     """A degraded picture and its clean original."""
 
     degraded: Photo
-    """The network's input; float32 where noise is not clipped."""
+    """The network's input; float32 if its noise is not clipped."""
     clean: Pixels
     """(h, w, 3), 8 or 16 bits; in training float32 instead of 16 bits."""
 
@@ -84,8 +84,9 @@ class Benchmark:
 def open_benchmark(name: str, root: Path, task: str | None = None, degradation: str | None = None) -> Benchmark:
     """The benchmark of a name in datasets.toml under the data root, a drawn one, or any folder of clean photographs.
 
-    degradation: a published track of the set, or a key of DEGRADATIONS that is applied to its clean pictures.
-    Raises UnavailableError with what to fetch and where to put it; UsageError for a task or degradation it lacks.
+    degradation: a published track of the set, or a key of DEGRADATIONS that is applied to its clean pictures. Raises
+    UnavailableError that states what to get and where to put it; UsageError for a task or degradation that the set
+    lacks.
     """
     if name in DRAWN_SETS:
         return _drawn(name, task or "denoise", degradation)
@@ -100,7 +101,7 @@ def open_benchmark(name: str, root: Path, task: str | None = None, degradation: 
 def open_folders(degraded: Path, clean: Path, task: str | None) -> Benchmark:
     """The pairs of a user's two folders. Raises UnavailableError for folders that do not match."""
     if task is None:
-        raise UsageError("the task of two folders is unknown", f"use --task {either(list(TASKS))}")
+        raise UsageError("two folders do not say what the task is", f"use --task {either(list(TASKS))}")
     cases = [
         Case(path.relative_to(clean).as_posix(), number, (small, path), partial(_read_pair, small, path, task))
         for number, (small, path) in enumerate(pair_folders(degraded, clean))
@@ -109,7 +110,7 @@ def open_folders(degraded: Path, clean: Path, task: str | None) -> Benchmark:
 
 
 def _locate(name: str, root: Path) -> tuple[DataSet, Path]:
-    """The entry of a named set, or of a folder of clean photographs, and the folder, which exists."""
+    """The entry of a named set or of a folder of clean photographs, and its existing folder."""
     entry = find(name)
     if entry is None:
         if not Path(name).is_dir():
@@ -120,7 +121,7 @@ def _locate(name: str, root: Path) -> tuple[DataSet, Path]:
 
 
 def scored_folder(entry: DataSet, root: Path) -> Path:
-    """A named set's folder below the data root. Raises UnavailableError, with what to do, if it is not there."""
+    """A named set's folder below the data root. Raises UnavailableError, with what to do, if it is missing."""
     try:
         return entry.folder_below(root)
     except UnavailableError as error:
@@ -132,12 +133,12 @@ def _task_of(entry: DataSet, degradation: str | None) -> str:
     named = {track.name: track.task for track in entry.tracks}
     task = named.get(degradation or "") or entry.task
     if task is None:
-        raise UsageError(f"{entry.name}: the task is unknown", f"use --task {either(list(TASKS))}")
+        raise UsageError(f"{entry.name}: has no default task", f"use --task {either(list(TASKS))}")
     return task
 
 
 def _choose_track(entry: DataSet, folder: Path, task: str, degradation: str | None) -> Track | None:
-    """The requested published pairs, or the task's first ones; None if the pairs are synthetic."""
+    """The requested published pairs, or the task's first ones; None for synthetic pairs."""
     for track in entry.tracks:
         if degradation == track.name and task != track.task:
             raise UsageError(f"{track.name} of {entry.name} is for {track.task}", f"use --task {track.task}")
@@ -170,7 +171,7 @@ def _degraded_here(entry: DataSet, folder: Path, task: str, degradation: str | N
     if not entry.clean:
         raise UsageError(f"{entry.name} has no clean pictures to degrade", entry.about)
     try:
-        paths = find_photos(folder, entry.clean)[-entry.held_out :]  # all of them for 0
+        paths = find_photos(folder, entry.clean)[-entry.held_out :]  # -0 selects all
     except UnavailableError as error:
         raise UnavailableError(error.message, entry.advice(folder, entry.clean)) from None
     last = f"the last {entry.held_out} pictures, " if entry.held_out else ""
@@ -227,11 +228,11 @@ def _whole_pixels(clean: Pixels, task: str) -> Pixels:
 def _degrade(clean: Pixels, degradation: str, seed: int) -> Pair:
     picture = clean.astype(np.float32) / np.float32(FULL_SCALE[clean.dtype.name])
     degraded = DEGRADATIONS[degradation](picture, np.random.default_rng(seed))
-    return Pair(Photo(clean if degraded is picture else degraded), clean)  # unchanged: as the file has it
+    return Pair(Photo(clean if degraded is picture else degraded), clean)  # unchanged, as in the file
 
 
 def _scorable(clean: Pixels, path: Path, task: str) -> Pixels:
-    """The clean pixels. Raises HfpieError if none are left without the border."""
+    """The clean pixels. Raises HfpieError if none would be left without the border."""
     if min(clean.shape[:2]) <= 2 * _border(task):
         message = f"{path}: {clean.shape[1]} x {clean.shape[0]} pixels, too small to score after shaving the border"
         raise HfpieError(message, "remove it from the folder")
@@ -243,7 +244,7 @@ def _border(task: str) -> int:
 
 
 def _read_pair(degraded: Path, clean: Path, task: str) -> Pair:
-    """Both pictures in colour; a clean one that is up to three pixels larger than its reduced one is cut."""
+    """Both pictures in colour; a clean one up to three pixels larger than `scale` times its reduced one is cut."""
     scale = TASKS[task].scale
     photo, pixels = read_photo(degraded), _rgb(read_photo(clean))
     height, width = photo.height * scale, photo.width * scale
@@ -289,6 +290,6 @@ def _load_mat(path: Path) -> NDArray[np.uint8]:
 
 
 def _rgb(photo: Photo) -> Pixels:
-    """(h, w, 3) of 8 bits, or of 16 where the file has more."""
+    """(h, w, 3) of 8 bits, or of 16 if the file has more."""
     pixels = to_16bit(photo.pixels) if photo.pixels.dtype == np.float32 else photo.pixels
     return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels

@@ -1,4 +1,4 @@
-"""The catalogue of data sets (datasets.toml): what each holds, where it is published. Knows nothing of pixels."""
+"""The catalogue of data sets (datasets.toml): their contents and where they are published."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_ROOT = cache_folder() / "data"
 TRAINING_SETS = {
     **{task.name: task.data_set for task in TASKS.values()},
     "highpass": "DIV2K",
-}  # by what is trained on them
+}  # by task
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Track:
     clean: str
     """Pattern of the clean pictures."""
     stand_in: str = ""
-    """Degradation that makes the same pairs where the published ones are missing."""
+    """Degradation that makes the same pairs if the published ones are missing."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,11 @@ class DataSet:
         return tuple(dict.fromkeys(filter(None, [self.clean, *tracks, self.train, *self.train_degraded.values()])))
 
     def folder_below(self, root: Path) -> Path:
-        """The set's folder below the data root. Raises UnavailableError, with how to get it, if it is not there."""
+        """The set's folder below the data root. Raises UnavailableError, with how to get it, if it is missing."""
         folder = root / self.name
         if not folder.is_dir():
             raise UnavailableError(
-                f"the data set {self.name} is not at {folder}", self.advice(folder, self.patterns[0])
+                f"the data set {self.name} was not found at {folder}", self.advice(folder, self.patterns[0])
             )
         return folder
 

@@ -1,4 +1,4 @@
-"""Training crops and held-out pictures: pairs of a degraded and a clean picture, reproducible from their number."""
+"""Training crops and held-out pictures: degraded and clean pairs, reproducible from their number."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .decoded import PhotoStore
 from .drawn import draw_any
 from .training_set import TrainingSet
 
-REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation by the training set itself
+REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation in the training set itself
 PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of a paired data set
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
 GRID_SHIFT = 8  # largest offset of a crop in the degraded area, pixels: moves the JPEG grid
-DARKEST = 3.0  # the most stops of exposure that a darkened picture loses
+DARKEST = 3.0  # the most stops that a picture is darkened by
 GAMMA = 2.2  # of the pictures' values
 
 
@@ -28,8 +28,8 @@ GAMMA = 2.2  # of the pictures' values
 class CropSampler:
     """Random crops, turned and mirrored, then degraded.
 
-    Sample `index` of step `step` comes from a generator seeded by (seed, step, index): resuming needs only the step,
-    and several processes only their indices.
+    Sample `index` of step `step` comes from a generator seeded with (seed, step, index): resuming needs only the step,
+    and each process only its indices.
     """
 
     data: TrainingSet
@@ -67,7 +67,7 @@ class CropSampler:
         return self._synthetic(name, rng, crop)
 
     def _synthetic(self, name: str, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
-        margin = DEGRADATIONS[name].margin  # degraded around the crop and cut off: blur and JPEG see real surroundings
+        margin = DEGRADATIONS[name].margin  # degrade the surroundings too, then cut: blur and JPEG need them
         side = crop + 2 * margin * self.scale
         clean = draw_any(rng, side, side) if rng.random() < self.drawn else self._photographed(rng, side)
         if rng.random() < self.dark:
@@ -85,7 +85,7 @@ class CropSampler:
     def _aligned(
         self, small: PhotoStore, large: PhotoStore, rng: np.random.Generator, crop: int
     ) -> tuple[Picture, Picture]:
-        """A crop of a picture of one store, and what lies there in that of the other, `scale` times as large."""
+        """A crop of a picture of one store, and the same part of the other store's picture, `scale` times as large."""
         index, side = large.draw(rng), crop // self.scale
         degraded, clean = small[index], large[index]
         clean = rectangle(clean, (0, 0), degraded.shape[:2], self.scale)  # a few pixels may be left over
@@ -129,7 +129,7 @@ def turned(picture: Pixels, turn: int) -> Pixels:
 
 
 def darkened(picture: Picture, stops: float) -> Picture:
-    """The picture with 2^-stops of its light. With a gamma, a factor of linear light is one of the values too."""
+    """The picture with 2^-stops of its light. With a gamma, scaling linear light also scales the values."""
     return picture * np.float32(2 ** (-stops / GAMMA))
 
 

@@ -1,6 +1,6 @@
 """Photographs for training: decoded once into one memory-mapped file, in 8 or 16 bits as each file has them.
 
-They are read as `hfpie denoise` reads them, so that files it refuses are not trained on either.
+They are read as by `hfpie denoise`, so that files that it refuses are not trained on.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from . import listing
 from .listing import Entry, Listing
 
 INDEX_FORMAT = 4  # an index of another format is ignored
-FREE_SHARE = 0.8  # of the free disk: decoded photographs fill no more
-MAX_THREADS = 16  # threads; more would wait for each other in Python
-RECENT = 4  # photographs kept in memory that did not fit on the disk
+FREE_SHARE = 0.8  # share of the free disk space that decoded photographs may fill
+MAX_THREADS = 16  # threads; more would only wait for each other
+RECENT = 4  # photographs kept in memory of those that did not fit on the disk
 LOOK_SIDE = 16  # side of a thumbnail, pixels
 
 Item = TypeVar("Item")
 
 
 class Tracker(Protocol):
-    """Yields things and shows how many of `total` have been taken."""
+    """Yields items and shows how many of `total` have been taken."""
 
     def __call__(self, things: Iterable[Item], total: int, what: str) -> Iterable[Item]: ...
 
@@ -64,7 +64,12 @@ class PhotoStore:
         self.entries = entries
 
     def __reduce__(self) -> tuple[type[PhotoStore], tuple[Path, list[Entry], Path, int]]:
-        return PhotoStore, (self.file, self.entries, self.root, self.scale)  # another process maps the file itself
+        return PhotoStore, (
+            self.file,
+            self.entries,
+            self.root,
+            self.scale,
+        )  # pickled without pixels: another process maps the file
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -85,7 +90,7 @@ class PhotoStore:
         return [entry.name for entry in self.entries]
 
     def pick(self, indices: Iterable[int]) -> PhotoStore:
-        """The photographs of these numbers, over the same pixels."""
+        """The photographs with these numbers, sharing the pixels."""
         return PhotoStore(self.file, [self.entries[index] for index in indices], self.root, self.scale)
 
     def draw(self, rng: np.random.Generator) -> int:
@@ -186,10 +191,10 @@ def _keep(index: Path, names: Sequence[str], pictures: Iterable[Pixels | str], m
 
 
 def _in_order(make: Callable[[Item], Pixels | str], things: Iterable[Item]) -> Iterator[Pixels | str]:
-    """Apply a function to every thing, in order; several threads work a few things ahead."""
+    """Map a function over items in order; several threads work a few items ahead."""
     threads = min(default_threads(), MAX_THREADS)
     waiting: deque[Future[Pixels | str]] = deque()
-    # the reader changes warning filters, which all threads share
+    # the reader changes the warning filters of all threads
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
         for thing in things:
             waiting.append(pool.submit(make, thing))
@@ -200,7 +205,7 @@ def _in_order(make: Callable[[Item], Pixels | str], things: Iterable[Item]) -> I
 
 
 def _decode(path: Path) -> Pixels | str:
-    """The pixels of a photograph, or why the file is not one."""
+    """The pixels of a photograph, or why the file cannot be read."""
     try:
         return training_pixels(path)
     except HfpieError as error:
@@ -210,7 +215,7 @@ def _decode(path: Path) -> Pixels | str:
 def training_pixels(path: Path) -> Pixels:
     """(h, w, 3) RGB, uint8, or uint16 for files of more than 8 bits; grey is given to all three colours.
 
-    Colours that transparency hides are replaced as for restoring. Raises HfpieError as `read_photo` does, and for a
+    Colours hidden by transparency are replaced as for restoring. Raises HfpieError as `read_photo` does, and for a
     photograph that is fully transparent.
     """
     photo = read_photo(path)
@@ -225,6 +230,6 @@ _recent = lru_cache(RECENT)(training_pixels)
 
 
 def look_of(pixels: Pixels) -> str:
-    """A picture (h, w, 3) so small that two of one scene look alike: see Entry."""
+    """The thumbnail of a picture (h, w, 3), by which scenes are found; see Entry."""
     small = cv2.resize(pixels, (LOOK_SIDE, LOOK_SIDE), interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(to_8bit(small), cv2.COLOR_RGB2GRAY).tobytes().hex()

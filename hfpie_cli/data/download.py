@@ -1,4 +1,4 @@
-"""Data sets from the Hub: archives unpacked below the set's folder, completely or not at all."""
+"""Data sets from the Hub: archives are unpacked completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ..hub.client import HubFile
 from .catalogue import Archive, DataSet
 
 MAX_ENTRIES = 500_000
-MAX_RATIO = 50  # unpacked to packed bytes; archives of pictures have about 1
-SMALL = 64 << 20  # bytes that are unpacked at any ratio
+MAX_RATIO = 50  # largest ratio of unpacked to packed bytes; archives of pictures have about 1
+SMALL = 64 << 20  # bytes that may be unpacked at any ratio
 
-Progress = Callable[[int], AbstractContextManager[FileProgress]]  # files from which on a bar is shown
+Progress = Callable[[int], AbstractContextManager[FileProgress]]  # files from which a bar is shown
 
 
 def unpack(archive: Path, folder: Path, wanted: Sequence[str], progress: Progress) -> None:
@@ -88,12 +88,12 @@ def _check_room(archive: Path, entries: Sequence[zipfile.ZipInfo], folder: Path)
 
 
 def wanted_archives(entry: DataSet, *, train: bool) -> dict[Archive, HubFile]:
-    """What a set is pulled from, with or without the archives that are for training only, and where each lies.
+    """The archives of a set and where each is, with or without those only for training.
 
-    Raises UnavailableError, with where its files are to be had, for a set that no data repository holds.
+    Raises UnavailableError, with the set's source, if no data repository has it.
     """
     if entry.hub is None:
-        hint = f"fetch it from {entry.source} by hand, then check it with: hfpie data verify {entry.name}"
+        hint = f"download it from {entry.source} yourself, then check it with: hfpie data verify {entry.name}"
         raise UnavailableError(f"{entry.name}: hfpie knows no repository to download it from", hint)
     repo, revision = entry.hub.repo, entry.hub.revision
     wanted = [archive for archive in entry.hub.archives if train or not archive.train]

@@ -1,6 +1,6 @@
 """Pictures drawn at random: text, windows, line art, flat shapes, skies and gradients.
 
-Photographs hardly contain flat colours, straight edges, or gradients without noise. Restoration shows on all of them:
+Photographs contain few flat colours, straight edges, or gradients without noise. Restoration shows on all of them:
 flat areas must stay flat, and clean ones unchanged. A sky has more than 8 bits.
 """
 

@@ -1,4 +1,4 @@
-"""From the patterns of a data set to files, and from file names to pairs. Knows nothing of pixels."""
+"""Finds files by a data set's patterns, and pairs by file names."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def training_photos(entry: DataSet, folder: Path) -> list[Path]:
 def find_pairs(folder: Path, degraded: str, clean: str) -> list[tuple[Path, Path]]:
     """(degraded, clean) for two patterns: files whose stars match the same text are a pair.
 
-    Raises UnavailableError for a pattern that finds nothing, and if one side has pictures that the other has not.
+    Raises UnavailableError for a pattern without files, and if one side has pictures that the other lacks.
     """
     small, large = (
         _by_key((star_text(path, folder, side), path) for path in find_photos(folder, side))
@@ -94,11 +94,11 @@ def holds(folder: Path, pattern: str) -> bool:
 def check_sides(degraded: Path | None, clean: Path | None) -> None:
     """Raises UsageError if only one side of pairs is named."""
     if (degraded is None) != (clean is None):
-        raise UsageError("--degraded and --clean must be used together", "name the folders of both sides")
+        raise UsageError("--degraded and --clean must be used together", "name both folders")
 
 
 def check_folder(folder: Path) -> None:
-    """Raises UnavailableError for a folder of pictures that is not there, or that has none in it or below it."""
+    """Raises UnavailableError for a missing folder, or one without pictures in it or below it."""
     if not folder.is_dir():
         raise UnavailableError(f"{folder}: no such folder", "use a folder of photographs")
     if next(_below(folder), None) is None:
@@ -106,15 +106,15 @@ def check_folder(folder: Path) -> None:
 
 
 def training_folder(task: str, root: Path) -> Path:
-    """Below `root`, the data set that a task of TRAINING_SETS is trained on.
+    """Folder below `root` of the data set that a task of TRAINING_SETS is trained on.
 
-    Raises UnavailableError, which says where to get it, if it is not there.
+    Raises UnavailableError, with where to get it, if it is missing.
     """
     entry = data_sets()[TRAINING_SETS[task]]
     folder = root / entry.name
     if not holds(folder, entry.train):
         command = f"hfpie train --task {task}"
-        own = ["put them into a folder", f"{command} --data FOLDER"]
+        own = ["put them in a folder", f"{command} --data FOLDER"]
         published = [*entry.steps(folder, entry.train), command]
         hint = f"train on your own photographs:\n{numbered(own)}\nor on {entry.name}:\n{numbered(published)}"
         raise UnavailableError(f"{entry.name}, the data set for {task}, is not in {root}", hint)

@@ -1,4 +1,4 @@
-"""Which pictures show one scene, and which are held out of training so that no scene is both trained and scored on."""
+"""Groups pictures by scene, and holds some out so that no scene is both trained and scored on."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from .listing import Entry
 
-HELD_OUT = 40  # pictures of every training set that are scored and never trained on
-HELD_OUT_SHARE = 0.05  # of a set, for whole scenes of more pictures than that
+HELD_OUT = 40  # pictures of a training set that are held out for scoring
+HELD_OUT_SHARE = 0.05  # share of a set for whole scenes of more pictures than that
 LIKE = 12  # mean difference of two thumbnails, of 255; consecutive frames have 5, photographs of a burst 15 and more
 
 Scenes = dict[str, list[str]]  # the names of each scene's pictures, in order, by a name of the scene
@@ -28,7 +28,7 @@ def scenes_by_name(names: Sequence[str]) -> Scenes:
 
 
 def scene_of(name: str) -> str:
-    """What a picture shares with others of its scene: its folder, or without one its name less the last number."""
+    """Key of a picture's scene: its folder, or without one its name without the last number."""
     path = PurePath(name)
     return str(path.parent) if path.parent.name else _less_number(path.stem)[0] or path.stem
 
@@ -37,7 +37,7 @@ def scenes_by_look(entries: Sequence[Entry]) -> Scenes:
     """Scenes of photographs: frames of a clip, and bursts, each named after its first picture.
 
     Those are numbered pictures of one size in one folder, each of which looks like the one before. Any other photograph
-    is a scene of its own, so that kodim01 to kodim24 are 24.
+    is its own scene: kodim01 to kodim24 are 24.
     """
     series: dict[tuple[str, str, int, int], list[tuple[int, str, Entry]]] = defaultdict(list)
     for entry in entries:
@@ -78,7 +78,7 @@ def hold_out(scenes: Scenes, count: int = HELD_OUT) -> tuple[frozenset[str], fro
 
 
 def _less_number(stem: str) -> tuple[str, int]:
-    """(a name less the number that it ends with, that number or 0)."""
+    """(a name without its last number, that number or 0)."""
     found = re.fullmatch(r"(.*?)[\W_]*(\d+)", stem)
     return (found[1], int(found[2])) if found else (stem, 0)
 

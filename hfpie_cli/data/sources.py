@@ -26,14 +26,14 @@ class Opener:
     cache: Path
     """Folder of decoded pictures."""
     say: Callable[[str], None]
-    """Called with what is decoded, and with every file that cannot be."""
+    """Called with progress messages, and with every file that cannot be decoded."""
     track: Tracker = untracked
     """Shows the progress of decoding."""
 
     def training_set(self, data: Path | None, degraded: Path | None, clean: Path | None) -> TrainingSet:
         """A training set from a folder of photographs or a data set, and from two folders of pairs; either may be None.
 
-        Raises UnavailableError if nothing is there, or if the sides of a pair do not fit each other.
+        Raises UnavailableError if nothing is found, or if the sides of a pair do not fit each other.
         """
         found = self._folder(data) if data else TrainingSet()
         if len(found.photos) and self.scale > 1:
@@ -78,9 +78,9 @@ class Opener:
 
 
 def published_as(folder: Path) -> DataSet | None:
-    """The data set whose training pictures lie in the folder as published, if any.
+    """The data set whose training pictures the folder holds as published, if any.
 
-    Raises UnavailableError if only others of its pictures are there, which are for scoring.
+    Raises UnavailableError if it holds only pictures for scoring.
     """
     for entry in data_sets().values():
         if "/" in entry.train and holds(folder, entry.train):

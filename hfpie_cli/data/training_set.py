@@ -42,7 +42,9 @@ class TrainingSet:
         pairs, with_pairs = hold_out(scenes_by_name(self.paired.names))
         for store, chosen in ((self.photos, photos), (self.paired, pairs)):
             if len(store) and not chosen:
-                raise UnavailableError(f"{store.names[0]}: training needs at least two pictures", "add more pictures")
+                raise UnavailableError(
+                    f"{store.names[0]}: training needs at least two photographs", "add more photographs"
+                )
         either = with_photos | with_pairs  # a published set's photographs are the clean sides of its pairs
         training = {name for name in (*self.photos.names, *self.paired.names) if name not in either}
         return self._named(training, training), self._named(photos, pairs)

@@ -37,7 +37,7 @@ class Part:
 
 
 def parts_of(entry: DataSet, root: Path, track: Tracker = untracked) -> Iterator[Part]:
-    """Its clean pictures, its published pairs and what it has to train on: counted, matched, each of them opened.
+    """Its clean, paired and training pictures: counted, matched, and each opened.
 
     track: shows how many have been opened.
     """
@@ -75,7 +75,7 @@ def parts_of(entry: DataSet, root: Path, track: Tracker = untracked) -> Iterator
 
 
 def _faults(read: Callable[[Thing], object], things: Sequence[Thing], track: Tracker) -> list[str]:
-    """What is wrong with those that cannot be read, in order; several threads read."""
+    """Errors of the files that cannot be read, in order; several threads read."""
 
     def fault_of(thing: Thing) -> str:
         try:
@@ -89,6 +89,6 @@ def _faults(read: Callable[[Thing], object], things: Sequence[Thing], track: Tra
 
 
 def _told(faults: list[str]) -> str:
-    """The first fault, and how many more there are; empty if there are none."""
+    """The first fault and the number of others; empty if there are none."""
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return f"{faults[0]}{more}" if faults else ""

@@ -23,23 +23,23 @@ from .sensor import Sensor, to_linear, to_values
 GAUSSIAN, DISC = (0.3, 3.0), (0.5, 6.0)  # sigma and radius: pixels, uniform
 MOTION = (3.0, 40.0)  # length of the path: pixels, log-uniform
 SLIGHT = (0.3, 1.5)  # sigma of a Gaussian beside another blur
-WHITE_FROM = 0.93  # linear light from which on a pixel counts as clipped white, in all channels
+WHITE_FROM = 0.93  # linear light from which a pixel counts as clipped white, in all channels
 
 
 @dataclass(frozen=True)
 class Lens:
-    """One blurred exposure: all that is random about a blurred photograph but its noise."""
+    """One blurred exposure: all random properties of a blurred photograph except its noise."""
 
     kernel: Kernel
     """Blur kernel, sum 1."""
     linear: bool
-    """Whether it blurs linear light, as lenses do, or the picture's values, as much software does."""
+    """Whether it blurs linear light, as lenses do, or the picture's values, as software often does."""
     highlights: float
     """Brightness of clipped white before it was clipped, 1 to 6; only in linear light."""
     noise: float
     """Sigma of the noise, 1/255; 0 for none."""
     sensor: bool
-    """Whether a little camera noise takes its place, with its own JPEG."""
+    """Whether weak camera noise replaces it, with its own JPEG."""
     quality: int
     """JPEG quality of the file; 0 for no JPEG."""
     subsample: bool

@@ -1,4 +1,4 @@
-"""The degradations that training and evaluation know by name.
+"""The named degradations of training and evaluation.
 
 A degradation takes a clean picture and a random generator and gives the degraded picture: RGB arrays (h, w, 3), float32
 in [0, 1]; for super-resolution the degraded one is (h / 4, w / 4, 3).
@@ -24,7 +24,7 @@ from .operations import (
 from .sensor import Night, Sensor
 from .small_photos import SmallPhoto
 
-MARGIN = 16  # pixels around a training crop that most degradations need, so that it sees real surroundings
+MARGIN = 16  # pixels around a training crop that most degradations need
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class NoisyJpeg:
 class Grey:
     """Another degradation's noise in grey, the same in red, green and blue; 8 bits.
 
-    Film grain and grey photographs have such noise. It is drawn for the grey picture; the picture keeps its colours.
+    Film grain and grey photographs have such noise. It is drawn for the grey picture and added to all colours.
     """
 
     noise: Degradation
@@ -126,7 +126,7 @@ class Chain:
 
 
 def bicubic(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Reduced x4, as the field's benchmarks are."""
+    """Reduce x4 bicubically, as the field's benchmarks do."""
     return reduce_bicubic(picture)
 
 
@@ -137,7 +137,7 @@ def unchanged(picture: Picture, rng: np.random.Generator) -> Picture:
 
 @dataclass(frozen=True)
 class Named:
-    """A degradation, and what training and scoring must know of it."""
+    """A degradation, and what training and scoring must know about it."""
 
     apply: Degradation
     """The degradation."""

@@ -19,9 +19,9 @@ Kernel = NDArray[np.float32]
 Degradation = Callable[[Picture, np.random.Generator], Picture]
 
 BLUR_KERNEL = 21  # side of the Gaussian kernels, pixels
-DISC_STEPS = 4  # parts of a pixel's side that a disc is drawn with
+DISC_STEPS = 4  # subpixels along a pixel's side that a disc is drawn with
 SR_SCALE = 4
-LUMA = np.array([0.299, 0.587, 0.114])  # JPEG's, of red, green and blue
+LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue, as in JPEG
 
 
 def quantise(picture: Picture) -> Picture:
@@ -80,7 +80,7 @@ def disc_kernel(radius: float, rim: float) -> Kernel:
 
 
 def product(first: Kernel, second: Kernel) -> Kernel:
-    """The kernel of two blurs one after the other."""
+    """The kernel of two blurs in succession."""
     reach = second.shape[0] // 2
     padded = cv2.copyMakeBorder(first, reach, reach, reach, reach, cv2.BORDER_CONSTANT)
     return np.asarray(cv2.filter2D(padded, -1, second[::-1, ::-1], borderType=cv2.BORDER_CONSTANT), np.float32)

@@ -1,8 +1,8 @@
 """Camera and phone noise: added to the raw data of the sensor, then processed as a camera does.
 
 Shot and read noise, black level and mosaic are as in Brooks et al., "Unprocessing Images for Learned Raw Denoising"
-(CVPR 2019), with one change: only the noise is demosaiced, smoothed, sharpened and resized, the picture is not. That
-way a network learns to remove noise, and not to undo what else a camera does. JPEG alone acts on both.
+(CVPR 2019), with one change: only the noise is demosaiced, smoothed, sharpened and resized, the picture is not. So a
+network learns to remove noise, not to undo a camera's other processing. Only JPEG acts on both.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ GAMMA = 2.2
 TONES = 4096  # samples of a tone curve
 BILINEAR_GREEN = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4
 BILINEAR_RED_BLUE = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 4
-THIN_SIDE = 48  # about the side of the thinned picture on which a strength is found, pixels
+THIN_SIDE = 48  # approximate side of the subsampled picture that a strength is estimated on, pixels
 THIN_ROUNDS, EXACT_ROUNDS = 4, 24
-NO_NOISE = 100.0  # dB; larger values count as this
-TOLERANCE = 0.02  # dB, at which a search for a strength ends
+NO_NOISE = 100.0  # dB; larger values are clipped to this
+TOLERANCE = 0.02  # dB; tolerance of a search for a strength
 STRONGEST = 0.6  # strongest training noise; more would hide a dark picture
 
 
 @dataclass(frozen=True)
 class Camera:
-    """One camera in one moment: all that is random about a noisy photograph but the noise itself."""
+    """One camera at one moment: all random properties of a noisy photograph except the noise itself."""
 
     knee: float
     """Linear light at which read noise equals shot noise."""
     rows: float
-    """Deviation of row noise, as a share of the read noise's."""
+    """Standard deviation of row noise, relative to read noise."""
     hot: float
     """Share of hot pixels."""
     gains: tuple[float, float]
@@ -69,7 +69,7 @@ class Camera:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, quality: tuple[int, int]) -> Camera:
-        """A random one, its JPEG of a quality in this range; phones, still cameras and web pictures alike."""
+        """A random camera with JPEG quality in this range; covers phones, still cameras and web pictures."""
 
         def sometimes(chance: float, low: float, high: float) -> float:
             return float(rng.uniform(low, high)) if rng.random() < chance else 0.0
@@ -98,9 +98,9 @@ class Camera:
         )
 
     def photograph(self, picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
-        """The file that this camera makes of a scene (h, w, 3) as the picture shows it: 8 bits of the same size.
+        """The file that this camera makes of a picture (h, w, 3): 8 bits, the same size.
 
-        strength: of the noise; that of a white pixel has a deviation of about this in linear light.
+        strength: of the noise; about its standard deviation at a white pixel, in linear light.
         """
         height, width = picture.shape[:2]
         taken = (
@@ -119,7 +119,7 @@ class Camera:
         return replace(self, first_quality=0, quality=0)
 
     def _developed(self, picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
-        """What the sensor's noise adds to the picture behind the tone curve, where black and white are clipped."""
+        """What the sensor's noise adds to the picture after the tone curve, with black and white clipped."""
         linear = to_linear(picture, self.contrast)
         to_sensor = self._sensor_matrix()
         signal = cv2.transform(linear, to_sensor)
@@ -128,7 +128,7 @@ class Camera:
         return to_values(np.asarray(seen, np.float32), self.contrast) - picture
 
     def _sensor_matrix(self) -> NDArray[np.float64]:
-        """From linear colours of the picture to those of the sensor: paler, and red and blue darker."""
+        """Matrix from linear colours of the picture to the sensor's: paler, with darker red and blue."""
         paler = np.eye(3) / self.saturation + (1 - 1 / self.saturation) * np.tile(LUMA, (3, 1))
         return np.asarray(np.diag([1 / self.gains[0], 1, 1 / self.gains[1]]) @ paler)
 
@@ -140,7 +140,7 @@ class Camera:
         return demosaic_bilinear(raw[..., 0], self.phase)
 
     def _raw_noise(self, signal: Picture, strength: float, rng: np.random.Generator) -> Picture:
-        """Noise at the sites of the sensor, (h, w, c) as the signal."""
+        """Noise at the photosites, (h, w, c) as the signal."""
         deviation = np.sqrt(signal + np.float32(self.knee)) * np.float32(strength)
         noise = rng.standard_normal(signal.shape, dtype=np.float32) * deviation
         if self.rows:
@@ -153,7 +153,7 @@ class Camera:
         return noise if self.pedestal else np.maximum(noise, -signal)
 
     def _processed(self, noise: Picture) -> Picture:
-        """Smoothed and sharpened as cameras do, luma and chroma by themselves."""
+        """Smooth and sharpen as cameras do, luma and chroma separately."""
         luma = np.asarray(cv2.transform(noise, LUMA[None]), np.float32)
         chroma = noise - luma[..., None]
         if self.median > 1:
@@ -163,7 +163,7 @@ class Camera:
         if self.sharpening:
             luma = luma + np.float32(self.sharpening) * (luma - smoothed(luma, 1.0))
         if sigma := max(self.chroma, self.luma):
-            lost = 2 * np.sqrt(np.pi) * max(sigma, 0.3)  # of white noise's deviation, by that smoothing
+            lost = 2 * np.sqrt(np.pi) * max(sigma, 0.3)  # factor by which that smoothing reduces white noise
             chroma = smoothed(chroma, sigma) * np.float32(lost**self.blotches)
         return np.asarray(luma[..., None] + chroma, np.float32)
 
@@ -191,10 +191,10 @@ PHONE = Camera(  # a phone at night, for scores: only the noise is random
 
 @dataclass(frozen=True)
 class Sensor:
-    """Photographs of random cameras, as noisy as a PSNR drawn uniformly asks for.
+    """Photographs of random cameras, with the noise of a uniformly drawn PSNR.
 
-    So the noise's deviation is log-uniform, and inputs are spread evenly from nearly clean to 14 dB. The PSNR is that
-    before JPEG, as estimated on a thinned picture.
+    So the noise's standard deviation is log-uniform, and inputs range evenly from nearly clean to 14 dB. The PSNR is
+    that before JPEG, estimated on a subsampled picture.
     """
 
     psnr: tuple[float, float] = (14.0, 40.0)
@@ -211,7 +211,7 @@ class Sensor:
 
 @dataclass(frozen=True)
 class Night:
-    """Photographs of PHONE at a fixed PSNR, within 0.02 dB, unless JPEG alone takes the picture below it."""
+    """Photographs of PHONE at a fixed PSNR, within 0.02 dB, unless JPEG alone lowers it further."""
 
     psnr: float
     """dB."""
@@ -223,7 +223,7 @@ class Night:
 
 
 def estimated_strength(camera: Camera, picture: Picture, target: float, seed: int) -> float:
-    """About the strength that gives `target` dB before JPEG, found on the picture thinned to THIN_SIDE pixels."""
+    """The approximate strength for `target` dB before JPEG, found on the picture subsampled to THIN_SIDE pixels."""
     step = max(min(picture.shape[:2]) // THIN_SIDE, 1)
     thin = np.ascontiguousarray(picture[::step, ::step])
     return search(camera.without_jpeg(), thin, target, seed=seed, rounds=THIN_ROUNDS)[0]
@@ -234,7 +234,8 @@ def search(
 ) -> tuple[float, Picture]:
     """(strength, photograph) whose PSNR is nearest to `target` dB, after at most `rounds` trials with the same noise.
 
-    strength: where to begin. The deviation follows the strength but for clipping, so each trial is scaled by the last.
+    strength: the first trial. Except for clipping, the noise is proportional to the strength, so each trial scales the
+    last.
     """
     strength = strength or 10 ** (-target / 20)
     tried: list[tuple[float, float, Picture]] = []
@@ -250,12 +251,12 @@ def search(
 
 
 def to_linear(values: Picture, contrast: float = 0.0) -> Picture:
-    """Linear light of the picture's values, 0 to 1, before a tone curve: a gamma, mixed with an S by `contrast`."""
+    """Linear light of values, both 0 to 1, before a tone curve: a gamma mixed with an S curve by `contrast`."""
     return _tone_curves(contrast)[1][np.rint(values.clip(0, 1) * np.float32(TONES - 1)).astype(np.uint16)]
 
 
 def to_values(linear: Picture, contrast: float = 0.0) -> Picture:
-    """The picture's values of linear light behind that tone curve, clipped to 0 to 1."""
+    """The picture's values of linear light after that tone curve, clipped to 0 to 1."""
     return _tone_curves(contrast)[0][np.rint(np.sqrt(linear.clip(0, 1)) * np.float32(TONES - 1)).astype(np.uint16)]
 
 
@@ -263,7 +264,7 @@ def to_values(linear: Picture, contrast: float = 0.0) -> Picture:
 def _tone_curves(contrast: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(picture's values by the root of linear light, linear light by the picture's values), both 0 to 1 in TONES steps.
 
-    A gamma of 2.2, mixed with an S (3 x^2 - 2 x^3 of it) by `contrast`. The root makes the steps fine in the shadows.
+    A gamma of 2.2, mixed with an S (3 x^2 - 2 x^3 of it) by `contrast`. The root makes steps finer in the shadows.
     """
     at = np.linspace(0, 1, TONES)
     plain = at ** (2 / GAMMA)
@@ -272,7 +273,7 @@ def _tone_curves(contrast: float) -> tuple[NDArray[np.float32], NDArray[np.float
 
 
 def mosaic(picture: Picture, phase: tuple[int, int]) -> Picture:
-    """What a Bayer sensor sees of (h, w, 3): (h, w); phase: red's row and column, 0 or 1."""
+    """A Bayer mosaic (h, w) of (h, w, 3); phase: red's row and column, 0 or 1."""
     row, column = phase
     seen = picture[..., 1].copy()
     seen[row::2, column::2] = picture[row::2, column::2, 0]

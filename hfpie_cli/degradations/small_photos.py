@@ -1,4 +1,4 @@
-"""Typical small pictures: reduced by all kinds of software, noisy, saved once or twice with losses."""
+"""Typical small photographs: reduced by various software, noisy, saved once or twice with losses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SENSOR = Sensor(psnr=(24, 44), quality=(30, 95))
 
 @dataclass(frozen=True)
 class Reduction:
-    """How one picture became small and what was lost: all that is random but the noise."""
+    """How one photograph was reduced and saved: all random properties except the noise."""
 
     kernel: Kernel | None
     """Kernel of a blur before the reduction, in pixels of the large picture; None for no blur."""
@@ -54,7 +54,7 @@ class Reduction:
     file: str
     """"png", "jpeg", "twice" (JPEG) or "webp"."""
     qualities: tuple[int, int]
-    """JPEG or WebP quality of the first and the last file."""
+    """Quality of the first and the last file, JPEG or WebP."""
     subsample: bool
     """Whether JPEG halves the chroma."""
     shift: tuple[int, int]
@@ -92,7 +92,7 @@ class Reduction:
         return quantise(reduce_by(self.filters[1], picture, *small))
 
     def saved(self, picture: Picture) -> Picture:
-        """Through its files."""
+        """Save it to its files and read it again."""
         if self.file == "png":
             return quantise(picture)
         if self.file == "webp":
@@ -104,7 +104,7 @@ class Reduction:
 
 @dataclass(frozen=True)
 class SmallPhoto:
-    """A typical picture to enlarge: blurred, reduced x4 by any filter in one or two steps, noisy, saved."""
+    """A typical photograph to enlarge: blurred, reduced x4 by any filter in one or two steps, noisy, saved."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         reduction = Reduction.draw(rng)
@@ -119,10 +119,9 @@ class SmallPhoto:
 
 
 def reduce_by(name: str, picture: Picture, height: int, width: int) -> Picture:
-    """Resize by one of FILTERS, none of which moves the picture.
+    """Resize by one of FILTERS, none of which shifts the picture. Aliased: the mean of the 2 x 2 central pixels.
 
-    Aliased: two by two neighbours in the middle of what each pixel stands for. Plain nearest neighbours would move the
-    picture by half a pixel of the large one.
+    Plain nearest neighbours would shift it by half a pixel of the large picture.
     """
     if name == "area":
         return resized(picture, height, width)
@@ -133,7 +132,7 @@ def reduce_by(name: str, picture: Picture, height: int, width: int) -> Picture:
 
 
 def _draw_kernel(rng: np.random.Generator) -> Kernel | None:
-    """Slight soft focus, or a slight defocus or shake, in pixels of the large picture; None in a third."""
+    """Slight soft focus, defocus or shake, in pixels of the large picture; None in a third of the cases."""
     kind = rng.choice(4, p=[0.35, 0.45, 0.12, 0.08])
     if kind == 0:
         return None

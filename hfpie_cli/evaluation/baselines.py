@@ -11,8 +11,8 @@ from ..degradations.operations import SR_SCALE
 from ..photos.photo import Photo, Pixels, to_8bit
 from ..photos.resize import resize
 
-NLM_STRENGTH = 0.6  # of the filter, in units of the estimated sigma: best for sigma 10 to 50 on four photographs
-UNSHARP_SIGMA, UNSHARP_AMOUNT = 2.0, 1.0  # pixels; share of the removed detail that is added
+NLM_STRENGTH = 0.6  # of the filter, relative to the estimated sigma: best for sigma 10 to 50 on four photographs
+UNSHARP_SIGMA, UNSHARP_AMOUNT = 2.0, 1.0  # pixels; share of the detail that is added
 LAPLACIANS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float64)
 
 
@@ -28,7 +28,7 @@ def enlarge_lanczos(photo: Photo) -> Photo:
 
 
 def denoise_by_means(photo: Photo) -> Photo:
-    """Non-local means for colours, in 8 bits, as strong as the estimated noise asks for."""
+    """Non-local means in colour, in 8 bits, with the strength that fits the estimated noise."""
     pixels = to_8bit(photo.pixels)
     strength = NLM_STRENGTH * noise_sigma(pixels)
     denoised = cv2.fastNlMeansDenoisingColored(np.ascontiguousarray(pixels[..., ::-1]), None, strength, strength)

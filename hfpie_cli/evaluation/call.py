@@ -20,7 +20,7 @@ from .perceptual import load_lpips
 from .question import Question, check_outputs, open_benchmarks
 from .report import Subject, write_report
 from .score_cache import open_log
-from .scoring import Distance, Method, Scoring, as_file_name, check_images, count_of, score
+from .scoring import Distance, Method, Scoring, as_file_name, check_pictures, count_of, score
 from .table import Board, make_board, write_csv
 
 Name = str | PathLike[str]
@@ -49,16 +49,16 @@ def evaluate(
     console: Console | None = None,
     show: Callable[[Board], None] = lambda board: None,
 ) -> list[Board]:
-    """Score weights, and the methods that they have to beat, on one of three things; a board for each benchmark.
+    """Score weights and classical methods on a data set, a table of the paper or two folders; a board for each.
 
     dataset: a name below `data_root`, or a folder of clean photographs. table: of the paper (1 to 6). degraded and
-    clean: two folders of pairs. task: where the data set does not say. degradation: published pairs, or one made here.
-    weights: names or files; by default the task's. limit: the first pictures only. resume: keep the scores of a run
-    that was interrupted. csv, report, save_images: files to write and a folder for the restored pictures, replaced only
-    if `overwrite`. peak: the white of 16-bit pictures that use 10 or 12 bits, such as 1023. console: gets the
+    clean: two folders of pairs. task: if the data set does not define it. degradation: published pairs, or one made
+    here. weights: names or files; by default the task's. limit: the first pictures only. resume: keep the scores of a
+    run that was interrupted. csv, report, save_images: files to write and a folder for the restored pictures, replaced
+    only if `overwrite`. peak: the white of 16-bit pictures that use 10 or 12 bits, such as 1023. console: gets the
     messages; by default the logger `hfpie_cli`. show: called with each board as it is done.
 
-    Under `torchrun` the processes share the pictures. Raises HfpieError for what does not go together or is not there.
+    Under `torchrun` the processes share the pictures. Raises HfpieError for conflicting arguments and missing data.
     """
     question = Question(
         dataset=dataset,
@@ -81,17 +81,17 @@ def evaluate(
         for benchmark in (_with_peak(benchmark.first(limit), peak) for benchmark in benchmarks):
             networks = load_networks(benchmark.task, weights, settings, hub or Hub.from_environment())
             methods = [*classical_methods(benchmark.task), *(network.method for network in networks)]
-            images = save_images
-            if images and table:
-                images = images / as_file_name(f"{benchmark.name}-{benchmark.degradation}")
-            if images:
+            pictures = save_images
+            if pictures and table:
+                pictures = pictures / as_file_name(f"{benchmark.name}-{benchmark.degradation}")
+            if pictures:
                 with ranks.one_first():  # before any process writes
-                    check_images(benchmark, methods, images, replace=overwrite or resume or not ranks.leads)
+                    check_pictures(benchmark, methods, pictures, replace=overwrite or resume or not ranks.leads)
             log = open_log(cache_folder() / "scores" / f"{benchmark.name}.jsonl", resume=resume)
-            scoring = Scoring(distance, log, images, ranks, peak)
+            scoring = Scoring(distance, log, pictures, ranks, peak)
             board = _score(benchmark, methods, scoring, console)
             boards.append(replace(board, made_with={network.name: network.made_with for network in networks}))
-            subjects.append(Subject(benchmark, tuple(networks), tuple(methods), images))
+            subjects.append(Subject(benchmark, tuple(networks), tuple(methods), pictures))
             if ranks.leads:
                 show(boards[-1])
         if ranks.leads and csv:
@@ -106,12 +106,12 @@ def evaluate(
 
 
 def _with_peak(benchmark: Benchmark, peak: int | None) -> Benchmark:
-    """The benchmark; its protocol states the peak if that is not full scale."""
+    """The benchmark, with the peak in its protocol if that is not full scale."""
     return replace(benchmark, protocol=f"{benchmark.protocol}, peak {peak}") if peak else benchmark
 
 
 def _distance(console: Console) -> Distance | None:
-    """LPIPS if available; otherwise messages say why not."""
+    """LPIPS if available; otherwise says why not."""
     try:
         return load_lpips()
     except UnavailableError as error:

@@ -52,7 +52,7 @@ class TestedNetwork:
 
     @property
     def made_with(self) -> dict[str, str]:
-        """Its part of a record of scores."""
+        """Its part of a record."""
         device = self.restorer.device
         return {"sha256": self.sha256, "device": str(device.torch_device), "precision": device.precision}
 
@@ -66,7 +66,7 @@ def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hu
     """The networks of named weights or files, or the task's own. Raises UsageError for one of another scale."""
     networks = []
     for name in names or [default_weights(task)]:
-        weights = resolve(name, hub, task=task, force=True)  # any may be scored; names of this task are suggested
+        weights = resolve(name, hub, task=task, force=True)  # weights of any task; names of this task are suggested
         restorer = Restorer.from_weights(
             weights,
             device=settings.device,
@@ -83,6 +83,6 @@ def load_networks(task: str, names: Sequence[str], settings: NetworkSettings, hu
 
 
 def classical_methods(task: str) -> list[Method]:
-    """The degraded input, if it has the clean picture's size, and the methods that need no training."""
+    """The degraded input, if it has the size of the clean picture, and the methods without training."""
     plain = [] if TASKS[task].enlarges else [input_method()]
     return plain + [Method(name, at_once(restore)) for name, restore in BASELINES.get(task, {}).items()]

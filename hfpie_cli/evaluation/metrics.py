@@ -1,4 +1,4 @@
-"""Picture quality: how far a restored picture is from the clean one.
+"""Picture quality: the difference of a restored picture from the clean one.
 
 Arrays are RGB (h, w, 3) or one channel (h, w), in units of 0 to 255; SSIM and GMSD have no unit.
 PSNR is in `photos/quality.py`.
@@ -24,12 +24,12 @@ LUMA = np.array([65.481, 128.553, 24.966]) / 255  # Matlab's rgb2ycbcr (BT.601):
 
 
 def to_8bit_range(pixels: Pixels) -> Samples:
-    """What an 8-bit file would hold of uint8, uint16 or float32 pixels: clipped and rounded, as float64."""
+    """Pixels (uint8, uint16 or float32) as in an 8-bit file: clipped and rounded, float64."""
     return to_8bit(pixels).astype(np.float64)
 
 
 def to_16bit_range(pixels: Pixels) -> Samples:
-    """What a 16-bit file would hold of them, in units of 0 to 255 as well: 257 steps of 16 bits are one."""
+    """Pixels as in a 16-bit file, also in units of 0 to 255: 257 steps of 16 bits are one."""
     held = to_16bit(pixels) if pixels.dtype == np.float32 else pixels
     return held.astype(np.float64) * (PEAK / FULL_SCALE[held.dtype.name])
 

@@ -1,7 +1,7 @@
-"""What each part of a network contributes: the size of its maps, its share in the next join, the loss without it.
+"""Measures each part of a network: the size of its maps, its share in the next join, the loss without it.
 
-A part that dies in training, by a saturated attention or by blocks whose output nothing uses, shows nowhere else: the
-others go on, and the score only ends lower.
+A part that dies in training, through a saturated attention or blocks whose output is unused, shows nowhere else: the
+others still train, and the score only ends lower.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ..weights.checkpoint import load_checkpoint
 from ..weights.registry import Weights
 from .metrics import to_8bit_range
 
-PEAK_LIMIT = 1e3  # larger values in a map mean that nothing bounds it; fp16 ends at 65,504
-WORTH_LIMIT = 0.01  # dB: a part that is worth less does nothing
+PEAK_LIMIT = 1e3  # larger values mean that a map is not bounded; fp16 ends at 65,504
+WORTH_LIMIT = 0.01  # dB; a part worth less does nothing
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,17 @@ class Part:
         """Its faults, a line each."""
         lines = []
         if not self.peak <= PEAK_LIMIT:
-            lines.append(f"{self.name}: its maps are not bounded, they reach {self.peak:.3g} (limit {PEAK_LIMIT:g})")
+            lines.append(f"{self.name}: its maps are not bounded: they reach {self.peak:.3g} (limit {PEAK_LIMIT:g})")
         if self.worth is not None and self.worth < WORTH_LIMIT:
-            lines.append(f"{self.name}: does nothing, without it the score changes by {-self.worth:+.3f} dB")
+            lines.append(f"{self.name}: does nothing: without it the score changes by {-self.worth:+.3f} dB")
         return lines
 
 
 def examine(network: Network, score: Callable[[], float], *, worth: bool = True) -> list[Part]:
-    """Every body, every tail that has blocks, and what comes up from the smaller scales.
+    """Examine every body, every tail with blocks, and the input from smaller scales.
 
-    score: runs the network on some pictures and gives their mean score in dB; called once, and with `worth` once more
-    for every part, which is left out then.
+    score: runs the network on some pictures and returns their mean score in dB; called once, and with `worth` again
+    without each part.
     """
     parts = _parts(network)
     seen = {name: Seen() for name in parts}
@@ -79,7 +79,7 @@ def examine(network: Network, score: Callable[[], float], *, worth: bool = True)
 
 @contextmanager
 def without(network: Network, name: str) -> Iterator[None]:
-    """Leave a part out: a body or a tail by passing its input on, what comes up by zeros. name: as in `Part`."""
+    """Leave a part out: a body or tail passes its input on; input from a smaller scale is zero. name: as in `Part`."""
     module = _parts(network)[name]
     with _hooked(module, _passed_on if isinstance(module, Blocks) else _nothing):
         yield
@@ -88,7 +88,7 @@ def without(network: Network, name: str) -> Iterator[None]:
 def examine_weights(weights: Weights, pairs: Iterable[Pair]) -> list[Part]:
     """The parts of a checkpoint of ours, by RGB PSNR over the pairs of a benchmark.
 
-    Raises UnavailableError for what is no network that restores pictures.
+    Raises UnavailableError for weights of another kind of network.
     """
     network = load_checkpoint(weights.path).network()
     if not isinstance(network, Network):
@@ -118,7 +118,7 @@ def _scale(level: int) -> str:
 
 @dataclass
 class Seen:
-    """Statistics of what passed through a part."""
+    """Statistics of a part's output."""
 
     peak: float = 0.0
     """Largest absolute value."""
@@ -136,7 +136,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Shares:
-    """Looks at a join: maps of the body, of the head, of the edges, and what comes up, in this order."""
+    """Hook on a join: maps of the body, head, edges, and the smaller scale, in this order."""
 
     seen: dict[str, Seen]
     level: int

@@ -13,7 +13,7 @@ from ..tensors import to_tensor
 from ..vision import import_beside_torchvision
 from .metrics import Samples
 
-BACKBONE = "alex"  # the customary one; the paper does not name its own
+BACKBONE = "alex"  # the usual backbone; the paper does not name its own
 
 
 def load_lpips() -> Callable[[Samples, Samples], float]:
@@ -26,7 +26,7 @@ def load_lpips() -> Callable[[Samples, Samples], float]:
         network = lpips.LPIPS(net=BACKBONE, verbose=False).eval()
     except (OSError, RuntimeError) as error:
         message = f"LPIPS skipped: cannot download its backbone's weights ({error})".splitlines()[0]
-        raise UnavailableError(message, "torchvision downloads them once: connect and try again") from None
+        raise UnavailableError(message, "go online once so that torchvision can download them") from None
 
     @torch.inference_mode()
     def distance(restored: Samples, clean: Samples) -> float:

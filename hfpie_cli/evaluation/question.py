@@ -1,4 +1,4 @@
-"""What `hfpie eval` is asked to score and to write, checked before torch is loaded."""
+"""Checks what `hfpie eval` has to score and write, before torch is loaded."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Question:
 def open_benchmarks(question: Question, say: Callable[[str], None]) -> list[Benchmark]:
     """What to score, without loading torch.
 
-    Columns of a table whose data are missing are left out, and `say` reports them, and subfolders that are skipped.
-    Raises UnavailableError for data that are missing, UsageError for a task or a degradation that they do not have.
+    Columns of a table whose data are missing, and subfolders, are skipped and reported through `say`. Raises
+    UnavailableError for missing data, UsageError for a task or a degradation that they lack.
     """
     from ..data.benchmarks import open_benchmark, open_folders
 
@@ -78,12 +78,12 @@ def open_benchmarks(question: Question, say: Callable[[str], None]) -> list[Benc
     if not benchmarks:
         raise missing[0]
     for problem in missing:
-        say(f"left out: {problem.message}")
+        say(f"skipped: {problem.message}")
     return benchmarks
 
 
 def _report_subfolders(dataset: str, say: Callable[[str], None]) -> None:
-    """How many subfolders of a user's folder are skipped."""
+    """Report how many subfolders of a user's folder are skipped."""
     folder = Path(dataset)
     if find(dataset) is None and folder.is_dir():
         below = sum(path.is_dir() and not is_hidden(path) for path in folder.iterdir())
@@ -98,11 +98,11 @@ def check_scale(name: str, scale: int, task: str) -> None:
         raise UsageError(message, "choose weights for this task")
 
 
-def check_outputs(csv: Path | None, report: Path | None, images: Path | None, *, overwrite: bool) -> None:
+def check_outputs(csv: Path | None, report: Path | None, pictures: Path | None, *, overwrite: bool) -> None:
     """Raises UsageError for a file that cannot be written or that already exists, and for a folder that is a file."""
     if csv and csv == report:
         raise UsageError(f"{csv}: used for both --csv and --report", "use two files")
     for path in filter(None, (csv, report)):
         check_new(path, overwrite=overwrite)
-    if images and images.exists() and not images.is_dir():
-        raise UsageError(f"{images}: is a file, not a folder", "name a folder with --save-images")
+    if pictures and pictures.exists() and not pictures.is_dir():
+        raise UsageError(f"{pictures}: is a file, not a folder", "name a folder with --save-images")

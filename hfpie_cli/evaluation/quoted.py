@@ -1,6 +1,6 @@
-"""The paper's numbers (paper_tables.toml), and whether they may be compared with what was measured here.
+"""The paper's numbers (paper_tables.toml), and whether they may be compared with ours.
 
-A table's row of the degraded pictures depends on the protocol alone: where it differs from ours, so does the protocol.
+A table's row of the degraded pictures depends only on the protocol: if it differs from ours, so does the protocol.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 
 QUOTED = Path(__file__).parent / "paper_tables.toml"
-TOLERANCE = 0.3  # dB that the rows of the degraded pictures may differ by
-CHANNELS = {"psnr": ("psnr", "psnr_y"), "ssim": ("ssim", "ssim_y"), "lpips": ("lpips",)}  # ours, of each of the paper's
+TOLERANCE = 0.3  # dB by which the rows of the degraded pictures may differ
+CHANNELS = {"psnr": ("psnr", "psnr_y"), "ssim": ("ssim", "ssim_y"), "lpips": ("lpips",)}  # our metrics by the paper's
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Column:
     table: int
     """Number of the table."""
     title: str
-    """What the column shows."""
+    """Title of the column."""
     dataset: str
     """Data set that `hfpie eval --table` scores."""
     task: str
@@ -61,7 +61,7 @@ def column_for(dataset: str, task: str, degradation: str) -> Column | None:
 
 
 def matching_metrics(column: Column, means: Mapping[str, float]) -> dict[str, str] | None:
-    """For each of the paper's metrics the one of ours, RGB or Y, whose value of the input row is nearest.
+    """For each of the paper's metrics ours, RGB or Y, with the nearest value in the input row.
 
     means: our row of the degraded pictures. None if the PSNR is further away than TOLERANCE in both.
     """

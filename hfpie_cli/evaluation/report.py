@@ -17,7 +17,7 @@ from ..tasks import TASKS
 from .methods import TestedNetwork
 from .quoted import TOLERANCE
 from .score_cache import Row
-from .scoring import Method, Scores, image_path, unwatched
+from .scoring import Method, Scores, picture_path, unwatched
 from .table import DIGITS, HEADINGS, LOWER_IS_BETTER, OTHER_PROTOCOL, Board, written
 
 FEWEST, MOST = 3, 24  # pictures of a benchmark to look at
@@ -28,7 +28,7 @@ Watch = Callable[[Sequence[Case]], Iterable[Case]]  # passes pictures on as they
 
 @dataclass(frozen=True)
 class Subject:
-    """What a report's table is about."""
+    """Subject of a table in a report."""
 
     benchmark: Benchmark
     """What was scored."""
@@ -36,7 +36,7 @@ class Subject:
     """Networks among the rows, the one under test first."""
     methods: tuple[Method, ...]
     """All rows that were measured."""
-    images: Path | None = None
+    pictures: Path | None = None
     """Folder that already holds the restored pictures, if any."""
 
 
@@ -114,8 +114,8 @@ def _spread(count: int, most: int) -> list[int]:
 
 
 def _restored(subject: Subject, method: Method, case: Case, degraded: Photo) -> Photo:
-    """A picture restored by a method, or read if it was saved."""
-    kept = image_path(subject.images, method, case.name) if subject.images else None
+    """A picture restored by a method, or read from where it was saved."""
+    kept = picture_path(subject.pictures, method, case.name) if subject.pictures else None
     return read_photo(kept) if kept and kept.exists() else method.restore(degraded, unwatched)
 
 
@@ -141,7 +141,7 @@ def _pictures(scores: Sequence[Scores]) -> dict[str, Any]:
 
 
 def _as_json(value: float) -> float | str | None:
-    """JSON has no infinity, which equal pictures score, and no NaN, which too small ones do."""
+    """Convert infinity (of equal pictures) and NaN (of too small ones), which JSON lacks."""
     if math.isnan(value):
         return None
     return value if math.isfinite(value) else "Infinity"

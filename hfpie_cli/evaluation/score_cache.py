@@ -1,6 +1,6 @@
-"""Scores that outlive a run: one JSON line for each picture and method, appended as soon as it is known.
+"""Scores kept between runs: a JSON line for each picture and method, appended as soon as it is known.
 
-A line is found by a key of everything that its scores depend on, so that stale ones are never mixed in.
+A line's key covers everything that its scores depend on, so that stale ones are never used.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class ScoreLog:
 
 
 def open_log(path: Path, *, resume: bool) -> ScoreLog:
-    """The log of a file that may not exist yet; nothing is known from it unless a run is resumed."""
+    """Open the log of a file that may not exist yet; its rows are used only if a run is resumed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         return ScoreLog(path)
     data = path.read_bytes()
-    if data and not data.endswith(b"\n"):  # a run was killed in the middle of a line
+    if data and not data.endswith(b"\n"):  # a run was killed while writing a line
         with path.open("ab") as file:
             file.write(b"\n")
     return ScoreLog(path, _parse(data) if resume else {})
@@ -58,7 +58,7 @@ def _parse(data: bytes) -> dict[str, Row]:
             row = {str(name): float(value) for name, value in record["scores"].items()}
             if record["check"] == _check(record["key"], row):
                 rows[str(record["key"])] = row
-        except (ValueError, TypeError, KeyError, AttributeError):  # a torn line, or a changed one
+        except (ValueError, TypeError, KeyError, AttributeError):  # a truncated or changed line
             continue
     return rows
 
@@ -69,13 +69,13 @@ def _check(key: str, row: Row) -> str:
 
 
 def key_of(parts: Sequence[Any], sources: Sequence[Path]) -> str:
-    """A key of all that scores depend on, and of the content of the files that a picture is made from."""
+    """A key of everything that scores depend on, including the content of a picture's files."""
     files = [(source.name, _digest(source)) for source in sources]
     return hashlib.sha256(json.dumps([list(parts), files]).encode()).hexdigest()[:32]
 
 
 def _digest(source: Path) -> str:
-    """The SHA-256 of a file. It may hold a thousand pictures: it is read again only if its size or time has changed."""
+    """The SHA-256 of a file, which may be large: computed again only if its size or time has changed."""
     stamp = source.stat()
     return _digest_at(source, stamp.st_size, stamp.st_mtime_ns)
 

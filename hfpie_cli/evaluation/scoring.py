@@ -24,14 +24,14 @@ from .metrics import Samples, gmsd, luma, shave, ssim, to_8bit_range, to_16bit_r
 from .score_cache import Row, ScoreLog, key_of
 
 METRICS = ("psnr", "ssim", "psnr_y", "ssim_y", "gmsd")  # RGB, then Matlab's Y channel, then the gradients
-LPIPS = "lpips"  # where it can be had
+LPIPS = "lpips"  # if available
 
 Distance = Callable[[Samples, Samples], float]
 Restore = Callable[[Photo, Progress], Photo]
 
 
 def as_file_name(label: str) -> str:
-    """A label with what is unusual in names of files made `_`."""
+    """A label with `_` for characters that are unusual in file names."""
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in label).strip("_")
 
 
@@ -42,7 +42,7 @@ def _save(path: Path | None, pixels: Pixels) -> None:
 
 
 def as_file(pixels: Pixels, clean: Pixels) -> Samples:
-    """What a file of the clean picture's depth would hold, from 0 to 255."""
+    """Pixels as in a file of the clean picture's depth, from 0 to 255."""
     return to_16bit_range(pixels) if clean.dtype == np.uint16 else to_8bit_range(pixels)
 
 
@@ -57,7 +57,7 @@ class Method:
     made_of: str = ""
     """Text that changes whenever the results may."""
     samples: Callable[[Pixels, Pixels], Samples] = as_file
-    """Turns its pixels, beside the clean ones, into numbers from 0 to 255."""
+    """Converts its pixels, given the clean ones, to numbers from 0 to 255."""
 
     @property
     def folder(self) -> str:
@@ -81,9 +81,9 @@ class Scores:
         return sum(math.isinf(row["psnr"]) for row in self.rows.values())
 
     def means(self) -> Row:
-        """The mean of each metric over the pictures for which it is a finite number; those that are identical are not.
+        """The mean of each metric over pictures with a finite value, without identical ones.
 
-        Where all are, the metrics of identical pictures.
+        If all are identical, their metrics.
         """
         different = [row for row in self.rows.values() if not math.isinf(row["psnr"])] or list(self.rows.values())
         return {metric: _mean([row[metric] for row in different]) for metric in different[0]}
@@ -97,7 +97,7 @@ class Scoring:
     """LPIPS distance, if available."""
     log: ScoreLog | None = None
     """Where scores are saved as they come."""
-    images: Path | None = None
+    pictures: Path | None = None
     """Folder to save the restored pictures to."""
     ranks: Ranks = field(default_factory=Ranks)
     """Processes that share the pictures."""
@@ -111,7 +111,7 @@ class Scoring:
 
 
 def input_method() -> Method:
-    """The row of the degraded pictures themselves, neither clipped nor rounded."""
+    """The row of the degraded pictures, neither clipped nor rounded."""
     return Method("input", at_once(lambda photo: photo), samples=_as_given)
 
 
@@ -127,7 +127,7 @@ def unwatched(done: int, total: int) -> None:
 def score(
     benchmark: Benchmark, methods: Sequence[Method], scoring: Scoring | None = None, bar: FileProgress | None = None
 ) -> list[Scores]:
-    """Score every method on every picture; each process its share, all get the whole.
+    """Score every method on every picture; each process does its share and gets all results.
 
     Scores in the log are not computed again, unless a picture to save is missing.
     """
@@ -142,11 +142,10 @@ def score(
     ]
 
 
-def check_images(benchmark: Benchmark, methods: Sequence[Method], folder: Path, *, replace: bool) -> None:
-    """Raise UsageError if saving restored pictures in `folder` would replace one of the benchmark's own, ever, or,
-    without `replace`, any file."""
+def check_pictures(benchmark: Benchmark, methods: Sequence[Method], folder: Path, *, replace: bool) -> None:
+    """Raise UsageError if saving restored pictures would replace the benchmark's, or, without `replace`, any file."""
     sources = {source.resolve() for case in benchmark.cases for source in case.sources}
-    for path in (image_path(folder, method, case.name) for method in methods for case in benchmark.cases):
+    for path in (picture_path(folder, method, case.name) for method in methods for case in benchmark.cases):
         if path.resolve() in sources:
             raise UsageError(
                 f"{path}: would overwrite a picture of the benchmark", "use another folder for --save-images"
@@ -157,7 +156,7 @@ def check_images(benchmark: Benchmark, methods: Sequence[Method], folder: Path, 
 
 
 def count_of(benchmark: Benchmark, methods: Sequence[Method], ranks: Ranks) -> int:
-    """How many results this process has to compute or to look up."""
+    """Number of results that this process has to compute or look up."""
     return len(ranks.share(benchmark.cases)) * len(methods)
 
 
@@ -168,9 +167,9 @@ def _score_case(
     for method in methods:
         protocol = (benchmark.name, benchmark.task, benchmark.protocol, benchmark.border, case.name, case.number)
         key = key_of((__version__, *scoring.metrics, *protocol, method.name, method.made_of), case.sources)
-        image = image_path(scoring.images, method, case.name) if scoring.images else None
+        path = picture_path(scoring.pictures, method, case.name) if scoring.pictures else None
         row = scoring.log.known.get(key) if scoring.log else None
-        if row is None or (image and not image.exists()):
+        if row is None or (path and not path.exists()):
             pair = pair or case.open()
             if bar:
                 bar.start(f"{case.name} {method.name}", pair.degraded.height * pair.degraded.width / 1e6)
@@ -179,7 +178,7 @@ def _score_case(
             gain = _gain(pair.clean, scoring.peak, case.name)
             samples, clean = gain * method.samples(restored, pair.clean), gain * in_range(pair.clean)
             row = measure(samples, clean, benchmark.border, scoring.lpips)
-            _save(image, restored)
+            _save(path, restored)
             if scoring.log:
                 scoring.log.add(key, row)
         if bar:
@@ -202,8 +201,8 @@ def _check_size(restored: Pixels, pair: Pair, name: str) -> None:
         raise HfpieError(f"{name}: restored to {sizes} pixels", "choose weights for this task")
 
 
-def image_path(folder: Path, method: Method, case: str) -> Path:
-    """Where a restored picture is kept: `non-local_means/000/00000012.png`; a.jpg and a.png stay two files."""
+def picture_path(folder: Path, method: Method, case: str) -> Path:
+    """Path of a restored picture: `non-local_means/000/00000012.png`; a.jpg and a.png stay two files."""
     return folder / method.folder / (case if case.endswith(".png") else f"{case}.png")
 
 
@@ -216,7 +215,7 @@ def _gain(clean: Pixels, peak: int | None, name: str) -> float:
     if peak is None:
         return 1.0
     if clean.dtype != np.uint16:
-        raise HfpieError(f"{name}: --peak is for 16-bit pictures, and this one has 8 bits", "remove --peak")
+        raise HfpieError(f"{name}: --peak is for 16-bit pictures, but this one has 8 bits", "remove --peak")
     return FULL_SCALE["uint16"] / peak
 
 

@@ -1,4 +1,4 @@
-"""A table of scores: measured rows, quoted rows, and its forms for the terminal, for programs and for spreadsheets."""
+"""A table of scores: measured and quoted rows, for the terminal, programs and spreadsheets."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Board:
     lines: tuple[Line, ...]
     """Its rows, measured and quoted."""
     apart: tuple[Line, ...] = ()
-    """Quoted rows of another protocol, which must not be compared with ours."""
+    """Quoted rows of another protocol, not comparable with ours."""
     column: Column | None = None
     """Column of the paper that is quoted, if any."""
     made_with: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Board:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Its columns: what any of its rows has."""
+        """Its columns: the metrics of any row."""
         return tuple(metric for metric in HEADINGS if any(metric in line.values for line in self.lines))
 
     def best(self, metric: str) -> float:
@@ -91,9 +91,9 @@ class Board:
 
 
 def make_board(benchmark: Benchmark, scores: Sequence[Scores]) -> Board:
-    """The table of a benchmark, with the paper's rows where it has some for these pictures.
+    """The table of a benchmark, with the paper's rows for these pictures, if any.
 
-    They stand apart if some pictures were left out, or if the row of degraded ones differs from the paper's.
+    They are shown apart if some pictures were left out, or if the row of degraded ones differs from the paper's.
     """
     measured = tuple(Line(one.method, one.means(), identical=one.identical) for one in scores)
     column = column_for(benchmark.name, benchmark.task, benchmark.degradation)
@@ -110,7 +110,7 @@ def make_board(benchmark: Benchmark, scores: Sequence[Scores]) -> Board:
 
 
 def written(metric: str, value: float | None) -> str:
-    """A value as a table prints it; empty for one that is not there."""
+    """A value as a table prints it; empty if it is missing."""
     return "" if value is None or math.isnan(value) else f"{value:.{DIGITS.get(metric, 4)}f}"
 
 
@@ -148,7 +148,7 @@ def _cells(board: Board, line: Line) -> list[Text]:
 
 
 def records(board: Board) -> Iterator[dict[str, Any]]:
-    """For programs: one record a row; quoted ones say from where and whether they may be compared."""
+    """For programs: one record a row; quoted ones state their source and whether they are comparable."""
     for line in (*board.lines, *board.apart):
         known = {metric: value if math.isfinite(value) else None for metric, value in line.values.items()}
         quoted = {"quoted": line.source, "comparable": line not in board.apart} if line.source else {}

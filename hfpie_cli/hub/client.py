@@ -1,6 +1,6 @@
 """Files from the Hugging Face Hub: the only module that talks to it. Imports its client only when it is needed.
 
-The client reads HF_ENDPOINT and the like once, when it is imported; here they are read at every call and handed on.
+The client reads HF_ENDPOINT and the like once, on import; here they are read at every call and passed on.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ DEFAULT_REVISION = "main"
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")  # of a large file
-BLOB = re.compile(r"[0-9a-f]{40}")  # of a small one: what git calls it
+BLOB = re.compile(r"[0-9a-f]{40}")  # of a small file: git's hash of its blob
 _REMOVED = "the file was removed; try again, and if it fails again do not use it"
 _OURS = "the file on the Hub is not the one hfpie knows: ask its owner which is right before you use it"
-YES = {"1", "ON", "YES", "TRUE"}  # what the client takes for true in HF_HUB_OFFLINE
+YES = {"1", "ON", "YES", "TRUE"}  # values of HF_HUB_OFFLINE that mean true
 
 Kind = Literal["model", "dataset"]
 
@@ -51,7 +51,7 @@ class HubFile:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the revision is a commit, whose files can never change."""
+        """Whether the revision is a commit, whose files never change."""
         return COMMIT.fullmatch(self.revision) is not None
 
     @classmethod
@@ -68,20 +68,20 @@ class HubFile:
 
 @dataclass(frozen=True)
 class Hub:
-    """How the Hub is reached."""
+    """Settings of the Hub."""
 
     endpoint: str
     """Its address."""
     cache: Path
     """Folder in the layout that all Hub tools share."""
     offline: bool = False
-    """Whether to use that folder alone."""
+    """Whether to use only that folder."""
     progress: bool = True
     """Whether to show a bar while downloading, on a terminal."""
 
     @classmethod
     def from_environment(cls, *, offline: bool = False, progress: bool = True) -> Hub:
-        """As HF_ENDPOINT, HF_HUB_CACHE, HF_HOME and HF_HUB_OFFLINE say; HF_TOKEN is left to the client."""
+        """Settings from HF_ENDPOINT, HF_HUB_CACHE, HF_HOME and HF_HUB_OFFLINE; the client reads HF_TOKEN."""
         home = os.environ.get("HF_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
         cache = Path(os.environ.get("HF_HUB_CACHE") or f"{home}/hub").expanduser()
         endpoint = (os.environ.get("HF_ENDPOINT") or ENDPOINT).rstrip("/")
@@ -99,25 +99,24 @@ class Fetched:
     sha256: str
     """Hash of the file, just computed."""
     published: str
-    """Hash that the Hub states, SHA-256 or git's of a blob; empty if the file was cached and the Hub not asked."""
+    """Hash that the Hub states, SHA-256 or git's of a blob; empty if the file was cached and the Hub not contacted."""
 
 
 def fetch(file: HubFile, hub: Hub, *, sha256: str = "", way_out: str = "") -> Fetched:
-    """The file, from the cache if it is there at this very commit, else downloaded; nothing partial is ever left.
+    """The file, from the cache if it has this commit, otherwise downloaded; never leaves partial files.
 
-    sha256: what it must be, in hex digits; then nobody is asked about a file that is in the cache. The file must also
-    be what the Hub publishes: at a download what it says, later what the cache recorded of that. A file that is
-    something else than that is removed; one that only `sha256` disagrees with stays, for other tools share it. way_out:
-    the hint for one that is not `sha256`. Raises UnavailableError, in one line, for that and for whatever else goes
-    wrong.
+    sha256: the required hash in hex digits; with it, a cached file needs no connection. The file must also match the
+    hash that the Hub publishes, or, once cached, the recorded one. A file that does not is removed; one that only
+    `sha256` disagrees with stays, because other tools share it. way_out: the hint if `sha256` differs. Raises
+    UnavailableError, in one line, for that and any other failure.
     """
     with _calm_client(hub):
         try:
             fetched = _find_or_download(file, hub, sha256, way_out)
-        except Exception as error:  # the client's errors come from three libraries and share no base
+        except Exception as error:  # the client's errors come from three libraries without a common base
             raise explain(error, str(file), hub.endpoint, hub.cache) from None
     published = dict.fromkeys(filter(None, (fetched.published, _recorded(fetched.path))))
-    expected = dict.fromkeys([*published, sha256] if sha256 else published)  # what the Hub says first
+    expected = dict.fromkeys([*published, sha256] if sha256 else published)  # the Hub's own message first
     if not expected:
         message = f"{file}: cannot verify it: neither the Hub nor the cache has a hash"
         raise UnavailableError(message, "go online so that hfpie can check it against the Hub's hash")
@@ -134,14 +133,14 @@ def fetch(file: HubFile, hub: Hub, *, sha256: str = "", way_out: str = "") -> Fe
 
 
 def is_cached(file: HubFile, hub: Hub) -> bool:
-    """Whether the file is there without a download; its content is not looked at."""
+    """Whether the file is in the cache; its content is not checked."""
     return _cached(file, hub) is not None
 
 
 def upload(files: Mapping[str, Path | bytes], repo: str, hub: Hub, *, private: bool, message: str) -> str:
     """Put files (path in the repository: file or content) into a model repository in one commit; returns the commit.
 
-    A repository that is not there is made, for others to see unless `private`. Raises UnavailableError.
+    A missing repository is created, public unless `private`. Raises UnavailableError.
     """
     name = f"{SCHEME}{repo}"
     if hub.offline:
@@ -169,10 +168,10 @@ def _find_or_download(file: HubFile, hub: Hub, sha256: str, way_out: str) -> Fet
     except Exception as error:
         if cached is None or 400 <= status_of(error) < 500:
             raise
-        return _as_fetched(cached, file)  # the Hub cannot be reached: what the branch was when last seen
+        return _as_fetched(cached, file)  # the Hub cannot be reached: the commit that the branch last had
     if sha256 and SHA256.fullmatch(published) and published != sha256:
-        raise _mismatch(file, published, sha256, way_out or _OURS)  # known before the download
-    fetched = _as_fetched(_download(file, hub), file)  # by the branch's name, so that the cache remembers the branch
+        raise _mismatch(file, published, sha256, way_out or _OURS)  # so that it is known before the download
+    fetched = _as_fetched(_download(file, hub), file)  # by the branch's name, so that the cache records the branch
     return replace(fetched, published=published if fetched.commit == commit else "")
 
 
@@ -182,13 +181,13 @@ def _mismatch(file: HubFile, found: str, expected: str, way_out: str) -> Unavail
 
 
 def _recorded(path: Path) -> str:
-    """What the Hub published of a file at its download: the name of the content in the cache; empty if it has none."""
+    """The hash that the Hub published at the download, which is the content's name in the cache; may be empty."""
     name = path.resolve().name
     return name if path.is_symlink() and (SHA256.fullmatch(name) or BLOB.fullmatch(name)) else ""
 
 
 def _blob_of(path: Path) -> str:
-    """What git calls a file's content: the SHA-1 of its length and its bytes."""
+    """Git's hash of a file's content: the SHA-1 of its length and its bytes."""
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: digest).hexdigest()
@@ -215,7 +214,7 @@ def _look_up(file: HubFile, hub: Hub) -> tuple[str, str]:
     url = hf_hub_url(file.repo, file.path, repo_type=file.kind, revision=file.revision, endpoint=hub.endpoint)
     found = get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT, endpoint=hub.endpoint)
     commit, etag = found.commit_hash or "", found.etag or ""
-    if not COMMIT.fullmatch(commit) or not re.fullmatch(r"[\w-]+", etag):  # both become names of files
+    if not COMMIT.fullmatch(commit) or not re.fullmatch(r"[\w-]+", etag):  # both become file names
         raise UnavailableError(f"{file}: {host_of(hub.endpoint)} does not answer like a Hub server", ENDPOINT_HINT)
     return commit, etag if SHA256.fullmatch(etag) or BLOB.fullmatch(etag) else ""
 
@@ -244,7 +243,7 @@ def _discard(path: Path) -> None:
 
 @contextmanager
 def _calm_client(hub: Hub) -> Iterator[None]:
-    """Keep the client's own warnings, which may hold signed addresses, off standard error; its bar if unwanted."""
+    """Keep the client's own warnings, which may hold signed addresses, off standard error, and its bar if unwanted."""
     from logging import CRITICAL
 
     from huggingface_hub.utils import logging

@@ -13,7 +13,7 @@ ENDPOINT_HINT = "check HF_ENDPOINT and your connection (a proxy or a login page 
 _TOKEN_HINT = "check the name; for a private repository run `hf auth login` or set HF_TOKEN"
 _LATER_HINT = "try again later; cached files work without the Hub"
 
-# Messages by exception names of the client and of its HTTP library, the special before the general.
+# messages by exception names of the client and of its HTTP library, specific ones first
 _REASONS = {
     "GatedRepoError": ("the repository is gated", "request access on its page, then `hf auth login` or set HF_TOKEN"),
     "DisabledRepoError": ("the repository is disabled", "choose other weights"),
@@ -41,7 +41,7 @@ def explain(error: BaseException, name: str, endpoint: str, cache: Path) -> Unav
     if isinstance(error, UnavailableError):
         return error
     if error.__cause__ is not None and type(error).__name__ == "LocalEntryNotFoundError":
-        return explain(error.__cause__, name, endpoint, cache)  # it says "not in the cache" of any failed look-up
+        return explain(error.__cause__, name, endpoint, cache)  # raised for any failed look-up
     status = status_of(error)
     named = (_REASONS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _REASONS)
     if reason := next(named, None) or _STATUSES.get(status):
@@ -50,14 +50,14 @@ def explain(error: BaseException, name: str, endpoint: str, cache: Path) -> Unav
         what, hint = f"{host_of(endpoint)} failed ({status})", _LATER_HINT
     elif isinstance(error, OSError) and error.errno:
         what, hint = (
-            f"cannot be kept in {cache} ({error.strerror})",
+            f"cannot be stored in {cache} ({error.strerror})",
             "free disk space, or set HF_HOME to another folder",
         )
     elif type(error) is OSError:  # the client's wording
         what, hint = "the download has the wrong size", _LATER_HINT
     else:
         problem = f"{type(error).__name__}: {_without_secrets(error)}"
-        what, hint = f"{host_of(endpoint)} could not be used ({problem})", _LATER_HINT
+        what, hint = f"{host_of(endpoint)} cannot be reached ({problem})", _LATER_HINT
     return UnavailableError(f"{name}: {what}", hint)
 
 
@@ -67,7 +67,7 @@ def status_of(error: BaseException) -> int:
 
 
 def host_of(endpoint: str) -> str:
-    """The endpoint without what may be secret in it."""
+    """The endpoint's host, without secrets."""
     return urlsplit(endpoint).hostname or "the Hub"
 
 

@@ -1,1 +1,1 @@
-"""What holds for every restored photograph, whatever the network: grey stays grey, brightness and range are kept."""
+"""Guarantees for every restored photograph, whatever the network: grey stays grey, brightness and range are kept."""

@@ -2,7 +2,7 @@
 
     rows -> bands of cells -> a value for every cell -> values between the cells' centres -> corrected rows
 
-The cells lie on a grid of the whole photograph, whatever its tiles, so that tiles do not show.
+The cells form a grid over the whole photograph, independent of the tiles, so that tiles do not show.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from torch import Tensor
 
 from ..models.enlarging import enlarge
 
-BICUBIC_REACH = 2  # rows above and below that a row of a bicubic enlargement depends on
+BICUBIC_REACH = 2  # rows above and below that affect a row of a bicubic enlargement
 
-Rows = Iterator[tuple[int, Tensor]]  # (top, (3, h, w) float32), each below the one before
+Rows = Iterator[tuple[int, Tensor]]  # (top, (3, h, w) float32), from top to bottom
 ReadRows = Callable[[int, int], Tensor]  # (top, height) -> (3, height, width) of the degraded photograph
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells along one side of a picture; the last is half to one and a half of a cell."""
+    """The cells along one side of a picture; the last has half to one and a half times the size."""
 
     length: int
     """The side, pixels."""
@@ -35,7 +35,7 @@ class Grid:
 
     @cached_property
     def edges(self) -> list[int]:
-        """Where each cell begins, and the end of the last."""
+        """First pixel of each cell, and the end of the last."""
         return [self.cell * i for i in range(max(1, round(self.length / self.cell)))] + [self.length]
 
     @cached_property
@@ -46,7 +46,7 @@ class Grid:
 
     @cached_property
     def weights(self) -> Tensor:
-        """(length, cells): how much each cell counts at each pixel; linear between the centres, constant outside."""
+        """(length, cells): the weight of each cell at each pixel; linear between the centres, constant outside."""
         return linear_weights(torch.arange(self.length) + 0.5, self.centres)
 
     def sums(self, maps: Tensor, reduced: int = 1) -> Tensor:
@@ -82,7 +82,7 @@ class Rule(Protocol):
         """Measurements of each cell of a band: (j, cells), from its pixels before and after the network."""
 
     def nodes(self, above: Tensor, here: Tensor, below: Tensor) -> Tensor:
-        """(2, k, cells), from three bands: k corrections of each cell times their counts, and the counts."""
+        """(2, k, cells), from three bands: k corrections of each cell times their weights, and the weights."""
 
     def apply(self, restored: Tensor, field: Tensor) -> Tensor:
         """The corrected band, from (k, h, w) corrections for every pixel."""
@@ -94,7 +94,7 @@ def correct(rows: Rows, read: ReadRows, rule: Rule, *, height: int, width: int) 
     `read` gives rows of the degraded one in the same size.
     """
     columns, down = Grid(width, rule.cell), Grid(height, rule.cell)
-    # in one tensor: small ones that stay, made between large ones that go, would let the heap grow band by band
+    # in one tensor: small tensors allocated between large temporary ones would fragment the heap
     measured, known = torch.empty(0), 0
     waiting: deque[tuple[int, Tensor]] = deque()
 

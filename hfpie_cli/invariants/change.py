@@ -1,4 +1,4 @@
-"""Whether a network changed anything: how far its output is from the photograph."""
+"""Whether a network changed anything: the difference between its output and the photograph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..photos.photo import FULL_SCALE, Pixels
 from .bands import Grid
 
 CELL = 64  # side of the cells, pixels
-SLIGHT, SLIGHT_IN_CELL = 0.5, 1.0  # of 255: of clean photographs 0.36 and 0.76, with noise of sigma 2 from 0.63 on
+SLIGHT, SLIGHT_IN_CELL = 0.5, 1.0  # of 255; clean photographs have 0.36 and 0.76, noise of sigma 2 at least 0.63
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Change:
 
 
 def measure_change(before: Pixels, after: Pixels, span: float = 1.0) -> Change:
-    """The change between two arrays (h, w, c) of one shape and type; `span` of full scale counts as 255."""
+    """The change between two arrays (h, w, c) of one shape and type; a `span` of full scale counts as 255."""
     height, width, channels = before.shape
     down, across = Grid(height, CELL).edges, Grid(width, CELL).edges
     sums = np.empty((len(down) - 1, len(across) - 1))

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..photos.photo import Pixels
 
-SPARSE = 16  # step of the rows checked first, so that colour photographs cost nothing
+SPARSE = 16  # step of the rows checked first, to recognise colour photographs quickly
 
 
 def is_grey(pixels: Pixels) -> bool:

@@ -1,4 +1,4 @@
-"""Areas of an enlarged photograph keep its brightness and colour: the rule for `correct` that restores local means."""
+"""Local means of an enlarged photograph: areas keep their brightness and colour. A rule for `correct`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class EnlargedMeans:
     """Side of a cell, pixels."""
 
     def measure(self, degraded: Tensor, restored: Tensor, columns: Grid) -> Tensor:
-        """(6, cells): how much too dark each cell is in each colour, and the mean of its `headroom`."""
+        """(6, cells): by how much each cell is too dark in each colour, and the mean of its `headroom`."""
         degraded, restored = degraded.clamp(*self.limits), restored.clamp(*self.limits)
         sums = torch.cat([columns.sums(degraded) - columns.sums(restored), columns.sums(headroom(restored))])
         return sums / columns.sums(torch.ones(1, *restored.shape[1:]))
 
     def nodes(self, above: Tensor, here: Tensor, below: Tensor) -> Tensor:
-        """Sharper than the cells' means by as much as linear interpolation makes them softer; counted by headroom."""
+        """Corrections sharpened to compensate for the smoothing of linear interpolation, weighted by headroom."""
         missing = here[:3]
         down = 0.75 * missing + 0.125 * (above[:3] + below[:3])
         padded = torch.cat([down[:, :1], down, down[:, -1:]], 1)
@@ -38,11 +38,11 @@ class EnlargedMeans:
         return torch.stack([2 * missing - softer, here[3:]])
 
     def apply(self, restored: Tensor, field: Tensor) -> Tensor:
-        """As much brighter as they were too dark, and those most that are far from black and white."""
+        """Brighten pixels by what they were too dark, most of all those far from black and white."""
         restored = restored.clamp(*self.limits)
         return torch.addcmul(restored, headroom(restored), field)
 
 
 def headroom(picture: Tensor) -> Tensor:
-    """How much pixels may change: 1, falling to LEAST_HEADROOM from EXTREME to black or white."""
+    """How much pixels may change: 1, falling from EXTREME to LEAST_HEADROOM at black or white."""
     return torch.minimum(picture, 1 - picture).div_(EXTREME).clamp_(LEAST_HEADROOM, 1)

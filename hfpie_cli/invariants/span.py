@@ -1,4 +1,4 @@
-"""Photographs that use a small part of their range: stretched to all of it for the network, and back afterwards.
+"""Photographs that use a small part of their range: stretched to the full range for the network, and back.
 
 A dark sky in floats, or 10 bits of a camera in 16, differs by less than 1/255 from pixel to pixel. The networks were
 trained on 8-bit pictures and cannot see such differences.
@@ -17,16 +17,16 @@ from ..models.enlarging import enlarge
 from ..photos.photo import FULL_SCALE, Pixels
 from ..tiling import Process
 
-RARE = 0.1  # percent of the pixels at either end that a span need not hold: stars, hot and dead pixels
-MARGIN = 0.05  # of the span, added at either end
-WIDE = 0.5  # of full scale: a span from this on is left as it is
-NARROWEST = 1 / 1024  # of full scale: a span is at least this, or a plain picture's noise would be all there is
-SAMPLES = 1 << 18  # about how many pixels a span is found from
+RARE = 0.1  # percent of the pixels at either end that a span may exclude: stars, hot and dead pixels
+MARGIN = 0.05  # share of the span, added at either end
+WIDE = 0.5  # of full scale: a span of at least this is not stretched
+NARROWEST = 1 / 1024  # of full scale: least span; otherwise a plain picture's noise would be stretched
+SAMPLES = 1 << 18  # approximate number of pixels that a span is measured on
 
 
 @dataclass(frozen=True)
 class Span:
-    """The range of values that the network sees as [0, 1], as parts of full scale."""
+    """The range of values that is stretched to [0, 1] for the network, as parts of full scale."""
 
     low: float = 0.0
     """Seen as 0."""
@@ -39,7 +39,7 @@ class Span:
         return self.high - self.low
 
     def stretch(self, picture: Tensor) -> Tensor:
-        """Full scale in [0, 1] to this span in [0, 1]; what lies beyond it lies beyond [0, 1]."""
+        """Map this span to [0, 1]; values outside it fall outside [0, 1]."""
         return picture if self == FULL_SPAN else (picture - self.low) / self.width
 
     def bring_back(self, picture: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class Span:
         return picture if self == FULL_SPAN else picture * self.width + self.low
 
     def limits(self, pixels: Pixels) -> tuple[float, float]:
-        """The least and the greatest value that the type of `pixels` holds, stretched; floats have none."""
+        """The stretched smallest and largest value of the type of `pixels`; infinite for floats."""
         if pixels.dtype == np.float32:
             return -np.inf, np.inf
         return -self.low / self.width, (1 - self.low) / self.width
@@ -82,7 +82,7 @@ def joint_span(spans: Sequence[Span]) -> Span:
 
 
 def bounded(process: Process, scale: int) -> Process:
-    """The process on what lies in [0, 1]; what lies beyond, such as a star's core, is enlarged and added as it was."""
+    """Apply the process within [0, 1]; values outside, such as a star's core, are enlarged and added unchanged."""
 
     def run(tiles: Tensor) -> Tensor:
         inside = tiles.clamp(0, 1)

@@ -1,1 +1,1 @@
-"""The networks: plain torch modules that know nothing of files, tasks or the command line."""
+"""The networks: plain torch modules, independent of files, tasks and the command line."""

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from .pooling import Pool
 
-ATTENTION_REDUCTION = 16  # RCAN's: the channel attention squeezes the width by this
-TINY = 1e-6  # mean square of channel averages below which they count as zero
+ATTENTION_REDUCTION = 16  # factor by which channel attention reduces the width, as in RCAN
+TINY = 1e-6  # mean square below which channel averages count as zero
 SCORE_BOUND = 1.0  # of feature attention: one map's weight is at most e^2 = 7.4 times another's
-SLOPE = 0.1  # of every leaky ReLU: under plain ones whole blocks and gates died
+SLOPE = 0.1  # of every leaky ReLU: with plain ReLUs whole blocks and gates died
 FEATURE_ATTENTION_HIDDEN = 8  # hidden maps of the convolution along the feature axis
 RESIDUAL_INIT = 0.1  # scale of each residual branch's last convolution at the start
 EDGE_KERNEL = 7  # side of the edge filters, pixels
@@ -27,7 +27,7 @@ def conv3x3(inputs: int, outputs: int, *, stride: int = 1) -> nn.Conv2d:
 
 
 class ResidualChannelAttentionBlock(nn.Module):
-    """RCAB of RCAN: two convolutions, their channels weighted by what they hold on average, added to the input."""
+    """RCAB of RCAN: two convolutions, with channels weighted by their averages, added to the input."""
 
     slope = SLOPE
 
@@ -53,7 +53,7 @@ class ResidualChannelAttentionBlock(nn.Module):
 
 
 class Blocks(nn.ModuleList):
-    """`count` RCABs in a row; none leave the maps as they are."""
+    """`count` RCABs in sequence; with 0 the identity."""
 
     def __init__(self, width: int, count: int) -> None:
         super().__init__(ResidualChannelAttentionBlock(width) for _ in range(count))
@@ -65,13 +65,13 @@ class Blocks(nn.ModuleList):
 
 
 class FeatureAttention(nn.Module):
-    """Weighted sum of k maps; each map's channels are weighed against the other maps' (paper 3.2, fig. 4).
+    """Weighted sum of k maps, with a weight for each channel of each map (paper 3.2, fig. 4).
 
-    The maps' channel averages are stacked along a feature axis, padded and convolved along that axis, with one
-    kernel for all channels. The kernel spans 2k - 1, so that every feature is weighed against every other. The
-    averages are first divided by their root mean square over maps and channels, and the scores are bounded: a map that
-    is shut out gets no gradient and never comes back, be it that another has grown or that it was of little use at
-    first, as the smaller scales' are. The last convolution starts at zero: the module starts as a plain sum.
+    The maps' channel averages are stacked along a feature axis, padded and convolved along that axis, with one kernel
+    for all channels. The kernel spans 2k - 1, so that each feature's weight depends on all features. The averages are
+    first divided by their root mean square over maps and channels, and the scores are bounded: a map with a weight of
+    zero would get no gradient and never recover, whether another has grown or it was of little use at first, as those
+    of smaller scales are. The last convolution starts at zero, so that the module starts as a plain sum.
     """
 
     slope = SLOPE
@@ -137,9 +137,9 @@ def edge_kernels() -> Tensor:
 
 
 class MultiScaleEdgeFilter(nn.Module):
-    """Edges of an RGB picture as `width` maps (paper 3.1): trainable filters that start as `edge_kernels`.
+    """Edges of an RGB picture as `width` maps (paper 3.1): trainable filters, initialised with `edge_kernels`.
 
-    Every kernel sees each colour by itself at the start; a 1x1 convolution then mixes them to the width.
+    At the start, every kernel filters each colour separately; a 1x1 convolution mixes the results to the width.
     `stride` gives maps of 1/stride the size.
     """
 

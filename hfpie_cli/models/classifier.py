@@ -22,7 +22,7 @@ CHANNELS = (STEM, *(maps for *_, maps in STAGES))  # of what the classifier retu
 
 
 class SameConv(nn.Conv2d):
-    """A convolution that pads as TensorFlow does: at stride 2 one pixel less above and on the left."""
+    """A convolution that pads as TensorFlow does: at stride 2 one pixel less at the top and the left."""
 
     def forward(self, x: Tensor) -> Tensor:
         kernel, stride = self.kernel_size[0], self.stride[0]
@@ -31,7 +31,7 @@ class SameConv(nn.Conv2d):
 
 
 class InvertedResidual(nn.Module):
-    """Widen by 1x1, filter each map by itself, narrow by 1x1; added to the input where the shapes allow it."""
+    """Widen by 1x1, filter each map, narrow by 1x1; added to the input if the shapes agree."""
 
     def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()

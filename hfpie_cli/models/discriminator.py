@@ -1,4 +1,4 @@
-"""The discriminators of adversarial training (paper 4.2.3): they tell restored from clean pictures, patch by patch."""
+"""The discriminators of adversarial training (paper 4.2.3): they tell restored from clean patches."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ SLOPE = 0.2  # of the leaky ReLU
 class Discriminator(nn.Module):
     """[(n, 3, h, w) RGB in [0, 1], h and w multiples of 8] -> [(n, 1, h / 8, w / 8) logits, higher for clean].
 
-    It is shown the picture and, DETAIL_GAIN times as strong, what a 3x3 mean takes away from it: the detail that
-    restored pictures lack, and that it would be slow to notice beside the rest. A pixel-unshuffle by 2 first, which
-    loses nothing and makes the large maps cheap. Spectral norm holds the inner layers: without it, the gradient that
-    the network is trained by grows without end and is noise. The first and the last layer are free, or the logits could
-    never be sure of anything.
+    Its input is the picture and, amplified by DETAIL_GAIN, the difference from its 3x3 mean: the detail that restored
+    pictures lack, which it would otherwise be slow to notice. A lossless pixel-unshuffle by 2 comes first and makes the
+    large maps cheap. The inner layers have spectral norm: without it, the network's gradient grows without bound and is
+    noise. The first and the last layer do not, so that logits can be large.
     """
 
     def __init__(self, width: int) -> None:
@@ -49,8 +48,8 @@ class Discriminator(nn.Module):
 class MapsDiscriminator(nn.Module):
     """A classifier's maps, (n, c, h, w) each -> (n, 1, h, w) logits of each, higher for clean.
 
-    After Sauer et al., "Projected GANs converge faster" (2021): what a trained classifier sees of texture need not be
-    learnt again from pictures that change while it is learnt. A small head judges each of the maps by itself.
+    After Sauer et al., "Projected GANs converge faster" (2021): a trained classifier's features of texture need not be
+    learnt again from pictures that change meanwhile. A small head judges each map.
     """
 
     def __init__(self, channels: Sequence[int], width: int) -> None:

@@ -1,4 +1,4 @@
-"""Attention folded into convolutions: where a photograph's channel averages are known, all weights are constant.
+"""Folds attention into convolutions: once a photograph's channel averages are known, all weights are constant.
 
     residual blocks   their gates go into the second convolution
     enters            both weights go into the convolutions that drew the maps
@@ -65,7 +65,7 @@ class FoldedBlock(nn.Module):
 
 
 class WeightedSum(nn.Module):
-    """The sum of maps, whose first two are weighted: (c,) each."""
+    """The sum of maps, of which the first two have weights (c,)."""
 
     body: Tensor
     head: Tensor
@@ -86,7 +86,7 @@ def _fold_blocks(blocks: nn.Module, averages: Iterator[Tensor]) -> None:
     assert isinstance(blocks, nn.ModuleList)
     for i, block in enumerate(blocks):
         assert isinstance(block, ResidualChannelAttentionBlock)
-        # a map of one pixel is its own average
+        # a one-pixel map is its own average
         _scale(block.conv2, block.weigh(next(averages), pool_each)[0, :, 0, 0])
         blocks[i] = FoldedBlock(block)
 
@@ -118,7 +118,7 @@ def _weights(attention: FeatureAttention, features: int, averages: Iterator[Tens
 
 
 def _scale(conv: nn.Module, gates: Tensor) -> None:
-    """Multiply what a convolution gives by (channels out,)."""
+    """Multiply a convolution's output by (channels out,)."""
     assert isinstance(conv, nn.Conv2d)
     assert conv.bias is not None
     conv.weight.mul_(gates[:, None, None, None])
@@ -144,7 +144,7 @@ def _fold_reconstruction(layers: nn.Sequential) -> nn.Sequential:
 def _before_shuffle(conv: nn.Conv2d) -> nn.Conv2d:
     """The convolution before a pixel shuffle that draws what `conv` draws on pixels that were repeated twice.
 
-    Both pixels of a pair see pixels of three pairs at most: taps that fall on one pair are added up.
+    Both pixels of a pair depend on at most three pairs: taps on one pair are added.
     """
     assert conv.bias is not None
     first = [[1.0, 0, 0], [0, 1, 1], [0, 0, 0]]  # which taps of the first pixel of a pair fall on the pair before, ...

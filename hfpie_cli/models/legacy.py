@@ -1,4 +1,4 @@
-"""The network of the first checkpoints, kept to run them until their successors ship; nothing trains it.
+"""The network of the first checkpoints, kept to run them; it is no longer trained.
 
 Its bodies see nothing of the smaller scales, which join behind them, and its attention weighs raw averages: in the
 checkpoints that ship, the bodies at 1/2 and 1/4 of the size do not reach the output.
@@ -43,7 +43,7 @@ class LegacyConfig:
         self.now()
 
     def now(self) -> NetworkConfig:
-        """What it has in common with the networks of today."""
+        """The corresponding configuration of today's network."""
         return NetworkConfig(
             widths=(self.width, self.width, self.width),
             bodies=self.blocks,
@@ -57,7 +57,7 @@ class LegacyConfig:
 
 
 class RawFeatureAttention(FeatureAttention):
-    """Feature attention that sees the averages as they are, and may shut out a map."""
+    """Feature attention on raw averages, without bounds for its scores."""
 
     def _normalised(self, pooled: Tensor) -> Tensor:
         return pooled

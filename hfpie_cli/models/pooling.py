@@ -1,8 +1,8 @@
-"""Global average pooling, and how all tiles of one photograph come to share it.
+"""Global average pooling, shared by all tiles of a photograph.
 
-The attentions of the network weigh channels by their averages over the picture. Averages over single tiles would differ
-from tile to tile, and with them the pixels: a piece of sky would be restored otherwise than the same sky with a tree
-in the tile. So the averages are measured once, on a sample of the photograph, and used for every tile.
+The attentions of the network weigh channels by their averages over the picture. Averages over single tiles would
+differ, and with them the pixels: plain sky would be restored differently from the same sky with a tree in the tile. So
+the averages are measured once, on a sample of the photograph, and used for every tile.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Pool = Callable[[Tensor], Tensor]  # (n, c, h, w) -> channel averages (n or 1, c
 
 
 def pool_each(maps: Tensor) -> Tensor:
-    """Every picture of the batch by itself."""
+    """Average every picture of the batch separately."""
     averages: Tensor = _Mean.apply(maps)  # type: ignore[no-untyped-call]
     return averages
 
 
 class _Mean(torch.autograd.Function):
-    """The mean, whose gradient lies in memory as the maps do: torch's own is added to theirs eight times slower."""
+    """The mean, with a gradient in the memory layout of the maps: adding torch's own is eight times slower."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor) -> Tensor:
@@ -38,7 +38,7 @@ class _Mean(torch.autograd.Function):
 
 
 class MeasuringPool:
-    """Averages over the whole batch, taken for one picture, and remembers them in the order of the network's layers.
+    """Averages over the whole batch, as if it were one picture, and stores them in the order of the network's layers.
 
     (n, c, h, w) of any float type -> (1, c, 1, 1) float32.
     """
@@ -53,7 +53,7 @@ class MeasuringPool:
 
 
 class RecalledPool:
-    """Gives the averages that a MeasuringPool remembers, layer by layer, whatever the maps; good for one forward."""
+    """Returns the averages of a MeasuringPool, layer by layer, whatever the maps; for a single forward pass."""
 
     def __init__(self, averages: list[Tensor]) -> None:
         self._averages = iter(averages)

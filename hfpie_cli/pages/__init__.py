@@ -1,1 +1,1 @@
-"""Pages to look at: one HTML file that needs nothing from elsewhere."""
+"""HTML pages: single files without external resources."""

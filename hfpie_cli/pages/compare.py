@@ -43,10 +43,10 @@ def write_comparison(
     room: int = PAGE_BYTES,
     watch: Callable[[Iterable[Match]], Iterable[Match]] = iter,
 ) -> Compared:
-    """Write a page of pictures, whose files are versions with these names, in at most `room` characters of pictures.
+    """Write a page of pictures, whose files are versions with these names, with at most `room` characters of pictures.
 
-    watch: passes the pictures on as they are taken. Raises HfpieError naming a file that cannot be read, UsageError for
-    versions that do not fit together.
+    watch: passes the pictures on as they are processed. Raises HfpieError naming a file that cannot be read, UsageError
+    for versions that do not fit together.
     """
     free, scenes = Room(room, len(matches)), []
     for match in watch(matches):
@@ -56,7 +56,7 @@ def write_comparison(
             break
         scenes.append(scene)
     if not scenes:
-        raise UsageError(f"{path}: {room / 1e6:g} MB is too little for one picture", "allow more with --max-mb")
+        raise UsageError(f"{path}: {room / 1e6:g} MB is too little for one picture", "raise --max-mb")
     left_out = len(matches) - len(scenes)
     size = write_page("compare.html", path, scenes=scenes, names=names, left_out=left_out)
     return Compared(path, len(scenes), left_out, size)

@@ -20,7 +20,7 @@ from ..photos.writer import is_grey_profile
 
 Picture = NDArray[np.uint8]  # (h, w, 3) RGB
 
-BLOCK = 8  # pixels a side of the squares that differences are summed up in
+BLOCK = 8  # side of the squares that differences are summed over, pixels
 JPEG_QUALITY = 92
 THUMBNAIL = 144  # pixels of the longer side
 PAPER = 255  # background of transparent photographs
@@ -55,7 +55,7 @@ def as_picture(photo: Photo) -> Picture:
 
 
 def colour_profile(photo: Photo) -> bytes:
-    """The ICC profile that its picture needs; empty for none, which is sRGB."""
+    """The ICC profile of its picture; empty for sRGB."""
     return b"" if is_grey_profile(photo.metadata.icc) else photo.metadata.icc
 
 
@@ -83,7 +83,7 @@ def address(data: bytes) -> str:
 
 
 def differing_windows(pictures: Sequence[Picture], side: int, count: int) -> list[Window]:
-    """Where pictures of one size differ most from the first of them, at most `count` windows that do not overlap."""
+    """At most `count` windows, without overlap, where pictures of one size differ most from the first."""
     height, width = pictures[0].shape[:2]
     block = BLOCK if min(height, width) >= 8 * BLOCK else 1
     rows, columns = height // block, width // block
@@ -101,7 +101,7 @@ def differing_windows(pictures: Sequence[Picture], side: int, count: int) -> lis
 
 
 def _energy(first: Picture, other: Picture, block: int) -> NDArray[np.float64]:
-    """The squared difference of two pictures by whole blocks, (rows, columns)."""
+    """The squared difference of two pictures, summed by block: (rows, columns)."""
     rows, columns = first.shape[0] // block, first.shape[1] // block
     apart = np.asarray(cv2.absdiff(first, other))[: rows * block, : columns * block]
     return (cv2.resize(apart, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float64) ** 2).sum(2)

@@ -37,7 +37,7 @@ class Matches:
 def match_versions(paths: Sequence[Path], *, recursive: bool = False) -> Matches:
     """Match files with each other, or the pictures of folders by their names.
 
-    The endings of names do not count, nor does what hfpie adds to them: photo.jpg and photo_denoised.png match.
+    File suffixes and those that hfpie adds are ignored: photo.jpg and photo_denoised.png match.
     Raises HfpieError for missing files, UsageError for versions that do not match.
     """
     if len(paths) < 2:
@@ -57,7 +57,9 @@ def match_versions(paths: Sequence[Path], *, recursive: bool = False) -> Matches
     listed = [_by_key(path, recursive=recursive) for path in paths]
     common = sorted(set.intersection(*(set(files) for files in listed)))
     if not common:
-        hint = "pictures match by file name without extension" + ("" if recursive else "; --recursive looks deeper")
+        hint = "pictures match by file name without extension" + (
+            "" if recursive else "; --recursive searches subfolders"
+        )
         raise HfpieError(f"{', '.join(map(str, paths))}: no picture is in all of these folders", hint)
     pictures = tuple(Match(_shown(paths[0], listed[0][key]), tuple(files[key] for files in listed)) for key in common)
     return Matches(versions, pictures, sum(len(files) - len(common) for files in listed))
@@ -70,7 +72,7 @@ def _names(paths: Sequence[Path]) -> tuple[str, ...]:
 
 
 def _by_key(folder: Path, *, recursive: bool) -> dict[str, Path]:
-    """A folder's photographs by what their names have in common with other versions'."""
+    """A folder's photographs by the part of their names that versions share."""
     files = folder.rglob("*") if recursive else folder.iterdir()
     photos = sorted(path for path in files if is_photo(path) and path.is_file() and not _is_below_hidden(path, folder))
     stems = Counter(_stem(path, folder) for path in photos)
@@ -92,5 +94,5 @@ def _shown(folder: Path, path: Path) -> str:
 
 
 def _without_suffix(key: str) -> str:
-    """The name that hfpie's own suffix was added to."""
+    """The name without hfpie's suffix."""
     return next((key.removesuffix(suffix) for suffix in OUTPUT_SUFFIXES if key.endswith(suffix)), key)

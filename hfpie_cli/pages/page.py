@@ -20,7 +20,7 @@ from ..files import atomic_path
 
 
 def write_page(template: str, path: Path, **values: Any) -> int:
-    """Write a page, and return its size in bytes. values: what the template names besides how it was made."""
+    """Write a page, and return its size in bytes. values: the template's variables, except how it was made."""
     loader = PackageLoader(__package__, "templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     page = environment.get_template(template).render(
@@ -29,7 +29,7 @@ def write_page(template: str, path: Path, **values: Any) -> int:
         versions=_versions(),
         **values,
     )
-    data = page.encode("utf-8", errors="replace")  # names of files need not be UTF-8
+    data = page.encode("utf-8", errors="replace")  # file names need not be UTF-8
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
     return len(data)

@@ -1,4 +1,4 @@
-"""One picture of a page in all its versions: whole and lossless if it fits, else reduced, with lossless parts."""
+"""A picture of a page in all its versions: whole and lossless if it fits, otherwise reduced, with lossless parts."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .encode import (
     thumbnail,
 )
 
-PAGE_BYTES = 50_000_000  # of a page's pictures, unless the user says otherwise
-LEAST_ROOM = 500_000  # bytes that a version of a large picture needs to be worth a look
+PAGE_BYTES = 50_000_000  # of a page's pictures, by default
+LEAST_ROOM = 500_000  # least useful bytes for a version of a large picture
 IN_TEXT = 4 / 3  # characters a byte: base64
 EXACT_PIXELS = 8_000_000  # encoding more of them losslessly takes too long
-WHOLE_PIXELS = 16_000_000  # of a picture that a phone's browser still draws
+WHOLE_PIXELS = 16_000_000  # of the largest picture that phone browsers draw
 PARTS, PART_SIDES = 3, (512, 1024)  # number of parts, and their sides in pixels
-LEAST_SIDE = 192  # pixels of a part; a smaller one shows nothing
+LEAST_SIDE = 192  # least side of a part, pixels
 USUAL_LOSSLESS, USUAL_JPEG = 2.4, 0.9  # bytes a pixel of a noisy photograph
 
 
@@ -73,7 +73,7 @@ class Scene:
     note: str
     """What is embedded, in words."""
     mark: str
-    """Why it stands out."""
+    """Its rank: best, median or worst; may be empty."""
     thumbnail: str
     """Data address of its thumbnail."""
     versions: tuple[Version, ...]
@@ -156,14 +156,14 @@ def _stacked(name: str, versions: Sequence[Version]) -> _Stack:
 def _exact(stack: _Stack, room: int) -> list[View] | None:
     """The whole picture without loss, if it fits."""
     pixels = stack.width * stack.height
-    if pixels > EXACT_PIXELS or pixels * len(stack.pictures) > room:  # of less than a byte a pixel there are few
+    if pixels > EXACT_PIXELS or pixels * len(stack.pictures) > room:  # few have less than a byte per pixel
         return None
     files = stack.encoded(lossless)
     return [_view("Whole", stack, files)] if _size(files) <= room else None
 
 
 def _reduced(stack: _Stack, room: int) -> list[View] | None:
-    """The whole as JPEG, as large as fits in half of the room, and parts without loss in the rest of it."""
+    """The whole as JPEG, as large as fits in half of the room, and lossless parts in the rest."""
     parts = _parts(stack, room // 2)
     share = room - sum(_size(files) for files, _ in parts)
     pixels = min(WHOLE_PIXELS, share / len(stack.pictures) / USUAL_JPEG)
@@ -186,7 +186,7 @@ def _view(label: str, stack: _Stack, files: Sequence[bytes], window: Window | No
 
 
 def _parts(stack: _Stack, room: int) -> list[tuple[list[bytes], Window]]:
-    """The files of the parts that differ most, and where they are; none if not even one fits."""
+    """The parts that differ most, with their files; none if not even one fits."""
     least, most = PART_SIDES
     pixels = room / len(stack.pictures) / USUAL_LOSSLESS
     count = PARTS if pixels >= PARTS * least**2 else 1

@@ -59,12 +59,14 @@ def read_animation(source: Path | bytes, name: str = "") -> Animation | None:
             width, height = (facts.width, facts.height) if facts else image.size
             check_size(name, width, height * count, len(data))
             if data[24] == 16 and image.format == "PNG":
-                raise NotReadError("hfpie does not read animated PNG of 16 bits", "save it with 8 bits, or as frames")
+                raise NotReadError(
+                    "hfpie does not read 16-bit animated PNG", "save it with 8 bits, or as separate frames"
+                )
             return _read(image, data, count)
 
 
 def _may_be_animated(data: bytes) -> bool:
-    """Looks at the header only, so that still pictures cost nothing."""
+    """Check the header only, so that still pictures cost nothing."""
     if data[:4] == b"GIF8":
         return True
     if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":
@@ -85,8 +87,8 @@ def _read(image: Image.Image, data: bytes, count: int) -> Animation:
     turn, metadata = metadata_of(image, data)
     clear = any((picture[..., 3] < 255).any() for picture in pictures)
     form = "PNG" if image.format == "GIF" else str(image.format)
-    deep = image.format == "AVIF" and boxes.size_and_bits(data)[2] > 8
-    notes = ("its frames of more than 8 bits are read as 8",) if deep else ()
+    reduced = image.format == "AVIF" and boxes.size_and_bits(data)[2] > 8
+    notes = ("its frames have more than 8 bits and are read as 8",) if reduced else ()
     frames = [
         Photo(np.ascontiguousarray(p[..., :3]), np.ascontiguousarray(p[..., 3]) if clear else None, metadata, form)
         for p in pictures
@@ -102,7 +104,7 @@ def check_held(animation: Animation, form: str, name: str) -> None:
 
 
 def encode_animation(animation: Animation, style: OutputStyle, *, name: str) -> bytes:
-    """The bytes of the file, every frame whole. Raises HfpieError naming `name` for what the format cannot hold."""
+    """The file, with every frame complete. Raises HfpieError naming `name` for what the format cannot hold."""
     form = style.format or animation.format
     check_held(animation, form, name)
     first = prepared(animation.frames[0], style, name=name)
@@ -129,7 +131,7 @@ def encode_animation(animation: Animation, style: OutputStyle, *, name: str) -> 
 
 
 def _with_alpha_flag(file: bytes) -> bytes:
-    """The WebP whose head says that it has transparency; libwebp says so only if a frame brings some of its own."""
+    """Set the transparency flag of a WebP; libwebp sets it only if a frame has transparency of its own."""
     return file[:20] + bytes([file[20] | WEBP_ALPHA]) + file[21:]
 
 
@@ -142,7 +144,7 @@ def losses(animation: Animation, form: str) -> tuple[str, ...]:
     hdr = colour.hdr_name(animation.frames[0].metadata)
     lines = [f"{len(animation.frames)} frames"]
     if form == "AVIF" and animation.plays != FOREVER:
-        lines.append(f"AVIF plays for ever, not {animation.plays} times")
+        lines.append(f"AVIF repeats for ever, not {animation.plays} times")
     if hdr:
         lines.append(f"its {hdr} values are kept in 8 bits")
     return tuple(lines)

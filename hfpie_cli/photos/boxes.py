@@ -10,8 +10,8 @@ from .photo import ColourPoints
 
 AVIF_BRANDS = {b"avif", b"avis"}
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
-GENERAL_BRANDS = {b"mif1", b"msf1"}  # of pictures coded any way
-USUAL = {(1, 13), (2, 2), (1, 2), (2, 13)}  # code points of sRGB, and those that say nothing
+GENERAL_BRANDS = {b"mif1", b"msf1"}  # item types of coded pictures
+USUAL = {(1, 13), (2, 2), (1, 2), (2, 13)}  # code points of sRGB, and unspecified ones
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Box:
     start: int
     """Offset of its content."""
     end: int
-    """Offset behind its content."""
+    """Offset of the end of its content."""
 
 
 def kind_of(data: bytes) -> str:
@@ -38,7 +38,7 @@ def kind_of(data: bytes) -> str:
 
 
 def colour_points(data: bytes) -> ColourPoints | None:
-    """Primaries and transfer function of the primary picture; None where it says nothing, or sRGB."""
+    """Primaries and transfer function of the primary picture; None if unspecified or sRGB."""
     for box in _properties(data):
         if box.type == b"colr" and data[box.start : box.start + 4] == b"nclx":
             primaries, transfer = struct.unpack_from(">HH", data, box.start + 4)
@@ -47,7 +47,7 @@ def colour_points(data: bytes) -> ColourPoints | None:
 
 
 def size_and_bits(data: bytes) -> tuple[int, int, int]:
-    """Width, height and bits of a sample of the primary picture; zeros for what is not said."""
+    """Width, height and bits per sample of the primary picture; zeros if unspecified."""
     width = height = bits = 0
     for box in _properties(data):
         if box.type == b"ispe" and box.end - box.start >= 12:
@@ -61,7 +61,7 @@ def size_and_bits(data: bytes) -> tuple[int, int, int]:
 
 
 def with_points(data: bytes, points: ColourPoints) -> bytes:
-    """The same AVIF file with these colours. Raises ValueError if it has no place for them."""
+    """The same AVIF file with these colours. Raises ValueError if it has no room for them."""
     changed, found = bytearray(data), False
     for box in _properties(data):
         if box.type == b"colr" and data[box.start : box.start + 4] == b"nclx":
@@ -73,7 +73,7 @@ def with_points(data: bytes, points: ColourPoints) -> bytes:
             struct.pack_into(">HH", changed, at + 8, *points)
             at = data.find(b"colrnclx", at + 8, track.end)
     if not found:
-        raise ValueError("the encoder left no place for its colours")
+        raise ValueError("the encoder left no room for its colours")
     return bytes(changed)
 
 
@@ -109,9 +109,9 @@ def _linked(links: bytes, number: int) -> list[int]:
         item = struct.unpack_from(">I" if version else ">H", links, at)[0]
         at += 4 if version else 2
         entries = links[at]
-        places = range(at + 1, min(at + 1 + entries * (1 + wide), len(links) - wide), 1 + wide)
+        offsets = range(at + 1, min(at + 1 + entries * (1 + wide), len(links) - wide), 1 + wide)
         if item == number:
-            return [struct.unpack_from(">H", links, p)[0] & 0x7FFF if wide else links[p] & 0x7F for p in places]
+            return [struct.unpack_from(">H", links, p)[0] & 0x7FFF if wide else links[p] & 0x7F for p in offsets]
         at += 1 + entries * (1 + wide)
     return []
 

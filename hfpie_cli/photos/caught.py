@@ -9,16 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 STDERR = 2
-MAX_LINE = 200  # characters of a line that is passed on
-_ONE_AT_A_TIME = threading.RLock()  # the descriptor is the whole process's
+MAX_LINE = 200  # characters kept of a line
+_ONE_AT_A_TIME = threading.RLock()  # the descriptor belongs to the whole process
 
 
 @contextmanager
 def caught() -> Iterator[list[str]]:
-    """A list that has the lines when the block has ended; one thread at a time is in such a block.
+    """A list that holds the lines after the block; only one thread at a time enters such a block.
 
-    What Python itself prints meanwhile is not caught in the program `hfpie`, whose standard error has a descriptor of
-    its own.
+    In the program `hfpie`, what Python prints meanwhile is not caught: its standard error has its own descriptor.
     """
     lines: list[str] = []
     with _ONE_AT_A_TIME:
@@ -42,6 +41,6 @@ def caught() -> Iterator[list[str]]:
 
 
 def summed_up(lines: list[str]) -> str:
-    """The lines in one: the first, and how many more there are; empty if there are none."""
+    """The lines in one: the first and the number of others; empty if there are none."""
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
     return f"{lines[0]}{more}" if lines else ""

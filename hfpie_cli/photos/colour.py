@@ -33,7 +33,7 @@ PRIMARIES: dict[int, icc.Primaries] = {  # red, green, blue, white as CIE x, y; 
     22: ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077), D65),
 }
 PRIMARIES[UNSPECIFIED] = PRIMARIES[1]
-CLOSE_GAMMA, CLOSE_XY = 0.05, 0.002  # to sRGB's: differences that no one sees
+CLOSE_GAMMA, CLOSE_XY = 0.05, 0.002  # from sRGB's: invisible differences
 
 
 class ColourError(ValueError):
@@ -79,7 +79,7 @@ def points_of_png(chunks: tuple[tuple[bytes, bytes], ...]) -> ColourPoints | Non
 
 
 def _is_narrow(metadata: Metadata) -> bool:
-    """Whether a PNG's cICP says that black is 16 of 255."""
+    """Whether a PNG's cICP states that black is 16 of 255."""
     return dict(metadata.chunks).get(b"cICP", b"\0\0\0\1")[3:] == b"\0"
 
 

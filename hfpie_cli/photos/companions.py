@@ -1,7 +1,7 @@
 """Further parts of a JPEG: the gain map of Ultra HDR, which is kept, and a motion photo's video, which is not.
 
-Ultra HDR: the gain map is a second JPEG behind the first; the XMP of the first lists what follows it, an index (MPF,
-CIPA DC-007) says where.
+Ultra HDR: the gain map is a second JPEG after the first; the XMP of the first lists what follows, and an index (MPF,
+CIPA DC-007) its offsets.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from PIL import Image
 
 from . import jpeg
 
-ISO = b"urn:iso:std:iso:ts:21496:-1\0"  # of a segment that announces a gain map, by ISO 21496-1
+ISO = b"urn:iso:std:iso:ts:21496:-1\0"  # start of a segment that announces a gain map, by ISO 21496-1
 XMP_VERSION = re.compile(
     rb"\s*hdrgm:[\w.]+\s*=\s*(\"[^\"]*\"|'[^']*')|<hdrgm:(\w+)\b[^>]*(/>|>.*?</hdrgm:\2>)", re.DOTALL
 )
@@ -36,19 +36,19 @@ MPF_LENGTH = 88  # bytes of the segment with two pictures, without its marker
 
 def find_gain_map(file: bytes) -> tuple[bytes, bool]:
     """The gain map of a JPEG (empty if it has none), and whether anything else follows the picture."""
-    tail = file[jpeg.end_of(file) :]
-    start = tail.find(b"\xff\xd8\xff")
-    if start < 0 or tail[:start].strip(jpeg.PADDING):
-        return b"", bool(tail.strip(jpeg.PADDING))
-    length = jpeg.end_of(tail[start:])
-    found, rest = tail[start : start + length], tail[start + length :].strip(jpeg.PADDING)
+    appended = file[jpeg.end_of(file) :]
+    start = appended.find(b"\xff\xd8\xff")
+    if start < 0 or appended[:start].strip(jpeg.PADDING):
+        return b"", bool(appended.strip(jpeg.PADDING))
+    length = jpeg.end_of(appended[start:])
+    found, rest = appended[start : start + length], appended[start + length :].strip(jpeg.PADDING)
     if b"hdrgm:" not in found and ISO not in found:
         return b"", True
     return found, bool(rest)
 
 
 def turned_gain_map(gain_map: bytes, turn: int) -> bytes:
-    """The gain map turned as EXIF's `turn` says, with its own metadata."""
+    """The gain map turned by EXIF's `turn`, with its own metadata."""
     if turn == 1 or not gain_map:
         return gain_map
     with Image.open(io.BytesIO(gain_map)) as image:
@@ -62,18 +62,18 @@ def turned_gain_map(gain_map: bytes, turn: int) -> bytes:
 
 
 def without_companions(xmp: bytes, *, gain_map: bool) -> bytes:
-    """The XMP packet without what it says of companions that are left out. gain_map: whether one stays."""
+    """The XMP packet without entries for companions that are left out. gain_map: whether it is kept."""
     kept = {b"Primary", b"GainMap"} if gain_map else {b"Primary"}
     xmp = MOTION.sub(b"", xmp if gain_map else XMP_VERSION.sub(b"", xmp))
     return ITEM.sub(lambda item: item[0] if any(word in item[0] for word in kept) else b"", xmp)
 
 
 def with_gain_map(file: bytes, gain_map: bytes) -> bytes:
-    """The JPEG with the gain map behind it, and the index that says where."""
+    """The JPEG followed by the gain map, with an index of both."""
     iso = ISO + bytes(4)
     segment = b"\xff\xe2" + struct.pack(">H", len(iso) + 2) + iso if ISO in gain_map else b""
     at = _behind_applications(file)
-    header = at + len(segment) + 8  # what the index's offsets count from
+    header = at + len(segment) + 8  # the origin of the index's offsets
     length = len(file) + len(segment) + MPF_LENGTH + 2
     entries = struct.pack("<HHI4s", 0xB000, 7, 4, b"0100") + struct.pack("<HHII", 0xB001, 4, 1, 2)
     entries += struct.pack("<HHII", 0xB002, 7, 32, 50)
@@ -85,7 +85,7 @@ def with_gain_map(file: bytes, gain_map: bytes) -> bytes:
 
 
 def _behind_applications(file: bytes) -> int:
-    """The offset behind the segments of JFIF, EXIF and XMP."""
+    """Offset of the end of the JFIF, EXIF and XMP segments."""
     at = 2
     while file[at : at + 1] == b"\xff" and file[at + 1] in (0xE0, 0xE1):
         at += 2 + int.from_bytes(file[at + 2 : at + 4], "big")

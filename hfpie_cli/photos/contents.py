@@ -1,4 +1,4 @@
-"""Reads whatever a file holds: a photograph, an animation, or a series of pictures."""
+"""Reads the content of a file: a photograph, an animation, or a series of pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Content = Photo | Animation | Series
 
 
 def read_content(source: Path | bytes, name: str = "") -> Content:
-    """What a file holds; of a series the first picture is decoded. Raises HfpieError as `read_photo` does."""
+    """The content of a file; of a series only the first picture is decoded. Raises HfpieError as `read_photo` does."""
     name = name or (str(source) if isinstance(source, Path) else "standard input")
     if isinstance(source, Path) and film.is_film(source):
         return film.open_film(source, name)
@@ -27,7 +27,7 @@ def read_content(source: Path | bytes, name: str = "") -> Content:
 def _read_stack(data: bytes, name: str) -> Series | None:
     if data[:4] not in SIGNATURES:
         return None
-    from .stack import read_stack  # and tifffile, which few need
+    from .stack import read_stack  # imports tifffile, which few need
 
     return read_stack(data, name)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .tiff_layout import SIZES, Layout
 
-LONG, LONG8 = 4, 16  # types of places
+LONG, LONG8 = 4, 16  # types of offsets
 LONGER = {16, 17, 18}  # those of 8 bytes
 NUMBERS = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}  # bytes of one, by type
 INTEROPERABILITY = 0xA005
@@ -24,10 +24,10 @@ def head_of(order: str, *, big: bool) -> bytes:
 
 @dataclass
 class Body:
-    """Bytes that will be a part of a file; every part of them lies at an even place."""
+    """Bytes of a part of a file that is being written; each piece starts at an even offset."""
 
     base: int
-    """Where they will lie in the file, an even place."""
+    """Their offset in the file, even."""
     order: str
     """Byte order of the file, as `struct` writes it."""
     big: bool
@@ -36,13 +36,13 @@ class Body:
     """The bytes."""
 
     def add(self, part: bytes) -> int:
-        """Its place in the file."""
+        """Append a piece; its offset in the file."""
         self.data += b"\0" * (len(self.data) % 2)
         self.data += part
         return self.base + len(self.data) - len(part)
 
     def entry(self, tag: int, kind: int, count: int, value: bytes) -> bytes:
-        """The entry of a directory; a value that does not fit in it is added."""
+        """An entry of a directory; a value that does not fit in it is appended."""
         inline, form = (8, "Q") if self.big else (4, "I")
         if len(value) > inline:
             value = struct.pack(self.order + form, self.add(value))
@@ -53,26 +53,26 @@ class Body:
         return self.big or one.kind not in LONGER
 
     def moved(self, one: Entry, order: str) -> bytes:
-        """An entry of a file of the byte order `order`."""
+        """An entry of a file with byte order `order`, in this file's."""
         return self.entry(one.tag, one.kind, one.count, reordered(one, order, self.order))
 
-    def places(self, tag: int, numbers: Iterable[int]) -> bytes:
-        """The entry of places or lengths."""
+    def offsets(self, tag: int, numbers: Iterable[int]) -> bytes:
+        """An entry of offsets or lengths."""
         values = np.array(list(numbers), self.order + ("u8" if self.big else "u4"))
         return self.entry(tag, LONG8 if self.big else LONG, len(values), values.tobytes())
 
     def directory(self, entries: dict[int, bytes]) -> int:
-        """Its place; the link to the next one, at its end, leads nowhere."""
+        """Append a directory; its offset. The link to the next one, at its end, is empty."""
         head = struct.pack(self.order + ("Q" if self.big else "H"), len(entries))
         return self.add(head + b"".join(entries[tag] for tag in sorted(entries)) + bytes(8 if self.big else 4))
 
 
 def move_below(data: bytes, layout: Layout, entry: Entry, body: Body) -> int:
-    """Add the directory that an entry leads to; its place. Raises ValueError for a broken one."""
+    """Append the directory that an entry points to; its offset. Raises ValueError for a broken one."""
     at = layout.number("Q" if entry.kind in LONGER else "I", entry.at)
     layout.check_values(at)
     found = {one.tag: body.moved(one, layout.order) for one in entries(data, layout, at) if body.holds(one)}
-    found.pop(INTEROPERABILITY, None)  # leads to one more, which says nothing of the photograph
+    found.pop(INTEROPERABILITY, None)  # points to another directory, which says nothing about the photograph
     if not found:
         raise ValueError("a directory is empty")
     return body.directory(found)
@@ -89,7 +89,7 @@ class Entry:
     count: int
     """Number of values."""
     at: int
-    """Where its number or link lies."""
+    """Offset of its value, or of the link to it."""
     value: bytes
     """Its bytes as they are stored."""
 
@@ -103,7 +103,7 @@ def reordered(one: Entry, order: str, wanted: str) -> bytes:
 
 
 def entries(data: bytes, layout: Layout, directory: int) -> Iterable[Entry]:
-    """Those of types that TIFF knows, whose values lie in the file; of two of a tag the first counts."""
+    """Entries of known types whose values are within the file; of two with the same tag the first counts."""
     first, count, size = layout.bounds(directory)
     found: dict[int, Entry] = {}
     inline = 8 if layout.big else 4
@@ -111,7 +111,7 @@ def entries(data: bytes, layout: Layout, directory: int) -> Iterable[Entry]:
         tag, kind = struct.unpack_from(layout.order + "HH", data, start)
         number, at = layout.number(layout.link, start + 4), start + size - inline
         length = SIZES.get(kind, 0) * number
-        place = at if length <= inline else layout.number(layout.link, at)
-        if length and place + length <= len(data):
-            found.setdefault(tag, Entry(tag, kind, number, at, data[place : place + length]))
+        offset = at if length <= inline else layout.number(layout.link, at)
+        if length and offset + length <= len(data):
+            found.setdefault(tag, Entry(tag, kind, number, at, data[offset : offset + length]))
     return found.values()

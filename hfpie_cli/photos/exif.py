@@ -43,15 +43,15 @@ class Directory:
     entries: dict[int, int]
     """Offset of each entry by its tag."""
     start: int
-    """Offset of its count of entries."""
+    """Offset of its number of entries."""
     count: int
-    """Entries as stated."""
+    """Number of entries that it states."""
     link: int
     """Offset of the link to the next directory."""
 
 
 def _directory(block: bytes, at: int = 4) -> Directory | None:
-    """The directory that the 4 bytes at `at` link to, by default the first one; None for what is none."""
+    """The directory that the 4 bytes at `at` link to, by default the first; None if there is no directory."""
     order = {b"II": "<", b"MM": ">"}.get(block[:2])
     if order is None or len(block) < 8:
         return None
@@ -59,30 +59,30 @@ def _directory(block: bytes, at: int = 4) -> Directory | None:
     if start + 2 > len(block):
         return None
     (count,) = struct.unpack_from(order + "H", block, start)
-    places = range(start + 2, min(start + 2 + 12 * count, len(block) - 11), 12)
-    found = {struct.unpack_from(order + "H", block, place)[0]: place for place in reversed(places)}
+    offsets = range(start + 2, min(start + 2 + 12 * count, len(block) - 11), 12)
+    found = {struct.unpack_from(order + "H", block, offset)[0]: offset for offset in reversed(offsets)}
     return Directory(order, found, start, count, start + 2 + 12 * count)
 
 
 def _number(block: bytes, directory: Directory, tag: int) -> int | None:
     """The whole number of an entry; None if there is none."""
-    place = directory.entries.get(tag)
-    if place is None:
+    offset = directory.entries.get(tag)
+    if offset is None:
         return None
-    (kind,) = struct.unpack_from(directory.order + "H", block, place + 2)
+    (kind,) = struct.unpack_from(directory.order + "H", block, offset + 2)
     form = {SHORT: "H", LONG: "I"}.get(kind)
-    return int(struct.unpack_from(directory.order + form, block, place + 8)[0]) if form else None
+    return int(struct.unpack_from(directory.order + form, block, offset + 8)[0]) if form else None
 
 
 def orientation(block: bytes) -> int:
-    """1 to 8 as EXIF numbers them; 1, upright, where the block does not say or says nonsense."""
+    """1 to 8 as EXIF numbers them; 1, upright, if the block states none or an invalid one."""
     first = _directory(block)
     value = _number(block, first, ORIENTATION) if first else None
     return value if value in range(1, 9) else 1  # type: ignore[return-value]
 
 
 def upright(block: bytes) -> bytes:
-    """The same block with orientation 1; without its thumbnail if it was rotated, which would be shown sideways."""
+    """The same block with orientation 1, and without its thumbnail if that would be shown sideways."""
     first = _directory(block)
     turn = _number(block, first, ORIENTATION) if first else None
     if first is None or turn in (None, 1):
@@ -109,20 +109,20 @@ def sized(block: bytes, width: int, height: int) -> bytes:
 
 
 def without_orientation(block: bytes) -> bytes:
-    """The block without an orientation, every other value where it was.
+    """The block without an orientation, all other values at their offsets.
 
-    A writer that finds one writes the block anew, without the accents of its texts.
+    Writers that find one rewrite the block and lose the accents of its texts.
     """
     changed = bytearray(block)
     while (first := _directory(bytes(changed))) and ORIENTATION in first.entries:
-        place, end = first.entries[ORIENTATION], min(first.link + 4, len(changed))
-        changed[place : end - 12] = changed[place + 12 : end]
+        offset, end = first.entries[ORIENTATION], min(first.link + 4, len(changed))
+        changed[offset : end - 12] = changed[offset + 12 : end]
         struct.pack_into(first.order + "H", changed, first.start, first.count - 1)
     return bytes(changed)
 
 
 def is_broken(block: bytes) -> bool:
-    """Whether programs that have to read a block, to write it into AVIF or TIFF, cannot."""
+    """Whether the programs that read a block in order to write it into AVIF or TIFF fail."""
     if not block:
         return False
     try:
@@ -147,17 +147,17 @@ def described(data: bytes, layout: Layout) -> Iterator[Entry]:
 
 
 def add_below(data: bytes, layout: Layout, body: Body) -> dict[int, bytes]:
-    """Add the EXIF and GPS directories to a body; the entries that lead to them. Broken ones are left out."""
+    """Add the EXIF and GPS directories to a body; returns the entries that point to them. Broken ones are left out."""
     found: dict[int, bytes] = {}
     for one in entries(data, layout, layout.full[0]):
         if one.tag in BELOW:
             with suppress(ValueError):
-                found[one.tag] = body.places(one.tag, [move_below(data, layout, one, body)])
+                found[one.tag] = body.offsets(one.tag, [move_below(data, layout, one, body)])
     return found
 
 
 def from_tiff(data: bytes) -> bytes:
-    """An EXIF block of what a TIFF file says about the photograph (not about its storage); empty if nothing."""
+    """An EXIF block of what a TIFF file says about the photograph (not about its storage); may be empty."""
     layout = laid_out(data)
     if layout is None:
         return b""
@@ -165,8 +165,8 @@ def from_tiff(data: bytes) -> bytes:
     found = {one.tag: body.moved(one, layout.order) for one in described(data, layout)} | add_below(data, layout, body)
     if not found:
         return b""
-    place = body.directory(found)
-    return head_of(layout.order, big=False)[:4] + struct.pack(layout.order + "I", place) + bytes(body.data)
+    offset = body.directory(found)
+    return head_of(layout.order, big=False)[:4] + struct.pack(layout.order + "I", offset) + bytes(body.data)
 
 
 def parse(block: bytes) -> Image.Exif:
@@ -196,7 +196,7 @@ def of_tiff_file(file: bytes) -> Image.Exif:
 
 
 def upright_xmp(xmp: bytes, turn: int) -> bytes:
-    """The same XMP packet; its orientation is set to 1 if EXIF's `turn` is another, for then the pixels are turned."""
+    """The same XMP packet; its orientation is set to 1 if the pixels are turned by EXIF's `turn`."""
     return xmp if turn == 1 else _set_in_xmp(xmp, "tiff:Orientation", 1)
 
 
@@ -210,7 +210,7 @@ def sized_xmp(xmp: bytes, width: int, height: int) -> bytes:
 
 
 def _set_in_xmp(xmp: bytes, tag: str, value: int) -> bytes:
-    """Set a whole number, which is an attribute or an element."""
+    """Set a whole number in an attribute or an element."""
     name, number = tag.encode(), str(value).encode()
     xmp = re.sub(rb"(%s\s*=\s*[\"'])\d+([\"'])" % name, rb"\g<1>%s\2" % number, xmp)
     return re.sub(rb"(<%s>\s*)\d+(\s*</%s>)" % (name, name), rb"\g<1>%s\2" % number, xmp)

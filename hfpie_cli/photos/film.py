@@ -28,9 +28,9 @@ from .recognise import is_film_head
 from .series import Series
 
 MISSING = ("films need pip install 'hfpie[video]'", "or extract its frames as PNG first")
-BYTES_PER_PIXEL = 48  # of memory that a pixel of a frame takes
+BYTES_PER_PIXEL = 48  # of memory per pixel of a frame
 LEFT_OUT = {"subtitle": "subtitles", "data": "other data", "attachment": "attachments"}
-SLACK = 1.0  # seconds that the last frame may end before the film does
+SLACK = 1.0  # seconds by which the last frame may end before the film
 HEAD = 200  # bytes that identify a film
 
 
@@ -68,9 +68,9 @@ class Film(Series):
         return next(self.pictures())
 
     def pictures(self, start: int = 0) -> Iterator[Photo]:
-        """Frame after frame; those before `start` are decoded and checked alone.
+        """Frame after frame; those before `start` are only decoded and checked.
 
-        Raises HfpieError for one that is broken, interlaced or of another size, and for an end before the last frame.
+        Raises HfpieError for a broken or interlaced frame, one of another size, and a truncated film.
         """
         number, first, last = 0, 0, 0
         with opened(self.head.path, self.name) as (container, stream):
@@ -83,10 +83,10 @@ class Film(Series):
                     yield Frame(np.ascontiguousarray(pixels), None, Metadata(), self.format, time=last)
         shown, seconds = float((last - first) * self.head.unit), self.head.seconds
         if not number or shown < seconds - SLACK:
-            raise HfpieError(f"{self.name}: breaks off after {shown:.1f} of {seconds:.1f} seconds", "copy it again")
+            raise HfpieError(f"{self.name}: is cut off after {shown:.1f} of {seconds:.1f} seconds", "copy it again")
 
     def _checked_time(self, decoded: Any, number: int) -> int:
-        """When a frame is shown. Raises HfpieError for one that is not restored."""
+        """The time of a frame. Raises HfpieError for one that hfpie does not restore."""
         look = self.head.look
         if decoded.interlaced_frame:
             hint = "deinterlace it first: ffmpeg -i FILM -vf bwdif OUTPUT"
@@ -94,10 +94,10 @@ class Film(Series):
         if decoded.is_corrupt:
             raise HfpieError(f"{self.name}: frame {number + 1} is corrupt", "copy or export the film again")
         if (decoded.width, decoded.height, decoded.format.name) != (look.width, look.height, look.pixels):
-            raise HfpieError(f"{self.name}: frame {number + 1} has another size or depth", "cut it there first")
+            raise HfpieError(f"{self.name}: frame {number + 1} has another size or depth", "split it there first")
         time = decoded.pts if decoded.pts is not None else decoded.dts
         if time is None:
-            raise HfpieError(f"{self.name}: does not say when its frames are shown", "save it again as MP4 or MKV")
+            raise HfpieError(f"{self.name}: its frames have no timestamps", "save it again as MP4 or MKV")
         return int(time)
 
     def checked(self, style: OutputStyle, target: Path | None, scale: int) -> tuple[str, ...]:
@@ -111,15 +111,15 @@ class Film(Series):
         return film_write.remarks(self.head, form)
 
     def encoding(self, style: OutputStyle, scale: int, kept: Kept | None, folder: Path | None) -> Encoding:
-        """Takes the restored frames, `scale` times as large, behind those that are kept.
+        """Accepts the restored frames, `scale` times as large, after those that were kept.
 
-        folder: of a temporary file, if nothing is kept. Raises HfpieError, and OSError if there is no room.
+        folder: of the temporary file if nothing is to be kept. Raises HfpieError, and OSError if there is no room.
         """
         return Encoding.begun(self.head, style, scale, kept, folder)
 
 
 def is_film(path: Path) -> bool:
-    """Whether a file is a film, by its first bytes, or by its ending where these say nothing."""
+    """Whether a file is a film, by its first bytes, or by its suffix if they do not tell."""
     check_ordinary(path)
     try:
         with path.open("rb") as file:
@@ -129,15 +129,15 @@ def is_film(path: Path) -> bool:
 
 
 def open_film(path: Path, name: str) -> Film:
-    """A film, of which only the header is read. Raises HfpieError if the file is not a film, and without PyAV."""
+    """Open a film; only its header is read. Raises HfpieError if the file is not a film, and without PyAV."""
     with opened(path, name) as (container, stream):
         first = next(container.decode(stream), None)
         if first is None:
-            raise HfpieError(f"{name}: a film without a frame that can be decoded")
+            raise HfpieError(f"{name}: none of its frames can be decoded")
         check_size(name, first.width, first.height, path.stat().st_size, bytes_each=BYTES_PER_PIXEL)
         pixels = first.format
         if any(component.is_alpha for component in pixels.components):
-            raise HfpieError(f"{name}: a film with transparency, which is not kept", "extract its frames as PNG")
+            raise HfpieError(f"{name}: a film with transparency, which hfpie cannot keep", "extract its frames as PNG")
         look = Look(
             stream.codec_context.codec.canonical_name,
             pixels.name,
@@ -163,17 +163,17 @@ def open_film(path: Path, name: str) -> Film:
 
 
 def _seconds(container: Any, stream: Any) -> float:
-    """How long the moving picture lasts by the header; 0 if that does not say so."""
+    """Duration of the video by the header; 0 if it does not state one."""
     if stream.duration:
         return float(stream.duration * stream.time_base)
     if found := re.match(r"(\d+):(\d+):([\d.]+)$", stream.metadata.get("DURATION", "")):  # of Matroska
         return 3600 * int(found[1]) + 60 * int(found[2]) + float(found[3])
-    return (container.duration or 0) / 1e6 if len(container.streams) == 1 else 0.0  # else the sound may be longer
+    return (container.duration or 0) / 1e6 if len(container.streams) == 1 else 0.0  # or that of the sound
 
 
 @contextmanager
 def opened(path: Path, name: str) -> Iterator[tuple[Any, Any]]:
-    """The film as PyAV opens it, and its moving picture. Whatever FFmpeg says of it becomes an HfpieError."""
+    """The film as PyAV opens it, and its video stream. Errors of FFmpeg become HfpieErrors."""
     try:
         import av
     except ImportError:
@@ -183,10 +183,10 @@ def opened(path: Path, name: str) -> Iterator[tuple[Any, Any]]:
         with av.open(str(path)) as container:
             streams = [one for one in container.streams.video if not film_write.is_cover(one)]
             if not streams:
-                raise HfpieError(f"{name}: has sound or data alone, and no moving picture")
+                raise HfpieError(f"{name}: contains no video, only sound or data")
             yield container, streams[0]
     except av.FFmpegError as error:
-        message = f"{name}: a film that is broken, or of a kind that hfpie does not read ({error.strerror})"
-        raise HfpieError(message, "if another program plays it, save it again there") from None
+        message = f"{name}: a broken film, or one of a kind that hfpie does not read ({error.strerror})"
+        raise HfpieError(message, "if another program plays it, export it from there") from None
     except NotReadError as error:
         raise HfpieError(f"{name}: {error}", error.hint) from None

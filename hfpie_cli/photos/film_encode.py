@@ -1,4 +1,4 @@
-"""Encodes a film in segments, which a later run can go on behind, and joins them, with the sound, into one file."""
+"""Encodes a film in segments, so that a later run can continue, and joins them with the sound into one file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .film_write import KEPT_WORDS, MUXERS, video_stream
 from .formats import OutputStyle
 from .photo import Photo
 
-SEGMENT = 48  # frames of a segment: what a stopped run loses at most
+SEGMENT = 48  # frames of a segment: the most that a stopped run loses
 
 
 @dataclass
 class Encoding:
-    """A film that is being encoded. Its frames are added in order, those of whole segments once and for all."""
+    """A film that is being encoded. Its frames are added in order; complete segments are final."""
 
     film: Head
     """The film that is restored."""
@@ -32,12 +32,12 @@ class Encoding:
     """How many times as large its frames are."""
     parts: Parts
     """What is encoded."""
-    _stream: Any  # of the segment under way; opened, so that nothing has been encoded with it
-    _count: int = 0  # frames of that segment
+    _stream: Any  # of the current segment; an opened one has not encoded anything yet
+    _count: int = 0  # frames of the current segment
 
     @classmethod
     def begun(cls, film: Head, style: OutputStyle, scale: int, kept: Kept | None, folder: Path | None) -> Encoding:
-        """Behind the frames that are kept. Raises as `Parts.opened` does."""
+        """Start after the frames that are kept. Raises as `Parts.opened` does."""
         with _told(film, style):
             stream = _opened_stream(film, style, scale)
         coding = (_form(film, style), film.look, style, scale, SEGMENT, _versions(), stream.codec_context.extradata)
@@ -49,9 +49,10 @@ class Encoding:
         return self.parts.frames
 
     def add(self, photo: Photo) -> None:
-        """Encode the next frame. A segment is whole when the first frame of the next one is there.
+        """Encode the next frame.
 
-        So the last one of a film never is, and a run that goes on always has something to restore.
+        A segment is complete when the next one's first frame arrives. So a film's last segment never is, and a
+        continued run always has something to restore.
         """
         with _told(self.film, self.style):
             if self._count == SEGMENT:
@@ -67,13 +68,13 @@ class Encoding:
             self._count += 1
 
     def finish(self) -> None:
-        """End the segment under way: no frame follows, or one of a new segment."""
+        """End the current segment, before a frame of a new one or after the last."""
         with _told(self.film, self.style):
             self._keep(self._stream.encode(None))
-        self._stream.container.close()  # an encoder has up to gigabytes, which would wait for the garbage collector
+        self._stream.container.close()  # an encoder may hold gigabytes until the garbage collector runs
 
     def close(self) -> None:
-        """Leave it as it is; what is sealed stays for a later run."""
+        """Stop encoding; sealed segments stay for a later run."""
         self._stream.container.close()
         self.parts.close()
 
@@ -84,7 +85,7 @@ class Encoding:
             self.parts.add(round(packet.pts * ratio), duration, bytes(packet), is_key=packet.is_keyframe)
 
     def join(self, file: IO[bytes]) -> None:
-        """Write the film with all frames that were added, and with the sound of the one that is restored."""
+        """Write the film with all added frames and the sound of the original."""
         import av
 
         times = decoding_times([packet.time for packet in self.parts.packets(data=False)])
@@ -113,7 +114,7 @@ def _form(film: Head, style: OutputStyle) -> str:
 
 @contextmanager
 def _told(film: Head, style: OutputStyle) -> Iterator[None]:
-    """Whatever FFmpeg says becomes an HfpieError."""
+    """Turn errors of FFmpeg into HfpieErrors."""
     import av
 
     try:
@@ -124,7 +125,7 @@ def _told(film: Head, style: OutputStyle) -> Iterator[None]:
 
 
 def _opened_stream(film: Head, style: OutputStyle, scale: int) -> Any:
-    """A stream to encode a segment with; it belongs to a file that is never written."""
+    """A stream that encodes a segment, in a file that is never written."""
     import av
 
     form = _form(film, style)
@@ -141,15 +142,15 @@ def _versions() -> tuple[object, ...]:
 
 
 def decoding_times(times: Sequence[int]) -> list[int]:
-    """When each frame is decoded: in order, and not after it is shown.
+    """Decoding time of each frame: in order, and not after its display.
 
-    times: when frames are shown, in the order in which they are stored. Encoders say when they are decoded, too, but
-    only within a segment: the first ones come before the last ones of the segment before.
+    times: when frames are shown, in the order in which they are stored. Encoders also state decoding times, but a
+    segment's first ones precede the last ones of the segment before.
     """
     shown = sorted(times)
     ranks = [bisect_right(shown, time) - 1 for time in times]
-    delay = max((place - rank for place, rank in enumerate(ranks)), default=0)
-    early = [shown[place] - (shown[delay] - shown[0]) for place in range(delay)]
+    delay = max((index - rank for index, rank in enumerate(ranks)), default=0)
+    early = [shown[index] - (shown[delay] - shown[0]) for index in range(delay)]
     return [*early, *shown[: len(shown) - delay]]
 
 
@@ -164,22 +165,22 @@ class Sound:
     streams: dict[int, Any]
     """Output streams by the input's stream number."""
     waiting: Any = None
-    """Packet whose time has not come."""
+    """Packet read ahead, to be copied later."""
 
     @classmethod
     def copied(cls, source: Any, container: Any) -> Sound:
-        """From an opened film to another, which gets its streams."""
+        """Prepare to copy from one opened film to another, which gets the streams."""
         streams = {one.index: container.add_stream_from_template(one) for one in source.streams.audio}
         packets = source.demux(*source.streams.audio) if streams else iter(())
         return cls(packets, container, streams)
 
     def copy_until(self, seconds: float | None) -> None:
-        """All packets that are heard until then, None: all."""
+        """Copy all packets up to a time; None copies the rest."""
         while packet := self.waiting or next(self.packets, None):
             self.waiting = packet
             if seconds is not None and packet.dts is not None and float(packet.dts * packet.time_base) > seconds:
                 return
             self.waiting = None
-            if packet.dts is not None:  # the last one of each stream is empty
+            if packet.dts is not None:  # each stream ends with an empty packet
                 packet.stream = self.streams[packet.stream_index]
                 self.container.mux(packet)

@@ -16,7 +16,7 @@ from .photo import NotReadError, Photo, Pixels
 UNKNOWN, FULL_RANGE, LIMITED_RANGE = 2, 2, 1
 MATRICES = {1, 5, 6, 7, 9}  # matrices that swscale knows: BT.709, BT.601 twice, SMPTE 240M, BT.2020
 BT709, BT601 = 1, 5
-HD_HEIGHT = 720  # height from which on players assume BT.709 if a film states no matrix
+HD_HEIGHT = 720  # from this height on players assume BT.709 for films without a matrix
 EXACT = 0x2000 | 0x4000 | 0x40000  # flags of swscale: chroma in full both ways, exact rounding
 UP, DOWN = 0x200 | EXACT, 0x20 | EXACT  # Lanczos and area: chroma that nothing changed comes back within 1 of 255
 
@@ -59,7 +59,7 @@ class Frame(Photo):
 
 @dataclass(frozen=True)
 class Head:
-    """What the header of a film says."""
+    """Header of a film."""
 
     path: Path
     """The file."""
@@ -80,7 +80,7 @@ class Head:
     sounds: tuple[str, ...]
     """Codecs of its sound."""
     left_out: str
-    """What will not be written again, in words."""
+    """Streams that will not be copied, in words."""
 
     @property
     def format(self) -> str:
@@ -104,7 +104,7 @@ def to_rgb(frame: Any, look: Look) -> NDArray[np.uint16]:
 def _bare(frame: Any) -> Any:
     """The same pixels without the frame's chroma location.
 
-    swscale uses that on the way to RGB but not on the way back, which would move chroma by half a pixel.
+    swscale uses it when converting to RGB but not back, which would move chroma by half a pixel.
     """
     import av
 
@@ -119,12 +119,12 @@ def _bare(frame: Any) -> Any:
 
 
 def _matrix(look: Look) -> int:
-    """The numbers of its matrix, where it has one."""
+    """The film's matrix, or the one that players assume if it states none."""
     if look.matrix in MATRICES:
         return look.matrix
     if look.matrix not in (0, UNKNOWN):
         raise NotReadError(
-            f"a film of the colour matrix {look.matrix}, which hfpie does not read", "convert it to BT.709"
+            f"a film with colour matrix {look.matrix}, which hfpie does not read", "convert it to BT.709"
         )
     return BT709 if look.height >= HD_HEIGHT else BT601
 
@@ -143,10 +143,10 @@ def from_rgb(pixels: Pixels, look: Look) -> Any:
 
 
 def _range(look: Look) -> int:
-    """FFmpeg's range of its values; films that state none have the limited range."""
+    """FFmpeg's colour range; films that state none have limited range."""
     return FULL_RANGE if look.range == FULL_RANGE else LIMITED_RANGE
 
 
 def stored_as(look: Look) -> str:
-    """The pixel format to write; `yuvj` means yuv in full range, which is stated elsewhere."""
+    """The pixel format to write: `yuvj` is yuv in full range, which has its own tag."""
     return look.pixels.replace("yuvj", "yuv")

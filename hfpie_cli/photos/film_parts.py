@@ -1,6 +1,6 @@
-"""The encoded frames of a film that is being written, in one file: a run that was stopped goes on behind them.
+"""The encoded frames of an unfinished film, in one file, after which a later run continues.
 
-head -> packets of a segment -> seal -> packets of a segment -> seal -> ...; what lies behind the last seal is dropped
+head -> packets of a segment -> seal -> packets of a segment -> seal -> ...; what follows the last seal is dropped
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ SEALED = Struct("<Q32s")  # of a segment: its frames, SHA-256 of its packets
 
 @dataclass(frozen=True)
 class Kept:
-    """What a stopped run left of a film, and whether to go on from there."""
+    """What a stopped run left of a film, and whether to continue it."""
 
     target: Path
     """The film that is being written."""
     origin: str
     """Identifies the input and the settings: frames of another origin are dropped."""
     resume: bool
-    """Whether to go on; if not, the film starts anew."""
+    """Whether to continue; if not, the film starts over."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Packet:
     size: int
     """Bytes."""
     data: bytes = b""
-    """What the encoder gave; empty if only the facts were asked for."""
+    """Encoded data; empty if only the other fields were requested."""
 
 
 class Parts:
@@ -59,11 +59,11 @@ class Parts:
         self._file, self._path = file, path
         self._hash = hashlib.sha256()
         self.frames = 0
-        """Frames of whole segments."""
+        """Frames of complete segments."""
 
     @classmethod
     def opened(cls, kept: Kept | None, folder: Path | None, coding: str) -> Parts:
-        """What is kept, or a new file where there is nothing to go on with; without `kept` one that has no name.
+        """The kept file, or a new one if there is nothing to continue; without `kept` an unnamed one.
 
         folder: of the file without a name; None for the system's own. coding: identifies how frames are encoded.
         Raises HfpieError if another process is writing the film, OSError if the file cannot be opened.
@@ -80,7 +80,7 @@ class Parts:
         return parts
 
     def _begin(self, key: bytes, *, resume: bool) -> None:
-        """Place the file behind its last whole segment, or behind a new head."""
+        """Seek to the end of the last complete segment, or write a new head."""
         if resume and self._file.read(len(HEAD) + len(key)) == HEAD + key:
             end = self._find_end()
         else:
@@ -111,7 +111,7 @@ class Parts:
         self._file.write(record)
 
     def seal(self, frames: int) -> None:
-        """The packets since the last seal are a whole segment of so many frames, and stay whatever happens."""
+        """Make the packets since the last seal a complete segment of `frames` frames, which is kept from now on."""
         self._file.write(SEAL + SEALED.pack(frames, self._hash.digest()))
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -119,7 +119,7 @@ class Parts:
         self.frames += frames
 
     def packets(self, *, data: bool = True) -> Iterator[Packet]:
-        """All packets, those that are not sealed too. data: False for their facts alone."""
+        """All packets, including unsealed ones. data: whether to read their data."""
         self._file.flush()
         self._file.seek(0 if self._path is None else len(HEAD) + hashlib.sha256().digest_size)
         while kind := self._file.read(1):
@@ -140,6 +140,6 @@ class Parts:
 
     def discard(self) -> None:
         """Remove the file."""
-        self.close()  # first: Windows removes no open file
+        self.close()  # before unlinking, because Windows cannot remove open files
         if self._path is not None:
             self._path.unlink(missing_ok=True)

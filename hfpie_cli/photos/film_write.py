@@ -1,4 +1,4 @@
-"""How a film is written: codec, encoder and its settings, depth and colour tags; what is refused or left out."""
+"""How films are written: codec, encoder settings, depth and colour tags; what is refused or left out."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ HDR = {16: "PQ", 18: "HLG"}
 
 
 def is_cover(stream: Any) -> bool:
-    """Whether a stream is a still picture that goes along, as music has it."""
+    """Whether a stream is a cover picture, as in music files."""
     return bool(stream.disposition & type(stream.disposition).attached_pic)
 
 
@@ -59,14 +59,14 @@ def remarks(film: Head, form: str) -> tuple[str, ...]:
     if film.look.turn:
         lines.append("it is turned upright")
     if name := HDR.get(film.look.transfer):
-        lines.append(f"its {name} values are kept, its mastering brightness is not")
+        lines.append(f"its {name} values are kept, but not its mastering brightness")
     _check_sound(film, form)
     lines += [f"its {film.left_out} are left out"] if film.left_out else []
     return tuple(lines)
 
 
 def _check_sound(film: Head, form: str) -> None:
-    """Raise HfpieError for sound that files of the format do not hold: it is copied as it is."""
+    """Raise HfpieError for sound that the format cannot hold, because sound is copied unchanged."""
     import av
 
     with av.open(io.BytesIO(), "w", format=MUXERS[form]) as container:
@@ -78,7 +78,7 @@ def _check_sound(film: Head, form: str) -> None:
 
 
 def chosen(film: Head, form: str) -> tuple[str, str]:
-    """(codec, encoder) that hold the film's pixels as they are. Raises HfpieError if there is none."""
+    """(codec, encoder) that can store the film's pixels. Raises HfpieError if there is none."""
     import av
 
     look = film.look
@@ -103,7 +103,7 @@ def video_stream(container: Any, film: Head, form: str, style: OutputStyle, scal
     look, options = film.look, dict(SETTINGS.get(encoder, {}))
     if encoder in RATE_FACTORS:
         options["crf"] = str(_rate_factor(RATE_FACTORS[encoder], style.quality))
-    os.environ.setdefault("SVT_LOG", "1")  # errors alone: libsvtav1 describes itself at length for each segment
+    os.environ.setdefault("SVT_LOG", "1")  # errors only: libsvtav1 prints its settings for each segment
     stream = container.add_stream(encoder, rate=film.rate, options=options)
     context, turned = stream.codec_context, look.turn % 2
     width, height = (look.height, look.width) if turned else (look.width, look.height)
@@ -114,13 +114,13 @@ def video_stream(container: Any, film: Head, form: str, style: OutputStyle, scal
     if look.aspect:
         context.sample_aspect_ratio = 1 / look.aspect if turned else look.aspect
     if encoder == "libvpx-vp9":
-        context.bit_rate = 0  # else it is not the quality that decides
+        context.bit_rate = 0  # otherwise the bit rate overrides the quality
     if codec == "hevc" and form in ("MP4", "MOV"):
-        context.codec_tag = "hvc1"  # players of one maker show nothing without it
+        context.codec_tag = "hvc1"  # Apple's players need this tag
     return stream
 
 
 def _rate_factor(usual: int, quality: int) -> int:
-    """The encoder's own measure: `usual` at the default quality, 0, without loss or nearly so, at 100."""
+    """The encoder's rate factor: `usual` at the default quality; 0, which is almost or fully lossless, at 100."""
     finer = (100 - quality) / (100 - DEFAULT_QUALITY)
     return round(usual * finer) if finer <= 1 else min(usual + (DEFAULT_QUALITY - quality) // 2, MOST_FACTOR)

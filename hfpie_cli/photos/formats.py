@@ -1,4 +1,4 @@
-"""The file formats that hfpie reads and writes, and what each can hold. Imports nothing heavy."""
+"""The file formats that hfpie reads and writes, and what each can hold."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..shown import either
 
 @dataclass(frozen=True)
 class Format:
-    """A file format that hfpie reads and writes: Pillow does both unless a module of `photos` does it better."""
+    """A file format that hfpie reads and writes, with Pillow unless a module of `photos` does it."""
 
     endings: tuple[str, ...]
     """File name endings; new files get the first."""
-    deep: tuple[str, ...] = ()
+    depths: tuple[str, ...] = ()
     """Sample types of more than 8 bits that it holds."""
     grey: bool = True
-    """Whether it holds one channel; if not, grey is written as RGB."""
+    """Whether it holds grey; if not, grey is written as RGB."""
     alpha: bool = False
     """Whether it holds transparency."""
     animated: bool = False
@@ -41,7 +41,7 @@ class Format:
 
 _DESCRIBED = frozenset({"icc", "exif", "xmp"})
 FORMATS = {  # by Pillow's names; PNG and TIFF are written by png_write and tiff_write
-    "PNG": Format((".png",), deep=("uint16",), alpha=True, animated=True, blocks=_DESCRIBED | {"dpi"}, strips=True),
+    "PNG": Format((".png",), depths=("uint16",), alpha=True, animated=True, blocks=_DESCRIBED | {"dpi"}, strips=True),
     "JPEG": Format(
         (".jpg", ".jpeg", ".jpe", ".jfif"),
         lossy=True,
@@ -51,7 +51,11 @@ FORMATS = {  # by Pillow's names; PNG and TIFF are written by png_write and tiff
         max_block=65504,
     ),
     "TIFF": Format(
-        (".tif", ".tiff"), deep=("uint16", "float32"), alpha=True, blocks=_DESCRIBED | {"dpi", "resources"}, strips=True
+        (".tif", ".tiff"),
+        depths=("uint16", "float32"),
+        alpha=True,
+        blocks=_DESCRIBED | {"dpi", "resources"},
+        strips=True,
     ),
     "WEBP": Format(
         (".webp",),
@@ -65,7 +69,7 @@ FORMATS = {  # by Pillow's names; PNG and TIFF are written by png_write and tiff
     ),
     "AVIF": Format(
         (".avif",),
-        deep=("uint16",),
+        depths=("uint16",),
         grey=False,
         alpha=True,
         animated=True,
@@ -75,11 +79,11 @@ FORMATS = {  # by Pillow's names; PNG and TIFF are written by png_write and tiff
         max_side=65536,
     ),
     "BMP": Format((".bmp", ".dib"), blocks=frozenset({"dpi"})),
-    "PPM": Format((".ppm", ".pgm", ".pnm"), deep=("uint16",)),
+    "PPM": Format((".ppm", ".pgm", ".pnm"), depths=("uint16",)),
 }
 FORMAT_NAMES = either([name.lower() for name in FORMATS])  # for help and messages
 SUFFIXES = {suffix: name for name, row in FORMATS.items() for suffix in row.endings}
-EXTRAS = {  # what an extra reads: its name, its module, the format that is written, the endings
+EXTRAS = {  # by what an extra reads: its name, its module, the format to write, the suffixes
     "HEIC": ("heif", "pi_heif", "JPEG", (".heic", ".heif", ".hif")),
     "camera raw": (
         "raw",
@@ -92,7 +96,7 @@ FILMS = {"MP4": (".mp4", ".m4v"), "MOV": (".mov",), "MKV": (".mkv",), "WEBM": ("
 FILM_ENDINGS = {suffix: name for name, suffixes in FILMS.items() for suffix in suffixes}
 FILM_ENDINGS |= dict.fromkeys((".avi", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv"), "MKV") | {".3gp": "MP4"}
 WRITTEN_AS = {suffix: form for _, _, form, suffixes in EXTRAS.values() for suffix in suffixes}
-WRITTEN_AS[".gif"] = "PNG"  # which holds animations too, in all colours
+WRITTEN_AS[".gif"] = "PNG"  # which holds animations in all colours
 NOT_READ = {".jp2", ".jxl", ".tga", ".psd", ".exr", ".hdr", ".svg"}  # endings of pictures to convert first
 RESOURCES_PREFIX = b"Photoshop 3.0\0"  # of a JPEG's segments of Photoshop resources
 DEFAULT_QUALITY = 95
@@ -111,7 +115,7 @@ class OutputStyle:
 
 
 def is_photo(path: Path) -> bool:
-    """Whether a file of a folder is to be opened: it has the ending of a format that hfpie reads, and is not hidden."""
+    """Whether to open a file of a folder: it has the suffix of a format that hfpie reads, and is not hidden."""
     suffix = path.suffix.lower()
     return (suffix in SUFFIXES or (suffix in WRITTEN_AS and not missing_extra(suffix))) and not is_hidden(path)
 
@@ -123,18 +127,18 @@ def missing_extra(suffix: str) -> str:
 
 
 def is_hidden(path: Path) -> bool:
-    """Whether its name begins with a dot, as those of system files and of files being written do."""
+    """Whether its name begins with a dot, as those of system files and unfinished files do."""
     return path.name.startswith(".")
 
 
 def format_named(text: str) -> str | None:
-    """The format that a user names (`jpg`, `.TIFF`, `mp4`, ...), None if there is none such."""
+    """The format that a user names (`jpg`, `.TIFF`, `mp4`, ...), None for an unknown name."""
     suffix = "." + text.lower().lstrip(".")
     return SUFFIXES.get(suffix) or next((name for name, endings in FILMS.items() if suffix in endings), None)
 
 
 def written_as(suffix: str) -> str | None:
-    """The format that files of this ending become, where it is not their own."""
+    """The format that files with this suffix are written in, if it is not their own."""
     form = FILM_ENDINGS.get(suffix)
     return WRITTEN_AS.get(suffix) if form is None or suffix in FILMS[form] else form
 
@@ -145,7 +149,7 @@ def endings_of(form: str) -> tuple[str, ...]:
 
 
 def passed_over(path: Path) -> str:
-    """Why a picture in a folder is not restored; empty for one that is, and for other files.
+    """Why a photograph in a folder is skipped; empty if it is not, and for other files.
 
     `films`, `unread`, or the name of an extra.
     """

@@ -1,7 +1,7 @@
-"""Checks before every decoder: what a file is, its size, its pictures, and whether its bytes can hold them.
+"""Checks before decoding: the kind of a file, its size, its pictures, and whether its bytes can hold them.
 
-Restoring, training and evaluation all pass through it. It reads headers alone, in time proportional to the file, so
-that a file of a few bytes cannot cost minutes or gigabytes.
+Restoring, training and evaluation all pass through it. It reads only headers, in time proportional to the file, so that
+a few bytes cannot cost minutes or gigabytes.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from . import headers, raw, tiff_layout
 from .headers import Facts
 from .limits import BYTES_PER_PIXEL, MEMORY_SHARE, check_bytes, check_size, machine_memory
 
-USUAL_PASSES = 20  # over the pixels of a progressive JPEG: 10 are usual
+USUAL_PASSES = 20  # passes over the pixels of a progressive JPEG; 10 are usual
 MAX_VISITS = 1_000_000_000  # pixels times passes, with more passes than that: some seconds
 NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_file(path: Path) -> bytes:
-    """All bytes of an ordinary file. Raises HfpieError for any other; pipes and devices are not opened.
+    """All bytes of an ordinary file.
 
-    A file that does not fit in memory is not read either.
+    Raises HfpieError for any other, without opening pipes and devices, and for a file that does not fit in memory.
     """
     try:
-        check_ordinary(path)  # before it is opened, for a device may act on that
+        check_ordinary(path)  # before it is opened: opening a device may have effects
         with os.fdopen(os.open(path, os.O_RDONLY | NO_WAITING), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
@@ -43,7 +43,7 @@ def read_file(path: Path) -> bytes:
 
 
 def read_stream(stream: BinaryIO, name: str) -> bytes:
-    """All that a stream gives, up to what the memory can hold; raises HfpieError for more."""
+    """All bytes of a stream; raises HfpieError if they do not fit in memory."""
     most = int(machine_memory() * MEMORY_SHARE)
     data = stream.read(most + 1)
     check_bytes(name, len(data))
@@ -51,10 +51,9 @@ def read_stream(stream: BinaryIO, name: str) -> bytes:
 
 
 def inspect(data: bytes, name: str) -> Facts | None:
-    """What a file's headers say; None for a kind that only its decoder knows, whose size `check_size` looks at later.
+    """The facts in a file's headers; None for a kind that only its decoder knows, whose size is checked later.
 
-    Raises HfpieError for a picture that is larger than its bytes or this machine hold; ValueError for headers that are
-    broken.
+    Raises HfpieError for a picture too large for its bytes or this machine, ValueError for broken headers.
     """
     if raw.is_raw(data):
         return None
@@ -67,7 +66,9 @@ def inspect(data: bytes, name: str) -> Facts | None:
     if facts is not None:
         check_size(name, facts.width, facts.height, len(data), bytes_each=BYTES_PER_PIXEL)
         if facts.passes > USUAL_PASSES and facts.width * facts.height * facts.passes > MAX_VISITS:
-            message = f"{name}: its {facts.passes:,} scans of {facts.width} x {facts.height} pixels take too long"
+            message = (
+                f"{name}: its {facts.passes:,} scans of {facts.width} x {facts.height} pixels take too long to decode"
+            )
             raise HfpieError(message, "open and save it with another program")
         if facts.fault:
             raise ValueError(facts.fault)
@@ -75,7 +76,7 @@ def inspect(data: bytes, name: str) -> Facts | None:
 
 
 def check_parts(data: bytes, name: str) -> None:
-    """Raises HfpieError for a TIFF whose strips or tiles are not all there, on any page that is no smaller copy."""
+    """Raises HfpieError for a TIFF with missing strips or tiles on any page that is not a smaller copy."""
     if data[:4] not in tiff_layout.SIGNATURES:
         return
     layout = tiff_layout.Layout(data)

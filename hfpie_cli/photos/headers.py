@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
-DEFLATE_RATIO = 1032  # bytes that one byte of deflate can become at most
+DEFLATE_RATIO = 1032  # the most bytes that one byte of deflate can expand to
 SCAN, END = 0xDA, 0xD9  # markers of JPEG: of compressed pixels, of the picture's end
 SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of JPEG that state the size
-ALONE = {0x01, *range(0xD0, 0xD9)}  # markers that no segment follows
-NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # none of those that occur within compressed pixels
+ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
+NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # not a marker that occurs within compressed pixels
 GIF_BLOCK = re.compile(rb"[!,;]")  # an extension, a frame, the end; decoders skip anything else
 NOT_FF = re.compile(rb"[^\xff]")
 
@@ -31,7 +31,7 @@ class Facts:
     pictures: int = 1
     """Frames or pages, without previews."""
     passes: int = 1
-    """Passes over the pixels that decoding takes."""
+    """Passes over the pixels during decoding."""
     fault: str = ""
     """Why its bytes cannot hold its pixels; empty if they can."""
 
@@ -49,7 +49,7 @@ def read_header(data: bytes) -> Facts | None:
 
 def _read_png(data: bytes) -> Facts:
     if data[12:16] != b"IHDR" or len(data) < 33:
-        raise ValueError("its header is not at its beginning")
+        raise ValueError("its header is not at the beginning")
     width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
     compressed, frames, announced, shown_first = 0, 0, 0, False
     for name, at, length in png_chunks(data):
@@ -64,7 +64,7 @@ def _read_png(data: bytes) -> Facts:
             break
     needed = height * (1 + width * PNG_CHANNELS.get(colour, 1) * depth // 8)
     enough = needed <= DEFLATE_RATIO * (compressed + 64)
-    fault = "" if enough else f"{compressed:,} bytes of pixels cannot be {width} x {height} of them"
+    fault = "" if enough else f"{compressed:,} bytes of pixel data are too few for {width} x {height} pixels"
     pictures = max(announced, frames) + (not shown_first) if announced else 1
     return Facts("PNG", width, height, max(pictures, 1), fault=fault)
 
@@ -90,7 +90,7 @@ def _read_jpeg(data: bytes) -> Facts | None:
 
 
 def jpeg_markers(data: bytes) -> Iterator[tuple[int, int]]:
-    """(marker, its offset) of a JPEG's first picture up to its end, in one pass over the file; RST are skipped."""
+    """(marker, its offset) of a JPEG's first picture, in one pass over the file; RST markers are skipped."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -133,7 +133,7 @@ def _read_webp(data: bytes) -> Facts | None:
 
 
 def _read_gif(data: bytes) -> Facts | None:
-    """None for a GIF that is too short to state a size. A frame that is larger than the picture makes it larger."""
+    """None for a GIF that is too short to state a size. A frame larger than the picture enlarges it."""
     if len(data) < 13:
         return None
     width, height, flags = struct.unpack_from("<HHB", data, 6)
@@ -148,7 +148,7 @@ def _read_gif(data: bytes) -> Facts | None:
             left, top, across, down, flags = struct.unpack_from("<HHHHB", data, at)
             width, height, frames = max(width, left + across), max(height, top + down), frames + 1
             at += 10 + _palette_bytes(flags)
-        while at < len(data) and data[at]:  # its pieces, each behind its length; an empty one ends them
+        while at < len(data) and data[at]:  # blocks, each preceded by its length, ending with an empty one
             at += 1 + data[at]
         at += 1
     return Facts("GIF", width, height, max(frames, 1)) if width * height else None

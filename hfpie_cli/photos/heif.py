@@ -43,5 +43,5 @@ def decode(data: bytes, file: Any) -> Photo:
 
 
 def _full_scale(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Samples of 16 bits, whose upper bits are in use, as 0 to 65535; 8 bits as they are."""
+    """16-bit samples, which use the upper bits, scaled to 0 to 65535; 8-bit ones unchanged."""
     return pixels if pixels.dtype == np.uint8 else to_full_scale(pixels >> (16 - bits), bits)

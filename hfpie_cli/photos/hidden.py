@@ -10,9 +10,9 @@ from .photo import Photo
 
 
 def fill_hidden(photo: Photo) -> Photo:
-    """The photo with the colours of its nearest visible pixel wherever it is wholly transparent.
+    """The photo with fully transparent pixels coloured as the nearest visible ones.
 
-    What no one sees there, black mostly, would shine through along the edges otherwise.
+    Otherwise their hidden colour, mostly black, would bleed into the edges.
     """
     if photo.alpha is None or photo.alpha.all() or not photo.alpha.any():
         return photo

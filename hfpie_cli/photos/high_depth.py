@@ -1,4 +1,4 @@
-"""Pixels of more than 8 bits, which Pillow does not hold: PNG, PPM and AVIF; TIFF has a module of its own.
+"""Pixels of more than 8 bits, which Pillow cannot hold, in PNG, PPM and AVIF; `tiff.py` does TIFF.
 
 OpenCV decodes PNG and AVIF and encodes PPM and AVIF. Arrays are (h, w) or (h, w, c) in the order RGB(A), uint16.
 """
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from . import boxes, headers
 from .photo import Metadata, NotReadError, Photo
 
-DeepPixels = NDArray[Any]  # of uint16
+Samples = NDArray[Any]  # of uint16
 
 PPM_HEADER = re.compile(rb"P([2356])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
 AVIF_BITS = (10, 12)
 
 
 @dataclass(frozen=True)
-class DeepKind:
+class HighDepthKind:
     """A file of more than 8 bits a sample, as `probe` found it."""
 
     format: str
@@ -40,27 +40,24 @@ class DeepKind:
     """White of a PPM's samples."""
 
 
-def probe(data: bytes) -> DeepKind | None:
-    """The kind of a file but TIFF whose samples have more than 8 bits, None for any other."""
+def probe(data: bytes) -> HighDepthKind | None:
+    """The kind of a file (except TIFF) with more than 8 bits per sample; None for any other."""
     if data[:8] == headers.PNG_SIGNATURE and len(data) > 26 and data[24] == 16:
         width, height = struct.unpack(">II", data[16:24])
-        return DeepKind("PNG", width, height)
+        return HighDepthKind("PNG", width, height)
     if boxes.kind_of(data) == "AVIF":
         width, height, bits = boxes.size_and_bits(data)
-        return DeepKind("AVIF", width, height, bits) if bits in AVIF_BITS and width and height else None
+        return HighDepthKind("AVIF", width, height, bits) if bits in AVIF_BITS and width and height else None
     header = PPM_HEADER.match(data[:1000])
     if header and int(header[4]) > 255 and header[1] in b"23":
-        raise NotReadError("PPM of 16 bits as text, which hfpie does not read", "save it as binary PPM or PGM")
+        raise NotReadError("16-bit PPM as text, which hfpie does not read", "save it as binary PPM or PGM")
     if header and int(header[4]) > 255:
-        return DeepKind("PPM", int(header[2]), int(header[3]), 16, header.end(), int(header[4]))
+        return HighDepthKind("PPM", int(header[2]), int(header[3]), 16, header.end(), int(header[4]))
     return None
 
 
-def decode(data: bytes, kind: DeepKind) -> DeepPixels | None:
-    """The pixels as they are stored, not turned; None for an AVIF that OpenCV does not read.
-
-    Raises ValueError for what does not decode.
-    """
+def decode(data: bytes, kind: HighDepthKind) -> Samples | None:
+    """Pixels as stored, not turned; None for an AVIF that OpenCV cannot read. Raises ValueError if decoding fails."""
     if kind.format == "PPM":
         return _decode_ppm(data, kind)
     from .opencv import cv2
@@ -76,15 +73,15 @@ def decode(data: bytes, kind: DeepKind) -> DeepPixels | None:
 
 
 def to_full_scale(pixels: NDArray[Any], bits: int) -> NDArray[np.uint16]:
-    """Samples of so many bits as 0 to 65535."""
+    """Samples of `bits` bits scaled to 0 to 65535."""
     return np.rint(pixels * (65535 / (2**bits - 1))).astype(np.uint16)
 
 
-def _decode_ppm(data: bytes, kind: DeepKind) -> DeepPixels:
+def _decode_ppm(data: bytes, kind: HighDepthKind) -> Samples:
     channels = 3 if data[1:2] == b"6" else 1
     count = kind.width * kind.height * channels
     if not 255 < kind.top <= 65535 or len(data) - kind.start < 2 * count:
-        raise ValueError("its header does not fit its size")
+        raise ValueError("its header does not match its size")
     samples = np.frombuffer(data, ">u2", count, kind.start).reshape(kind.height, kind.width, channels)
     if kind.top == 65535:
         return samples.astype(np.uint16)
@@ -92,9 +89,9 @@ def _decode_ppm(data: bytes, kind: DeepKind) -> DeepPixels:
 
 
 def encode(photo: Photo, quality: int) -> bytes:
-    """The PPM or AVIF file of a photo of 16 bits, with its metadata. AVIF keeps 10 of them, or 12 if it had 12.
+    """The PPM or AVIF file of a photo of 16 bits, with its metadata. AVIF keeps 10 bits, or 12 if it had 12.
 
-    Raises ValueError for what OpenCV does not encode.
+    Raises ValueError if OpenCV cannot encode it.
     """
     from .opencv import cv2
 
@@ -108,7 +105,7 @@ def _encode(photo: Photo, quality: int) -> bytes:
     from .opencv import cv2
 
     pixels = photo.samples()
-    if pixels.shape[2] == 2:  # OpenCV writes no grey with alpha
+    if pixels.shape[2] == 2:  # OpenCV cannot write grey with alpha
         pixels = pixels[..., [0, 0, 0, 1]]
     if photo.format == "AVIF":
         return _encode_avif(pixels, photo.metadata, quality)
@@ -121,7 +118,7 @@ def _encode(photo: Photo, quality: int) -> bytes:
     return file
 
 
-def _encode_avif(pixels: DeepPixels, metadata: Metadata, quality: int) -> bytes:
+def _encode_avif(pixels: Samples, metadata: Metadata, quality: int) -> bytes:
     from .opencv import cv2
 
     bits = metadata.bits if metadata.bits in AVIF_BITS else AVIF_BITS[0]

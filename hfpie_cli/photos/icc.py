@@ -36,7 +36,7 @@ def grey_profile(gamma: float) -> bytes:
 
 
 def _named(primaries: Primaries, gamma: float | None) -> str:
-    """Display P3, as every viewer calls it; others by their primaries."""
+    """The usual name for Display P3; others are named by their primaries."""
     curve = "display curve" if gamma is None else f"gamma {gamma:.3g}"
     if primaries == DISPLAY_P3 and gamma is None:
         return "Display P3"

@@ -1,4 +1,4 @@
-"""JPEG: data appended behind the picture, and corrupt data."""
+"""JPEG: data appended to the picture, and corrupt data."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PADDING = b"\0\r\n \xff"
 
 
 def end_of(file: bytes) -> int:
-    """The offset behind the picture; the file's length if the picture does not end."""
+    """Offset of the end of the picture; the file's length if it has no end."""
     return next((at + 2 for marker, at in jpeg_markers(file) if marker == END), len(file))
 
 
 def complaints(file: bytes) -> list[str]:
-    """libjpeg's messages on corrupt data, which it decodes as well as it can; empty for a good file.
+    """libjpeg's messages about corrupt data, which it decodes as far as it can; empty for an intact file.
 
-    Pillow drops these lines. OpenCV prints them, so it decodes the file once more, at an eighth of its size.
+    Pillow drops them, OpenCV prints them: so it decodes the file again, at an eighth of the size.
     """
     from .opencv import cv2
 

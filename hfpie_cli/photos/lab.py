@@ -15,7 +15,7 @@ BAND = 1 << 20  # pixels at a time
 
 
 def lab_to_srgb(pixels: NDArray[Any], *, signed: bool) -> NDArray[np.uint16]:
-    """(h, w, 3) L, a, b of 8 or 16 bits to sRGB of 16 bits; what sRGB cannot show is clipped.
+    """(h, w, 3) L, a, b of 8 or 16 bits to 16-bit sRGB; colours outside sRGB are clipped.
 
     signed: a and b are signed numbers (CIE Lab), else 128 of 255 is their zero (ICC Lab).
     """
@@ -25,12 +25,12 @@ def lab_to_srgb(pixels: NDArray[Any], *, signed: bool) -> NDArray[np.uint16]:
 
 
 def _convert(pixels: NDArray[Any], *, signed: bool) -> NDArray[np.uint16]:
-    deep = pixels.dtype == np.uint16
-    unit = 256 if deep else 1  # of a and b
-    top = (65535 if signed else 0xFF00) if deep else 255
+    wide = pixels.dtype == np.uint16
+    unit = 256 if wide else 1  # of a and b
+    top = (65535 if signed else 0xFF00) if wide else 255
     lightness = pixels[..., 0] * (100 / top)
     if signed:
-        signed_chroma: NDArray[Any] = np.ascontiguousarray(pixels[..., 1:]).view(np.int16 if deep else np.int8)
+        signed_chroma: NDArray[Any] = np.ascontiguousarray(pixels[..., 1:]).view(np.int16 if wide else np.int8)
         chroma = signed_chroma / unit
     else:
         chroma = pixels[..., 1:] / unit - 128

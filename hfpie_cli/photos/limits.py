@@ -1,4 +1,4 @@
-"""Limits of a picture's size: its pixels, its file's bytes, the machine's memory. Imports nothing heavy."""
+"""Limits of a picture's size: pixels, bytes of the file, memory of the machine."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pathlib import Path
 from ..errors import HfpieError
 
 MAX_PIXELS = 400_000_000  # larger than any camera's
-FREE_PIXELS = 16_000_000  # however few bytes they come from: an empty page of a scanner
+FREE_PIXELS = 16_000_000  # allowed whatever the file's size: an empty scanned page
 PIXELS_PER_BYTE = 1_000  # beyond that; a photograph has 10 at most, a drawing of one colour 500
-BYTES_PER_PIXEL = 12  # of memory that a picture of 8 bits takes while it is read and restored
-MEMORY_SHARE = 0.9  # of the machine's that one picture may take
-LIMIT_VARIABLE = "HFPIE_MAX_PIXELS"  # what --max-pixels sets, for the processes of a run alike
+BYTES_PER_PIXEL = 12  # of memory per pixel while an 8-bit picture is read and restored
+MEMORY_SHARE = 0.9  # share of the machine's memory that one picture may take
+LIMIT_VARIABLE = "HFPIE_MAX_PIXELS"  # set by --max-pixels, for all processes of a run
 
 
 def check_size(name: str, width: int, height: int, size: int, *, bytes_each: float = BYTES_PER_PIXEL) -> None:
-    """Raises HfpieError for more pixels than a file of `size` bytes, or this machine, is expected to hold.
+    """Raises HfpieError for more pixels than a file of `size` bytes, or this machine, can be expected to hold.
 
     bytes_each: memory that a pixel takes. --max-pixels overrides the check.
     """
     pixels = width * height
     if pixels <= 0:
-        raise HfpieError(f"{name}: {width} x {height} pixels are not a picture")
+        raise HfpieError(f"{name}: has no pixels ({width} x {height})")
     most = pixel_limit()
     hint = f"if that is right, use --max-pixels {pixels}" if pixels < 10 * MAX_PIXELS else ""
     if pixels > (most or MAX_PIXELS):
@@ -34,16 +34,16 @@ def check_size(name: str, width: int, height: int, size: int, *, bytes_each: flo
     if most:
         return
     if pixels > max(FREE_PIXELS, size * PIXELS_PER_BYTE):
-        message = f"{name}: claims {pixels / 1e6:.0f} megapixels in {size:,} bytes, more than a picture has"
+        message = f"{name}: claims {pixels / 1e6:.0f} megapixels in {size:,} bytes, too few for a picture of that size"
         raise HfpieError(message, hint)
     check_memory(name, pixels * bytes_each)
 
 
 def check_memory(name: str, wanted: float) -> None:
-    """Raises HfpieError if a picture would take more bytes than one may of this machine's memory."""
+    """Raises HfpieError if a picture would need more than its share of this machine's memory."""
     room = machine_memory() * MEMORY_SHARE
     if wanted > room and not pixel_limit():
-        message = f"{name}: would take {wanted / 2**30:.1f} GiB of memory, of {room / 2**30:.1f} that may be used"
+        message = f"{name}: would take {wanted / 2**30:.1f} GiB of memory, and only {room / 2**30:.1f} may be used"
         raise HfpieError(message, "cut it into parts, or use a machine with more memory")
 
 
@@ -51,18 +51,18 @@ def check_bytes(name: str, size: int) -> None:
     """Raises HfpieError for a file that would not fit in the memory."""
     room = machine_memory() * MEMORY_SHARE
     if size > room:
-        raise HfpieError(f"{name}: its {size / 2**30:.1f} GiB are more than this machine's memory can take")
+        raise HfpieError(f"{name}: its {size / 2**30:.1f} GiB do not fit in this machine's memory")
 
 
 def pixel_limit() -> int:
-    """What --max-pixels has set, 0 if nothing has."""
+    """The limit that --max-pixels has set; 0 without it."""
     text = os.environ.get(LIMIT_VARIABLE, "")
     return int(text) if text.isdecimal() else 0
 
 
 @contextmanager
 def raised_limit(pixels: int | None) -> Iterator[None]:
-    """Allow pictures of that many pixels while the block runs, and in processes that it starts; None: as before."""
+    """Allow pictures of that many pixels within the block and in processes that it starts; None changes nothing."""
     before = os.environ.get(LIMIT_VARIABLE)
     if pixels is not None:
         os.environ[LIMIT_VARIABLE] = str(pixels)
@@ -80,6 +80,6 @@ def machine_memory() -> int:
     """Bytes of memory that this process may have: the machine's, or its container's share."""
     sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")] if hasattr(os, "sysconf") else [2**63 - 1]
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):  # there is none, or it says `max`
+        with suppress(OSError, ValueError):  # no such file, or `max`
             sizes.append(int(Path(limit).read_text(encoding="ascii")))
     return min(sizes)

@@ -1,4 +1,4 @@
-"""OpenCV, imported where it is needed: it takes as long to load as all of this package, and few files need it."""
+"""OpenCV, imported only when needed: it takes as long to load as this whole package."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def decode(data: bytes) -> NDArray[Any]:
-    """The uint16 or float32 pixels of any file that OpenCV reads. Raises ValueError for what does not decode."""
+    """The uint16 or float32 pixels of a file that OpenCV reads. Raises ValueError if decoding fails."""
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype not in (np.uint16, np.float32):
-        raise ValueError("its pixels do not decode")
+        raise ValueError("its pixels cannot be decoded")
     if pixels.ndim == 3:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     return pixels

@@ -1,4 +1,4 @@
-"""A photograph in memory: its pixels in the file's own type, and what travels with them."""
+"""A photograph in memory: pixels in the file's own type, and metadata."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
 
 def check_pixels(pixels: Pixels, name: str) -> None:
-    """Raise HfpieError if float pixels are no numbers, or of another full scale than 1; `name` says whose they are."""
+    """Raise HfpieError if float pixels are not finite or their full scale is not 1. name: for the message."""
     if pixels.dtype != np.float32:
         return
     mean = float(np.abs(pixels).mean())
@@ -55,7 +55,7 @@ class NotReadError(ValueError):
 
 @dataclass(frozen=True)
 class Metadata:
-    """What travels with the pixels."""
+    """What a photo has besides pixels: its profile, EXIF and so on, kept from file to file."""
 
     icc: bytes = b""
     """ICC profile."""
@@ -94,7 +94,7 @@ class Photo:
     alpha: Pixels | None = None
     """(h, w) of the same type, or None."""
     metadata: Metadata = field(default_factory=Metadata)
-    """What travels with the pixels."""
+    """Metadata of a photo."""
     format: str = "PNG"
     """A key of FORMATS."""
     others: int = 0
@@ -113,7 +113,7 @@ class Photo:
         return int(self.pixels.shape[1])
 
     def is_kept_whole(self, scale: int) -> bool:
-        """Whether a JPEG or TIFF of the picture enlarged `scale` times holds all that its file holds."""
+        """Whether a JPEG or TIFF of the photo enlarged `scale` times keeps everything in its file."""
         return not self.others and (scale == 1 or not self.metadata.gain_map)
 
     def samples(self) -> Pixels:
@@ -130,7 +130,7 @@ def split_alpha(samples: Pixels) -> tuple[Pixels, Pixels | None]:
 
 
 def check_array(pixels: Pixels) -> None:
-    """Raises HfpieError for an array that holds no photograph: (h, w) or (h, w, 1 or 3) of uint8, uint16 or float32."""
+    """Raises HfpieError for an array that is not a photograph: (h, w) or (h, w, 1 or 3) of uint8, uint16 or float32."""
     if not isinstance(pixels, np.ndarray):
         hint = "pass a file path, a NumPy array or a Pillow image"
         raise HfpieError(f"a {type(pixels).__name__} is not an array of pixels", hint)

@@ -8,11 +8,11 @@ from PIL import Image
 from ..errors import HfpieError
 from .photo import Photo, check_pixels, split_alpha
 
-PLAIN_MODES = {  # what Pillow's modes become; the others have no pixels of ours
+PLAIN_MODES = {  # modes that Pillow's become; others are not supported
     **{"1": "L", "L": "L", "LA": "LA", "La": "LA", "P": "RGB", "PA": "RGBA"},
     **{"RGB": "RGB", "RGBX": "RGB", "RGBA": "RGBA", "RGBa": "RGBA"},
 }
-DEEP_MODES = {"I;16": np.uint16, "I;16L": np.uint16, "I;16B": np.uint16, "F": np.float32}
+HIGH_DEPTH_MODES = {"I;16": np.uint16, "I;16L": np.uint16, "I;16B": np.uint16, "F": np.float32}
 
 
 def from_pillow(image: Image.Image) -> Photo:
@@ -20,8 +20,8 @@ def from_pillow(image: Image.Image) -> Photo:
 
     Palettes are expanded. The orientation that EXIF gives is not applied. Raises HfpieError for other modes.
     """
-    if image.mode in DEEP_MODES:
-        pixels = np.array(image).astype(DEEP_MODES[image.mode])
+    if image.mode in HIGH_DEPTH_MODES:
+        pixels = np.array(image).astype(HIGH_DEPTH_MODES[image.mode])
     elif image.mode in PLAIN_MODES:
         mode = PLAIN_MODES[image.mode]
         transparent = "transparency" in image.info and not mode.endswith("A")

@@ -1,4 +1,4 @@
-"""PNG's chunks of metadata, for files of 8 and of 16 bits alike: of colours, of texts, of size."""
+"""PNG's chunks of metadata, for 8-bit and 16-bit files: colours, texts, resolution."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INCHES_PER_METRE = 1 / 0.0254
 
 
 def raw_profile(text: object) -> bytes:
-    """What a text chunk "Raw profile type ..." holds, as ImageMagick writes it: name, length, hex digits."""
+    """The content of ImageMagick's text chunk "Raw profile type ...": name, length, hex digits."""
     lines = str(text or "").strip().split("\n")[2:]
     try:
         return bytes.fromhex("".join(lines))
@@ -26,7 +26,7 @@ def raw_profile(text: object) -> bytes:
 
 
 def kept_chunks(file: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    """(name, body) of the chunks of a PNG file that go with the pixels as they are."""
+    """(name, body) of the chunks of a PNG file that stay valid for the output."""
     return tuple(
         (name, file[at : at + length])
         for name, at, length in png_chunks(file)
@@ -35,19 +35,19 @@ def kept_chunks(file: bytes) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def _keyword(file: bytes, at: int, length: int) -> bytes:
-    """What a chunk of text begins with; its keyword has 79 bytes at most."""
+    """The keyword of a text chunk, of at most 79 bytes."""
     return file[at : at + min(length, 80)].split(b"\0")[0]
 
 
 def _fits(significant: bytes, header: bytes) -> bool:
-    """Whether a body of sBIT, a byte for every channel, is one for the file: it may have other channels by now."""
+    """Whether the body of sBIT, a byte per channel, fits the file, whose channels may have changed."""
     depth, kind = header[8], header[9]
     channels = {0: 1, 2: 3, 4: 2, 6: 4}.get(kind)
     return len(significant) == channels and 0 < min(significant) <= max(significant) <= depth
 
 
 def with_metadata(file: bytes, metadata: Metadata) -> bytes:
-    """The PNG file with its metadata behind the header."""
+    """The PNG file with the metadata after the header."""
     header = file[HEADER_END - 17 : HEADER_END - 4]
     return file[:HEADER_END] + metadata_chunks(metadata, header) + file[HEADER_END:]
 

@@ -1,6 +1,6 @@
 """Writes PNG strip by strip, so that a large picture is not copied whole; strips are compressed in parallel.
 
-Pillow filters the lines of 8 bits, as it would those of the whole picture; those of 16 bits it does not hold.
+Pillow filters 8-bit lines, as it would for the whole picture; it cannot hold 16-bit ones.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from .photo import Photo, Pixels
 from .png import chunk, metadata_chunks
 
 LEVELS = {8: 3, 16: 1}  # of zlib, by bits: 3 encodes two photographs of Kodak24 2.4 times as fast as 6, 2 % smaller
-STRIP_BYTES = 1 << 20  # of pixels; each is compressed by itself, as blocks of one stream
+STRIP_BYTES = 1 << 20  # of pixels; strips are compressed separately, as blocks of one stream
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the number of channels
 MOST_MEMORY = 9  # of zlib, as Pillow sets it
-SUB = 1  # the filter that takes away the pixel to the left
+SUB = 1  # the filter that subtracts the pixel to the left
 STREAM_HEADER = b"\x78\x5e"  # of zlib: a window of 32 KiB, a fast level
 
 
@@ -51,7 +51,7 @@ def _samples_of(photo: Photo) -> Samples:
         colours = pixels[top:bottom]
         if alpha is None:
             return colours
-        # OpenCV, which reads it again, knows no grey of 16 bits with alpha
+        # OpenCV, which will read it, does not support 16-bit grey with alpha
         return np.concatenate([np.repeat(colours, repeats, 2), alpha[top:bottom, :, None]], -1)
 
     return samples
@@ -75,15 +75,15 @@ def _compressed(samples: Samples, height: int, level: int) -> Iterator[bytes]:
 
 
 def _compress(samples: Samples, top: int, bottom: int, *, level: int, last: bool) -> tuple[bytes, bytes]:
-    """The filtered lines of a strip, and the blocks that they become."""
+    """The filtered lines of a strip, and their compressed blocks."""
     lines = _filtered(samples, top, bottom)
     packer = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, MOST_MEMORY, zlib.Z_FILTERED)
     return lines, packer.compress(lines) + packer.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
 
 
 def _filtered(samples: Samples, top: int, bottom: int) -> bytes:
-    """The lines as PNG stores them, each with the number of its filter before it."""
-    above = min(top, 1)  # lines are filtered by those above them
+    """The lines as PNG stores them, each preceded by the number of its filter."""
+    above = min(top, 1)  # filters refer to the line above
     strip = samples(top - above, bottom)
     if strip.dtype == np.uint16:
         return _subtracted(strip[above:])
@@ -95,7 +95,7 @@ def _filtered(samples: Samples, top: int, bottom: int) -> bytes:
 
 
 def _subtracted(strip: Pixels) -> bytes:
-    """Lines of 16 bits, of each sample that of the pixel to the left taken away, byte by byte."""
+    """16-bit lines, with each sample reduced by that of the pixel to the left, byte by byte."""
     lines = strip.astype(">u2", order="C").view(np.uint8).reshape(len(strip), -1)
     step = 2 * strip.shape[2]
     filtered = np.full((len(lines), 1 + lines.shape[1]), SUB, np.uint8)

@@ -1,6 +1,6 @@
 """Reads camera raw with rawpy (LibRaw), the extra `raw`.
 
-It is developed before the network, which knows developed pictures only: camera white balance, wide gamut, a gamma.
+It is developed first, because the network expects developed pictures: camera white balance, wide gamut, a gamma.
 """
 
 from __future__ import annotations
@@ -16,13 +16,21 @@ from .colour import PRIMARIES
 from .photo import Metadata, NotReadError, Photo
 from .tiff_layout import DNG_VERSION, PHOTOMETRIC, RAW, SIGNATURES, SUB_DIRECTORIES
 
-MAGIC = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"\0MRM", b"FOVb")  # of makers whose raw is no TIFF
-BYTES_PER_PIXEL = 24  # of memory that LibRaw takes while it develops
+MAGIC = (
+    b"FUJIFILMCCD-RAW",
+    b"IIRO",
+    b"IIRS",
+    b"MMOR",
+    b"IIU\0",
+    b"\0MRM",
+    b"FOVb",
+)  # raw that is not TIFF
+BYTES_PER_PIXEL = 24  # of memory per pixel while LibRaw develops
 GAMMA, REC2020 = 2.2, 9
 
 
 def is_raw(data: bytes) -> bool:
-    """Whether the bytes are of a camera's raw file; only its head is looked at."""
+    """Whether the bytes are a camera raw file, judging by its header."""
     if data[:4] in SIGNATURES:
         return data[8:11] == b"CR\x02" or _is_raw_tiff(data)
     return data.startswith(MAGIC) or data[4:12] == b"ftypcrx "
@@ -33,7 +41,7 @@ def _is_raw_tiff(data: bytes) -> bool:
     first = layout.page(layout.full[0])
     if DNG_VERSION in first.tags or first.one(PHOTOMETRIC, 0) in RAW:
         return True
-    below = (layout.page(int(place)) for place in first.tags.get(SUB_DIRECTORIES, ()))
+    below = (layout.page(int(offset)) for offset in first.tags.get(SUB_DIRECTORIES, ()))
     return any(page.one(PHOTOMETRIC, 0) in RAW for page in below)
 
 
@@ -42,11 +50,15 @@ def open_raw(data: bytes) -> Any:
     try:
         import rawpy
     except ImportError:
-        raise NotReadError("camera raw needs pip install 'hfpie[raw]'", "or develop it first, as TIFF") from None
+        raise NotReadError(
+            "camera raw needs pip install 'hfpie[raw]'", "or convert it to TIFF in a raw developer first"
+        ) from None
     try:
         return rawpy.imread(io.BytesIO(data))
     except rawpy.LibRawError as error:
-        raise NotReadError(f"camera raw that LibRaw does not open ({error})", "develop it first, as TIFF") from None
+        raise NotReadError(
+            f"camera raw that LibRaw cannot open ({error})", "convert it to TIFF in a raw developer first"
+        ) from None
 
 
 def decode(data: bytes, file: Any) -> Photo:

@@ -1,7 +1,7 @@
-"""Reads a file as a `Photo`, with everything that the output has to keep.
+"""Reads a file as a `Photo`, with everything that the output must keep.
 
-Depth comes from the file, never from the values. Orientation is applied and reset. Nothing is converted, except what
-no network can take: a palette is expanded, CMYK and the like become sRGB.
+Depth comes from the file, never from the values. Orientation is applied and reset. Only what no network can take is
+converted: palettes are expanded, CMYK and the like become sRGB.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from .caught import caught, summed_up
 from .formats import FORMATS, RESOURCES_PREFIX
 from .limits import check_size
 from .photo import Metadata, NotReadError, Photo, Pixels, SeveralPicturesError, check_pixels, split_alpha
-from .tiff_tags import without_place
+from .tiff_tags import without_map_position
 
 READ_AS = {"MPO": "JPEG", "GIF": "PNG"}  # MPO: a JPEG with a preview or a depth map
-Image.MAX_IMAGE_PIXELS = None  # the gate looks at sizes, for every kind of file alike
+Image.MAX_IMAGE_PIXELS = None  # the gate checks sizes, for every kind of file
 
 
 def read_photo(source: Path | bytes, name: str = "") -> Photo:
-    """Decode a file, or the bytes of one. Raises HfpieError that names it (or `name`) and what is the matter."""
+    """Decode a file, or its bytes. Raises HfpieError that names it (or `name`) and the problem."""
     name = name or (str(source) if isinstance(source, Path) else "standard input")
     data = read_bytes(source, name)
     with refusals(data, name) as said:
         photo = _decode(data, name)
     said += jpeg.complaints(data) if photo.format == "JPEG" and data.startswith(jpeg.SIGNATURE) else []
-    return replace(photo, notes=photo.notes + ((f"its decoder says: {summed_up(said)}",) if said else ()))
+    return replace(photo, notes=photo.notes + ((f"its decoder reports: {summed_up(said)}",) if said else ()))
 
 
 def read_bytes(source: Path | bytes, name: str) -> bytes:
-    """What a file holds. Raises HfpieError for one that is not there, that is no ordinary one, or empty."""
+    """The bytes of a file. Raises HfpieError for a missing, special or empty file."""
     data = source if isinstance(source, bytes) else gate.read_file(source)
     if not data:
         raise HfpieError(f"{name}: the file is empty")
@@ -48,13 +48,13 @@ def read_bytes(source: Path | bytes, name: str) -> bytes:
 
 @contextmanager
 def refusals(data: bytes, name: str) -> Iterator[list[str]]:
-    """Whatever a decoder raises in the block becomes an HfpieError in one line that names the file.
+    """Turn any exception of a decoder into an HfpieError of one line that names the file.
 
-    What it writes to standard error is in the list when the block has ended.
+    After the block, the list holds what the decoder wrote to standard error.
     """
     said: list[str] = []
     try:
-        with warnings.catch_warnings(action="ignore"):  # what a decoder thinks of a file that it then reads
+        with warnings.catch_warnings(action="ignore"):  # warnings about files that are then read
             if not _may_write(data):
                 yield said
                 return
@@ -63,7 +63,7 @@ def refusals(data: bytes, name: str) -> Iterator[list[str]]:
     except HfpieError:
         raise
     except SeveralPicturesError:
-        hint = "extract them into files of their own first"
+        hint = "extract them into separate files first"
         raise HfpieError(f"{name}: has several frames or pages", hint) from None
     except NotReadError as error:
         raise HfpieError(f"{name}: {error}", error.hint) from None
@@ -71,13 +71,13 @@ def refusals(data: bytes, name: str) -> Iterator[list[str]]:
         kind, hint = recognise.named(data)
         if kind:
             raise HfpieError(f"{name}: {kind}, which hfpie does not read", hint) from None
-        raise HfpieError(f"{name}: not a picture that hfpie reads", f"it reads {', '.join(FORMATS)}") from None
+        raise HfpieError(f"{name}: not a photograph that hfpie can read", f"it reads {', '.join(FORMATS)}") from None
     except MemoryError:
         raise HfpieError(f"{name}: too large for this machine's memory") from None
-    except Exception as error:  # decoders raise anything for broken files
+    except Exception as error:  # decoders raise all kinds of exceptions for broken files
         reason = "; ".join(filter(None, (str(error) or type(error).__name__, summed_up(said))))
-        message = f"{name}: broken, or of a kind that hfpie does not read ({reason})"
-        raise HfpieError(message.splitlines()[0], "if another program opens it, save it again there") from None
+        message = f"{name}: broken, or in a format that hfpie does not read ({reason})"
+        raise HfpieError(message.splitlines()[0], "if another program opens it, save it again from there") from None
 
 
 def _may_write(data: bytes) -> bool:
@@ -114,11 +114,11 @@ def _decode(data: bytes, name: str) -> Photo:
     pixels = high_depth.decode(data, kind)
     if pixels is None:
         photo = _decode_pillow(data, name)
-        return replace(photo, notes=(*photo.notes, f"its {kind.bits} bits could be read as 8 only"))
+        return replace(photo, notes=(*photo.notes, f"its {kind.bits} bits could only be read as 8"))
     with Image.open(io.BytesIO(data)) as image:
         if getattr(image, "n_frames", 1) > 1:
             raise SeveralPicturesError
-        image.load()  # OpenCV ignores a truncated end, Pillow does not
+        image.load()  # OpenCV ignores truncation, Pillow does not
         turn, metadata = metadata_of(image, data)
         pixels = _with_transparent_grey(pixels, image)
     bits = kind.bits if kind.format == "AVIF" else 0
@@ -126,19 +126,19 @@ def _decode(data: bytes, name: str) -> Photo:
 
 
 def decode_page(data: bytes, name: str) -> Photo:
-    """The first page of a TIFF file, which the gate has looked at. Raises whatever is wrong with it."""
-    from . import tiff  # and tifffile, which few need
+    """The first page of a TIFF file that the gate has checked. Raises any exception of the decoder."""
+    from . import tiff  # imports tifffile, which few need
 
     kind = tiff.probe(data)
     turn, metadata = _tiff_metadata(data)
     metadata = replace(metadata, tags=kind.tags)
-    if kind.deep:
+    if kind.by_tifffile:
         pixels = tiff.decode(data)
         check_pixels(pixels, name)
         metadata = replace(metadata, icc=b"") if kind.is_lab else metadata
     else:
         with Image.open(io.BytesIO(data)) as image:
-            image.getexif().pop(exif.ORIENTATION, None)  # Pillow would turn it by itself
+            image.getexif().pop(exif.ORIENTATION, None)  # otherwise Pillow turns it
             image.load()
             plain, metadata = _to_plain_mode(image, metadata)
             pixels = np.array(plain)
@@ -226,11 +226,11 @@ def _to_plain_mode(image: Image.Image, metadata: Metadata) -> tuple[Image.Image,
         return image.convert("RGBA" if alpha else "RGB"), metadata
     if image.mode in {"CMYK", "YCbCr", "LAB", "HSV"}:
         return _to_srgb(image, metadata.icc), replace(metadata, icc=b"")
-    raise ValueError(f"hfpie does not read pixels of the kind {image.mode}")
+    raise ValueError(f"hfpie does not read pixels of mode {image.mode}")
 
 
 def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
-    """Through the profile that the file brings, or by Pillow's plain formula where it brings none of use."""
+    """To sRGB by the file's profile, or by Pillow's plain formula if that is missing or unusable."""
     if icc and image.mode in {"CMYK", "LAB"}:
         try:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
@@ -243,7 +243,7 @@ def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
 
 
 def _with_transparent_grey(pixels: Pixels, image: Image.Image) -> Pixels:
-    """Add the alpha of a 16-bit grey PNG one of whose greys is transparent, which OpenCV ignores."""
+    """Add the alpha of a 16-bit grey PNG with a transparent grey, which OpenCV ignores."""
     clear = image.info.get("transparency")
     if pixels.ndim == 3 or not isinstance(clear, int):
         return pixels
@@ -256,7 +256,7 @@ def _split(pixels: Pixels, metadata: Metadata, form: str) -> Photo:
 
 
 def upright(photo: Photo, turn: int) -> Photo:
-    """Turn what is stored the way that EXIF says (1: leave it)."""
+    """Turn stored pixels by EXIF's orientation; 1 leaves them."""
     if turn == 1:
         return replace(photo, metadata=replace(photo.metadata, size=(photo.width, photo.height)))
     alpha = None if photo.alpha is None else np.ascontiguousarray(_turned(photo.alpha, turn))
@@ -265,7 +265,7 @@ def upright(photo: Photo, turn: int) -> Photo:
     if turn >= 5:
         dpi, per_unit = (pair and pair[::-1] for pair in (metadata.dpi, metadata.per_unit))
         metadata = replace(metadata, dpi=dpi, per_unit=per_unit)
-    tags = without_place(metadata.tags)
+    tags = without_map_position(metadata.tags)
     lost = (
         ("its map position (GeoTIFF) is left out, because the picture was stored rotated",)
         if tags != metadata.tags

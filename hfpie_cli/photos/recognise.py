@@ -16,7 +16,7 @@ MAGIC = {
     b"SIMPLE  =": ("FITS", "convert it to TIFF of float32 with white at 1"),
     b"PK\x03\x04": ("a ZIP archive", "unpack it first"),
     b"\x1f\x8b": ("a gzip archive", "unpack it first"),
-    b"version https://git-lfs": ("a Git LFS pointer, not the picture", "git lfs pull fetches it"),
+    b"version https://git-lfs": ("a Git LFS pointer, not the picture", "fetch it with git lfs pull"),
 }
 PAGES = (b"<!doctype html", b"<html")
 FILM_BRANDS = {

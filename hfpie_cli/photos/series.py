@@ -1,4 +1,4 @@
-"""What stacks and films have in common: pictures that are read, restored and written one by one."""
+"""Base of stacks and films, whose pictures are read, restored and written one by one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .photo import Photo
 
 
 class Series(ABC):
-    """A file of many pictures, of which one at a time is in memory. noun: what one is called."""
+    """A file of many pictures, with one in memory at a time. noun: what one is called."""
 
     noun: ClassVar[str]
 
@@ -43,7 +43,7 @@ class Series(ABC):
 
     @abstractmethod
     def pictures(self, start: int = 0) -> Iterator[Photo]:
-        """All of them but the first `start`, as often as it is asked for. Raises HfpieError as `read_photo` does."""
+        """All pictures after the first `start`; may be called repeatedly. Raises HfpieError as `read_photo` does."""
 
     @abstractmethod
     def checked(self, style: OutputStyle, target: Path | None, scale: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from PIL import Image
 from . import film
 from .limits import check_size
 
-SAMPLE_BYTES = {"I": 4, "F": 4}  # by the first letter of Pillow's mode; of the others 1, but see `read_size`
+SAMPLE_BYTES = {"I": 4, "F": 4}  # by the first letter of Pillow's mode; 1 for others, but see `read_size`
 
 DEEP_BYTES = 2  # a sample of a film
 SEVERAL = {"GIF", "PNG", "WEBP", "AVIF", "TIFF"}  # formats whose frames or pages are restored
@@ -44,7 +44,7 @@ class Size:
 
 
 def read_size(path: Path) -> Size | None:
-    """The size of a picture; None if only decoding can find it, for one that is refused by its size, and for pipes."""
+    """The size of a picture; None if only decoding tells it, if it is too large, and for pipes."""
     try:
         if not path.is_file():
             return None

@@ -17,7 +17,7 @@ from .photo import Photo
 from .reader import decode_page, refusals
 from .series import Series
 from .tiff_layout import Layout
-from .tiff_pages import PagePlace, PagesWriter, find_pages, page_file
+from .tiff_pages import PagesWriter, StoredPage, find_pages, page_file
 from .tiff_write import MAX_CLASSIC
 from .writer import check_writable, encode_photo, remarks
 
@@ -32,7 +32,7 @@ class Stack(Series):
     """Its name in messages."""
     layout: Layout
     """Its directories."""
-    places: Sequence[PagePlace]
+    pages: Sequence[StoredPage]
     """Where its pages are."""
     noun = "page"
 
@@ -49,17 +49,17 @@ class Stack(Series):
     @property
     def count(self) -> int:
         """Number of its pages."""
-        return len(self.places)
+        return len(self.pages)
 
     @cached_property
     def first(self) -> Photo:
-        """The first page, with a note of what is left out of the file."""
+        """The first page, with a note about what is left out."""
         return replace(self._page(0), others=self.layout.reduced)
 
     @cached_property
     def pixels(self) -> int:
         """Pixels of all pages."""
-        return sum(place.page.width * place.page.height for place in self.places)
+        return sum(stored.page.width * stored.page.height for stored in self.pages)
 
     def pictures(self, start: int = 0) -> Iterator[Photo]:
         """Page after page. Raises HfpieError that names the page."""
@@ -68,7 +68,7 @@ class Stack(Series):
     def _page(self, number: int) -> Photo:
         name = f"{self.name}, page {number + 1}"
         with refusals(self.data, name):
-            file = page_file(self.data, self.layout, self.places[number])
+            file = page_file(self.data, self.layout, self.pages[number])
             gate.inspect(file, name)
             return decode_page(file, name)
 
@@ -76,14 +76,14 @@ class Stack(Series):
         """Remarks for the user, a line each. Raises HfpieError for another format than TIFF."""
         if style.format not in (None, "TIFF"):
             message = f"{self.name}: a TIFF of {self.count} pages, which {style.format} cannot hold"
-            raise HfpieError(message, "leave --format out, or split it into files of its own first")
+            raise HfpieError(message, "remove --format, or split it into separate files first")
         check_writable(self.first, style, scale=scale, name=self.name)
         check_memory(self.name, 2 * self.first.pixels.nbytes * scale**2)
         return (*remarks(self.first, style, target, scale=scale), f"{self.count} pages")
 
     @contextmanager
     def writing(self, file: IO[bytes], style: OutputStyle, scale: int) -> Iterator[Callable[[Photo], None]]:
-        """Takes the restored pages, `scale` times as large, for a TIFF, as BigTIFF where their pixels have 4 GB."""
+        """Accepts the restored pages, `scale` times as large, for a TIFF, or a BigTIFF if their pixels need 4 GB."""
         channels = self.first.samples().shape[2]
         most = self.pixels * scale**2 * max(channels, 3) * self.first.pixels.itemsize
         pages = PagesWriter(file, big=most > MAX_CLASSIC)
@@ -100,6 +100,6 @@ def read_stack(data: bytes, name: str) -> Stack | None:
         gate.inspect(data, name)
         gate.check_parts(data, name)
         layout = Layout(data)
-        places = find_pages(data, layout)
-        return Stack(data, name, layout, places) if len(places) > 1 else None
+        pages = find_pages(data, layout)
+        return Stack(data, name, layout, pages) if len(pages) > 1 else None
     return None

@@ -37,8 +37,8 @@ HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 class TiffKind:
     """What a TIFF page holds."""
 
-    deep: bool
-    """Whether `decode` reads it: more than 8 bits, Lab, or a file that Pillow does not know."""
+    by_tifffile: bool
+    """Whether `decode` reads it: more than 8 bits, Lab, or a file that Pillow cannot read."""
     is_lab: bool
     """Whether its colours are Lab."""
     width: int
@@ -52,7 +52,7 @@ class TiffKind:
 
 
 def probe(data: bytes) -> TiffKind:
-    """What the first page of a TIFF file holds. Raises NotReadError for samples that no one reads."""
+    """What the first page of a TIFF file holds. Raises NotReadError for samples that hfpie does not read."""
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         assert isinstance(page, tifffile.TiffPage)
@@ -60,45 +60,46 @@ def probe(data: bytes) -> TiffKind:
             raise NotReadError("TIFF of complex numbers, which hfpie does not read", "save their magnitudes as float32")
         usual = page.dtype is None or page.dtype in (np.uint8, bool)  # float64 equals None
         unknown = file.is_bigtiff and file.byteorder == ">"  # to Pillow
-        deep = not usual or page.photometric == ICC_LAB or unknown
-        if deep:
-            _check_deep(page)
+        by_tifffile = not usual or page.photometric == ICC_LAB or unknown
+        if by_tifffile:
+            _check_samples(page)
         elif len(page.extrasamples) > 1 or UNSPECIFIED in page.extrasamples:
-            raise NotReadError("it has channels besides colour and alpha", "save its colours without them")
+            raise NotReadError("it has channels other than colour and alpha", "save it without them")
         notes = ["its layers are left out"] if PHOTOSHOP_LAYERS in page.tags else []
         notes += ["its Lab colours become sRGB"] if page.photometric in LABS else []
         size = page.imagewidth, page.imagelength
-        return TiffKind(deep, page.photometric in LABS, *size, kept_tags(data, page), tuple(notes))
+        return TiffKind(by_tifffile, page.photometric in LABS, *size, kept_tags(data, page), tuple(notes))
 
 
-def _check_deep(page: tifffile.TiffPage) -> None:
+def _check_samples(page: tifffile.TiffPage) -> None:
     """Raise NotReadError, which names the kind, for samples that are not read."""
     kind, bits = page.dtype, page.bitspersample
     if page.photometric in RAW:
-        raise NotReadError("camera raw in a TIFF that is no DNG", "develop it first, as RGB of 16 bits")
+        raise NotReadError(
+            "camera raw in a TIFF that is not a DNG", "convert it to 16-bit RGB in a raw developer first"
+        )
     if kind is not None and kind.kind == "i":
         hint = f"add {2 ** (bits - 1):,} to its values and save them as uint16, or as float32 from 0 to 1"
-        raise NotReadError(f"TIFF of signed numbers of {bits} bits, which hfpie does not read", hint)
+        raise NotReadError(f"TIFF of signed {bits}-bit numbers, which hfpie does not read", hint)
     if kind is not None and kind.kind == "u" and bits > 16:
         hint = "divide its values and save them as uint16, or as float32 with white at 1"
-        raise NotReadError(f"TIFF of {bits} bits a sample, which hfpie does not read", hint)
+        raise NotReadError(f"TIFF of {bits} bits per sample, which hfpie does not read", hint)
     if kind not in (np.uint8, np.uint16, HALF, SINGLE) or bits not in (8, 16, 32):
-        hint = "save it with 16 bits a sample, or as float32 with white at 1"
-        raise NotReadError(f"TIFF of {bits} bits a sample ({kind}), which hfpie does not read", hint)
+        hint = "save it with 16 bits per sample, or as float32 with white at 1"
+        raise NotReadError(f"TIFF of {bits} bits per sample ({kind}), which hfpie does not read", hint)
     colours = 3 if page.photometric in LABS and kind in (np.uint8, np.uint16) else COLOURS.get(int(page.photometric))
     if colours is None:
         name = NAMES.get(int(page.photometric), f"photometric interpretation {int(page.photometric)}")
-        raise NotReadError(f"TIFF of {name} with {bits} bits a sample, which hfpie does not read", "convert it to RGB")
+        raise NotReadError(
+            f"TIFF of {name} with {bits} bits per sample, which hfpie does not read", "convert it to RGB"
+        )
     if page.samplesperpixel - colours not in (0, 1) or (page.photometric in LABS and page.samplesperpixel != colours):
-        message = f"TIFF of {page.samplesperpixel} channels of {bits} bits, which hfpie does not read"
-        raise NotReadError(message, "save its colours (grey or RGB, with or without alpha) alone")
+        message = f"TIFF of {page.samplesperpixel} channels with {bits} bits each, which hfpie does not read"
+        raise NotReadError(message, "save only its grey or RGB channels, with or without alpha")
 
 
 def decode(data: bytes) -> NDArray[Any]:
-    """The pixels as they are stored, not turned: uint8, uint16 or float32.
-
-    Raises ValueError for what does not decode.
-    """
+    """The pixels as stored, not turned: uint8, uint16 or float32. Raises ValueError if decoding fails."""
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         assert isinstance(page, tifffile.TiffPage)
@@ -109,8 +110,8 @@ def decode(data: bytes) -> NDArray[Any]:
         except (ValueError, ImportError, KeyError):  # a compression that tifffile leaves to an optional package
             if page.photometric in LABS or page.dtype == HALF or file.is_bigtiff:
                 kind = COMPRESSION(page.compression).name
-                message = f"TIFF of this kind with the compression {kind}, which hfpie does not read"
-                raise NotReadError(message, "save it with the compression deflate, or with none") from None
+                message = f"TIFF of this kind with {kind} compression, which hfpie does not read"
+                raise NotReadError(message, "save it with deflate compression, or uncompressed") from None
             from .opencv import decode as decode_by_opencv
 
             pixels = decode_by_opencv(exif.upright(data))  # OpenCV would turn the picture by itself

@@ -1,4 +1,4 @@
-"""Writes TIFF: a photo of any depth with its metadata, as BigTIFF where 4 GB are not enough."""
+"""Writes TIFF: a photo of any depth with its metadata, as BigTIFF from 4 GB on."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def sized_ome(text: str, width: int, height: int) -> str:
 
 
 def _value(tag: Tag) -> Any:
-    """As tifffile takes it, which counts the bytes of fractions wrongly."""
+    """A value as tifffile expects it, which miscounts the bytes of fractions."""
     if tag.type in FRACTIONS:
         return struct.unpack(f"<{2 * tag.count}{FRACTIONS[tag.type]}", tag.value)
     return tag.value
@@ -93,9 +93,9 @@ def _add_directories(stream: BinaryIO, block: bytes, layout: Layout | None) -> N
     """Add EXIF and GPS directories, which tifffile does not write: the first directory moves to the end of the file."""
     head = _read(stream, 0, 16)
     big = head[2] == 43
-    head, counts, entry, place = (head, "<Q", 20, "<Q") if big else (head[:8], "<H", 12, "<I")
-    link = len(head) - struct.calcsize(place)
-    (start,) = struct.unpack_from(place, head, link)
+    head, counts, entry, pointer = (head, "<Q", 20, "<Q") if big else (head[:8], "<H", 12, "<I")
+    link = len(head) - struct.calcsize(pointer)
+    (start,) = struct.unpack_from(pointer, head, link)
     (count,) = struct.unpack(counts, _read(stream, start, struct.calcsize(counts)))
     stored = _read(stream, start + struct.calcsize(counts), count * entry)
     entries = {struct.unpack_from("<H", stored, at)[0]: stored[at : at + entry] for at in range(0, len(stored), entry)}
@@ -104,10 +104,10 @@ def _add_directories(stream: BinaryIO, block: bytes, layout: Layout | None) -> N
         entries |= exif.add_below(block, layout, body)
         stream.write(body.data)
     at = _go_to_end(stream)
-    end = bytes(struct.calcsize(place))
+    end = bytes(struct.calcsize(pointer))
     stream.write(struct.pack(counts, len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + end)
     stream.seek(link)
-    stream.write(struct.pack(place, at))
+    stream.write(struct.pack(pointer, at))
 
 
 def _read(stream: BinaryIO, at: int, length: int) -> bytes:
@@ -116,7 +116,7 @@ def _read(stream: BinaryIO, at: int, length: int) -> bytes:
 
 
 def _go_to_end(stream: BinaryIO) -> int:
-    """Where the next directory begins: at an even place."""
+    """Seek to the end of the file; the offset of the next directory, which is even."""
     at = stream.seek(0, 2)
     stream.write(b"\0" * (at % 2))
     return at + at % 2

@@ -24,7 +24,7 @@ from .photo import Metadata, Photo, to_8bit, to_16bit
 def write_photo(photo: Photo, path: Path, style: OutputStyle, *, overwrite: bool = True) -> None:
     """Encode and write, under a temporary name first. Raises HfpieError naming the path.
 
-    Without `overwrite`, a file that has appeared in the meantime is kept.
+    Without `overwrite`, keeps a file that has appeared in the meantime.
     """
     try:
         with atomic_path(path, overwrite=overwrite) as temporary, temporary.open("w+b") as stream:
@@ -49,7 +49,7 @@ def write_into(stream: BinaryIO, photo: Photo, style: OutputStyle, *, name: str)
     try:
         _encode_into(stream, photo, style.quality)
     except (ValueError, OSError, MemoryError) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # of the stream; those of encoders have no number
+        if isinstance(error, OSError) and error.errno is not None:  # of the stream; errors of encoders have no number
             raise
         message = f"{name}: cannot be encoded as {photo.format} ({error})".splitlines()[0]
         raise HfpieError(message, "try --format png or --strip-metadata") from None
@@ -57,12 +57,12 @@ def write_into(stream: BinaryIO, photo: Photo, style: OutputStyle, *, name: str)
 
 def _encode_into(stream: BinaryIO, photo: Photo, quality: int) -> None:
     if photo.format == "TIFF":
-        from . import tiff_write  # and tifffile, which few need
+        from . import tiff_write  # imports tifffile, which few need
 
         tiff_write.write(photo, stream)
     elif photo.format == "PNG":
         png_write.write(photo, stream)
-    elif photo.pixels.dtype.name in FORMATS[photo.format].deep:
+    elif photo.pixels.dtype.name in FORMATS[photo.format].depths:
         stream.write(high_depth.encode(photo, quality))
     else:
         stream.write(_encode_8bit(photo, quality))
@@ -81,16 +81,16 @@ def prepared(photo: Photo, style: OutputStyle, *, name: str) -> Photo:
         photo = replace(photo, metadata=replace(photo.metadata, icc=b""))
     check_writable(photo, style, name=name)
     photo = replace(photo, metadata=colour.fitted(photo.metadata, photo.format, grey=_written_grey(photo)))
-    if photo.pixels.dtype == np.float32 and FORMATS[photo.format].deep == ("uint16",):
+    if photo.pixels.dtype == np.float32 and FORMATS[photo.format].depths == ("uint16",):
         alpha = None if photo.alpha is None else to_16bit(photo.alpha)
         photo = replace(photo, pixels=to_16bit(photo.pixels), alpha=alpha)
     return photo
 
 
 def check_writable(photo: Photo, style: OutputStyle, *, scale: int = 1, frames: int = 1, name: str) -> None:
-    """Raise HfpieError if no file of the style can hold the photo enlarged `scale` times: before it is computed.
+    """Raise HfpieError, before anything is computed, if no file of the style can hold the photo enlarged `scale` times.
 
-    frames: how many such pictures the file has.
+    frames: number of such pictures in the file.
     """
     form = style.format or photo.format
     height, width, metadata = scale * photo.height, scale * photo.width, photo.metadata
@@ -118,46 +118,44 @@ def remarks(photo: Photo, style: OutputStyle, target: Path | None, *, scale: int
     form = style.format or photo.format
     named = format_named(target.suffix) if target else None
     wrong = (
-        [f"it holds {form}, though its name ends with {target.suffix}"] if target and named not in (None, form) else []
+        [f"it holds {form}, although its name ends in {target.suffix}"] if target and named not in (None, form) else []
     )
     return (*photo.notes, *losses(photo, style, scale=scale), *wrong)
 
 
 def losses(photo: Photo, style: OutputStyle, *, scale: int = 1) -> tuple[str, ...]:
-    """What a file of the style cannot hold of a photo, a line each. What --strip-metadata removes does not count."""
+    """What a file of the style cannot hold of a photo, a line each, except what --strip-metadata removes."""
     form, metadata = style.format or photo.format, photo.metadata
     lines = [] if style.strip_metadata else [tiff_tags.left_out(metadata.tags, form)]
     lights = {name.decode() for name, _ in metadata.chunks} & {"mDCV", "cLLI"}
     if lights and form != "PNG" and colour.hdr_name(metadata):
-        lines.append(
-            f"{' and '.join(sorted(lights))}, how bright it was mastered, do not fit in {form} and are left out"
-        )
+        lines.append(f"{' and '.join(sorted(lights))} (mastering brightness) do not fit in {form} and are left out")
     if _loses_exif(metadata, form) and not style.strip_metadata:
         lines.append(f"its EXIF is broken and is left out of {form}")
-    if metadata.bits > 8 and not FORMATS[form].deep:
+    if metadata.bits > 8 and not FORMATS[form].depths:
         lines.append(f"its {metadata.bits} bits become 8 in {form}")
     if form == "AVIF" and photo.pixels.dtype != np.uint8 and style.quality < 100:
-        lines.append("its colours have half the resolution in AVIF of 10 bits; --quality 100 keeps all, without loss")
+        lines.append("10-bit AVIF halves the resolution of its colours; --quality 100 is lossless")
     if photo.metadata.gain_map and (form != "JPEG" or style.strip_metadata or scale > 1):
         lines.append("its gain map (Ultra HDR) is left out")
     if photo.others:
-        lines.append("what else it holds (a preview, a video) is left out")
+        lines.append("its other contents (a preview, a video) are left out")
     return tuple(line for line in lines if line)
 
 
 def _colours_alone(metadata: Metadata) -> Metadata:
-    """Without the description of the photograph; what defines its colours stays."""
+    """Keep only what defines the colours."""
     chunks = tuple(chunk for chunk in metadata.chunks if chunk[0] in png.COLOUR_CHUNKS)
     return Metadata(icc=metadata.icc, chunks=chunks, points=metadata.points, bits=metadata.bits)
 
 
 def _loses_exif(metadata: Metadata, form: str) -> bool:
-    """Whether its EXIF is broken in a way that matters to those who write the format; others keep it as it is."""
+    """Whether its EXIF is broken and the format's writer parses it; other writers keep it unchanged."""
     return form in ("AVIF", "TIFF") and exif.is_broken(metadata.exif)
 
 
 def _sized(photo: Photo) -> Metadata:
-    """With the size that the picture has now: it may have been turned or enlarged."""
+    """Set the current size of the picture, which may have been turned or enlarged."""
     metadata, size = photo.metadata, (photo.width, photo.height)
     scale = photo.width / metadata.size[0] if metadata.size else 1.0
     return replace(
@@ -171,7 +169,7 @@ def _sized(photo: Photo) -> Metadata:
 
 
 def _with_kept_companions(photo: Photo) -> Metadata:
-    """With the gain map only if it fits, and with an XMP packet that announces nothing else."""
+    """Keep the gain map only if it fits, and only its entries in the XMP packet."""
     metadata = photo.metadata
     fits = photo.format == "JPEG" and metadata.size == (photo.width, photo.height)
     gain_map = metadata.gain_map if fits else b""
@@ -185,16 +183,16 @@ def is_grey_profile(icc: bytes) -> bool:
 
 
 def _written_grey(photo: Photo) -> bool:
-    """Whether the file will be grey: WebP and AVIF have colours only, and OpenCV no 16-bit grey with alpha."""
-    deep_alpha = photo.alpha is not None and photo.pixels.dtype == np.uint16 and photo.format == "PNG"
-    return photo.pixels.shape[2] == 1 and FORMATS[photo.format].grey and not deep_alpha
+    """Whether the file will be grey: WebP and AVIF are always RGB, and OpenCV has no 16-bit grey with alpha."""
+    wide_alpha = photo.alpha is not None and photo.pixels.dtype == np.uint16 and photo.format == "PNG"
+    return photo.pixels.shape[2] == 1 and FORMATS[photo.format].grey and not wide_alpha
 
 
 def _encode_8bit(photo: Photo, quality: int) -> bytes:
     pixels = to_8bit(photo.samples())
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     buffer = io.BytesIO()
-    with warnings.catch_warnings(action="ignore"):  # what Pillow thinks of EXIF that it passes on
+    with warnings.catch_warnings(action="ignore"):  # Pillow's warnings about EXIF that it passes on
         image.save(buffer, photo.format, **save_options(photo, quality))
     if photo.format == "AVIF" and photo.metadata.points:
         return boxes.with_points(buffer.getvalue(), photo.metadata.points)
@@ -204,7 +202,7 @@ def _encode_8bit(photo: Photo, quality: int) -> bytes:
 
 
 def save_options(photo: Photo, quality: int) -> dict[str, Any]:
-    """Pillow's arguments for the format: its quality settings and the metadata that it can carry."""
+    """Pillow's arguments for the format: quality settings and the metadata that it can hold."""
     metadata, row = photo.metadata, FORMATS[photo.format]
     if photo.format == "PNG":  # png.py writes its metadata
         return {"compress_level": png_write.LEVELS[8]}

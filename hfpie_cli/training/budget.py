@@ -1,4 +1,4 @@
-"""A run's progress, by its steps or by the clock, which decides its rate, crops, validations and end."""
+"""A run's progress, by steps or by the clock, which determines its rate, crops, validations and end."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from typing import Protocol
 from ..distributed import Ranks
 from .config import TrainConfig
 
-CHECK_EVERY = 20  # steps between two looks at the loss or at another process, which make a GPU wait
-SLOW = 0.1  # seconds of a step beside which asking the other processes costs nothing
-LAST_REPORT, REPORTS, SAVES = 0.01, 0.03, 0.01  # of a run's time: its last validation, those before it, saving
-MOST_REPORTS = 40  # validations of a run by the clock
-MARGIN = 1.5  # that the last validation may take longer than those before it
+CHECK_EVERY = 20  # steps between checks of the loss or of other processes, for which a GPU waits
+SLOW = 0.1  # steps of at least so many seconds: asking other processes then costs nothing
+LAST_REPORT, REPORTS, SAVES = 0.01, 0.03, 0.01  # shares of a run's time: its last validation, earlier ones, saving
+MOST_REPORTS = 40  # number of validations of a run by the clock
+MARGIN = 1.5  # factor by which the last validation may take longer than earlier ones
 ENDING = 1.0  # seconds that Python needs to start and to end
 SAVES_AT_LEAST = 20  # in a run by the clock, if saving is quick
 
 
 class Budget(Protocol):
-    """What a run may use, and what it has used. `step`: steps done."""
+    """What a run may use, and what it has used. step: steps done."""
 
     def progress(self, step: int) -> float:
-        """The part of the budget that is used when `step` steps are done, 0 to 1; also of steps to come."""
+        """The share of the budget used when `step` steps are done, 0 to 1; also for future steps."""
 
     def middle(self, step: int) -> float:
-        """The progress in the middle of the step that follows."""
+        """The progress in the middle of the next step."""
 
     def is_over(self, step: int) -> bool:
-        """Whether no further step fits."""
+        """Whether no more steps fit."""
 
     def report_is_due(self, step: int) -> bool:
-        """Whether to validate now; several processes agree."""
+        """Whether to validate now; all processes agree."""
 
     def save_is_due(self) -> bool:
         """Whether to save now."""
 
     def ends_soon(self, step: int) -> bool:
-        """Whether it is time to wait for the device after every step, for the clock to be right."""
+        """Whether to wait for the device after every step, so that the clock is right."""
 
     def stepped(self, step: int, seconds: float) -> None:
-        """Note that a step is done, after `seconds` of the run; every process does."""
+        """Record that a step is done, after `seconds` of the run; called by every process."""
 
     def rested(self, seconds: float, *, reported: bool, saved: bool) -> None:
-        """Note that the work after a step is done too."""
+        """Record that the work after a step is done."""
 
 
 class Steps:
-    """A number of steps. It does not depend on interruptions, so that a run resumes bit for bit."""
+    """A number of steps, independent of interruptions, so that a run resumes bit for bit."""
 
     def __init__(self, config: TrainConfig) -> None:
         self._config = config
@@ -81,10 +81,10 @@ class Steps:
 
 
 class Minutes:
-    """A time, the last of which is kept for the last validation and for saving.
+    """A time, whose end is reserved for the last validation and for saving.
 
-    The clock is the leader's. Between two looks at it every process reckons with the same duration of a step, so that
-    all of them train at one rate and end together.
+    The clock is the leader's. Between checks, all processes assume the same duration of a step, so that they train at
+    one rate and end together.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Minutes:
 
     @property
     def end(self) -> float:
-        """Seconds of the run at which the last step has to be done."""
+        """Seconds of the run by which the last step must be done."""
         return max(self._total - MARGIN * self._report_cost - ENDING, 1e-3)
 
     def progress(self, step: int) -> float:
@@ -143,7 +143,7 @@ class Minutes:
             self._saved = seconds
 
     def _note(self, duration: float) -> None:
-        """Keep a step's duration; the first of all, of compiling and warming up, counts until there is another."""
+        """Record a step's duration; the first one, which includes compiling, counts only until there is another."""
         if self._is_first:
             self._is_first = False
             self._duration = duration
@@ -165,6 +165,6 @@ class Minutes:
         return self._seconds + (step - self._step) * self._step_seconds
 
     def _fitting(self, step: int) -> int:
-        """How many steps fit in after `step` of them."""
+        """Number of steps that fit after `step` steps."""
         left = self.end - self._at(step)
         return int(left / self._step_seconds) if self._step_seconds else int(left > 0)

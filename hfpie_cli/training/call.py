@@ -45,15 +45,15 @@ def train(
     console: Console | None = None,
     started: float | None = None,
 ) -> Run:
-    """Train on the photographs of the folder `data`, or the pairs of `degraded` and `clean`; `out` is the run's folder.
+    """Train on the photographs in `data`, or the pairs in `degraded` and `clean`; `out` is the run's folder.
 
-    recipe: a name such as "compact-denoise", a TOML file, or a configuration; None when a run is to `resume`, whose
-    pictures stay, too, if none are named. settings: changes to it, such as "minutes=5" or "network.edges=false". init:
-    weights to start from, a name or a file. console: gets the messages; by default the logger `hfpie_cli`.
-    started: `time.monotonic()` when the time of a run by the clock begins, by default now.
+    recipe: a name such as "compact-denoise", a TOML file, or a configuration; None to `resume` a run, which also keeps
+    its pictures if none are given. settings: changes to the recipe, such as "minutes=5" or "network.edges=false". init:
+    initial weights, a name or a file. console: gets the messages; by default the logger `hfpie_cli`. started:
+    `time.monotonic()` when the time of a run by the clock begins, by default now.
 
-    Returns the run when it is done; its weights are `out`/best.safetensors. Under `torchrun` its processes train
-    together. Raises HfpieError for what does not go together, and KeyboardInterrupt when it is interrupted.
+    Returns the run when it is done; its weights are `out`/best.safetensors. Under `torchrun` the processes train
+    together. Raises HfpieError for conflicting arguments, and KeyboardInterrupt when interrupted.
     """
     started = time.monotonic() if started is None else started
     folder, hub = Path(out), hub or Hub.from_environment()
@@ -72,7 +72,7 @@ def train(
             pictures = _open(config, folders, console)
         started += time.monotonic() - decoding  # does not count as training
         with console.busy("sorting the pictures by scene"):
-            training, held_out = pictures.split()  # so that too few pictures are reported before the run starts
+            training, held_out = pictures.split()  # first, so that too few pictures are reported before the run starts
         config = replace(for_pictures(config, pictures, folders, console.say), precision=chosen.precision)
         console.say(f"{pictures}, {config.length}, {chosen.name}, run folder {folder}")
         if ranks.leads:
@@ -82,15 +82,13 @@ def train(
         ends.callback(run.part)
         if ranks.leads:
             keep_folders(folder, folders, pictures, console.say)
-        more = "--minutes M" if config.minutes else "--steps N"
+        further = f"to train further: hfpie train --resume {folder} {'--minutes M' if config.minutes else '--steps N'}"
         if run.is_done:
-            console.say(
-                f"{folder}: {config.length} done, nothing left; hfpie train --resume {folder} {more} goes further"
-            )
+            console.say(f"{folder}: {config.length} done, nothing left to do; {further}")
             return run
         if config.minutes:
             console.say(
-                "--minutes depends on the clock: a resumed run takes the minutes left, and is not the same bit for bit"
+                "--minutes depends on the clock: a resumed run uses the minutes left, and its result differs slightly"
             )
         run.seconds += time.monotonic() - started
         try:
@@ -100,9 +98,7 @@ def train(
             console.say(f"saved at step {run.step:,}; to continue: hfpie train --resume {folder}")
             raise
         if log.is_worse and not run.adversaries:
-            console.warn(
-                f"the network is no better than its input yet; hfpie train --resume {folder} {more} goes further"
-            )
+            console.warn(f"the network is no better than its input yet; {further}")
         console.say(f"done: {folder / BEST}")
         if config.task in TASKS:
             console.say(f"try it: hfpie {config.task} photo.png --weights {folder / BEST}")
@@ -119,7 +115,7 @@ def _checked(
     hub: Hub,
     resume: bool,
 ) -> tuple[TrainConfig, Folders]:
-    """(configuration, folders of the pictures): what is asked for is checked first, the run's folder last."""
+    """(configuration, folders of the pictures): checks the arguments first, the run's folder last."""
     if resume:
         check_begun(folder)
     config = _configuration(recipe, settings, folder)
@@ -147,7 +143,7 @@ def _configuration(recipe: TrainConfig | Name | None, settings: Sequence[str], f
 
 
 def _shared(config: TrainConfig, ranks: Ranks) -> TrainConfig:
-    """The configuration for as many processes. Raises UsageError for a batch that they cannot share."""
+    """The configuration for the ranks. Raises UsageError for a batch that they cannot share."""
     if config.batch % ranks.count:
         message = f"a batch of {counted(config.batch, 'crop')} cannot be shared by {counted(ranks.count, 'process')}"
         raise UsageError(message, f"choose a multiple of {ranks.count}: --batch")

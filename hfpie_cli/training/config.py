@@ -1,4 +1,4 @@
-"""The configuration of a training run: a recipe (TOML) with every key known, checked and kept in the run."""
+"""The configuration of a training run: a recipe (TOML), whose keys are all checked, saved with the run."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from .losses import GmsMask, LossConfig
 
 OPTIMIZERS = ("adam", "muon")
 PRECISIONS = ("auto", "fp32", "bf16")
-LENGTHS = ("steps", "minutes")  # of a run, by the key: one is set
+LENGTHS = ("steps", "minutes")  # of a run, by key: exactly one is set
 MANY = 10**9
-RANGES = {  # of the plain numbers
+RANGES = {  # of plain numbers
     "batch": (1, MANY),
     "steps": (0, MANY),
     "minutes": (0, MANY),
@@ -44,7 +44,7 @@ RANGES = {  # of the plain numbers
     "validate_every": (1, MANY),
     "save_seconds": (0, MANY),
 }
-CROP_MULTIPLE = 8  # of the sides of crops, pixels: every network and the discriminator halve them so often
+CROP_MULTIPLE = 8  # of crop sides, pixels: networks and discriminators halve them repeatedly
 
 Section = TypeVar("Section")
 
@@ -70,7 +70,7 @@ class TrainConfig:
     network: Config
     """Shape of the network."""
     degradation: dict[str, float]
-    """Shares of the names of DEGRADATIONS, and of `pairs` for those of a paired data set."""
+    """Shares by names of DEGRADATIONS, and `pairs` for those of a paired data set."""
     validation: tuple[str, ...]
     """Degradations scored on held-out pictures."""
     crop: int
@@ -100,15 +100,15 @@ class TrainConfig:
     decay_share: float = 0.2
     """Share of the run, at its end, in which the rate falls linearly to zero."""
     precision: str = "auto"
-    """fp32, bf16, or auto for what the device does fast."""
+    """fp32, bf16, or auto for what is fast on the device."""
     compile: bool = False
     """Whether to use torch.compile."""
     seed: int = 0
     """Seed of every random number."""
     validate_every: int = 500
-    """Steps between validations; in a run by the clock they take a twentieth of the time at most."""
+    """Steps between validations; in a run by the clock they take at most a twentieth of the time."""
     save_seconds: int = 240
-    """Longest time between two saved states."""
+    """Longest time between saved states."""
     dark: float = 0.0
     """Share of clean crops that first lose up to 3 stops of light."""
     drawn: float = 0.0
@@ -121,7 +121,7 @@ class TrainConfig:
     """Large crops at the end."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what cannot be trained."""
+        """Raises ValueError for settings that cannot be trained."""
         self._check_degradations()
         self._check_crops()
         for name, choices in (("optimizer", OPTIMIZERS), ("precision", PRECISIONS)):
@@ -139,7 +139,7 @@ class TrainConfig:
     def _check_degradations(self) -> None:
         for name in (*self.degradation, *self.validation):
             if name not in (*DEGRADATIONS, PAIRS):
-                raise ValueError(f"no degradation {name!r}; there are {', '.join((*DEGRADATIONS, PAIRS))}")
+                raise ValueError(f"no degradation {name!r}; choose from {', '.join((*DEGRADATIONS, PAIRS))}")
             if name != PAIRS and DEGRADATIONS[name].scale != self.scale:
                 raise ValueError(f"{name} is for networks of scale {DEGRADATIONS[name].scale}, not {self.scale}")
         for name, share in self.degradation.items():
@@ -186,10 +186,9 @@ class TrainConfig:
 
 
 def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
-    """Read a recipe; `changes` such as "steps=500" or "losses.gms=true" override its keys, the values as in TOML.
+    """Read a recipe; `changes` such as "steps=500" or "losses.gms=true" override its keys, with values as in TOML.
 
-    Steps take the place of a recipe's minutes, and minutes that of its steps. Raises UsageError for what it does not
-    know.
+    Steps replace a recipe's minutes, and minutes its steps. Raises UsageError for unknown keys and invalid values.
     """
     keys = read_recipe(path)
     where = f"{path.name} with {', '.join(changes)}" if changes else str(path)
@@ -237,7 +236,7 @@ def _read(kind: type[Section], keys: dict[str, Any]) -> Section:
     """A dataclass from its section; ValueError for an unknown key or a value of the wrong type."""
     known = typing.get_type_hints(kind)
     if unknown := sorted(set(_as_section(keys)) - set(known)):
-        raise ValueError(f"unknown key {unknown[0]!r}; there are {', '.join(known)}")
+        raise ValueError(f"unknown key {unknown[0]!r}; known keys: {', '.join(known)}")
     for name, value in keys.items():
         wanted = known[name]
         if wanted in (bool, int, str) and type(value) is not wanted:

@@ -21,10 +21,9 @@ DISCRIMINATOR_BETAS = (0.5, 0.99)
 
 
 class Adversary:
-    """A discriminator and its optimiser: what adversarial training adds to a step.
+    """A discriminator and its optimiser.
 
-    network: a list of (n, ...) tensors, what it is shown of n pictures -> a list of (n, ...) logits. weight: of its
-    judgement in the network's loss.
+    network: a list of (n, ...) tensors, its view of n pictures -> a list of (n, ...) logits. weight: of its loss term.
     """
 
     def __init__(
@@ -37,7 +36,7 @@ class Adversary:
         self.optimizer = torch.optim.Adam(network.parameters(), lr=rate, betas=DISCRIMINATOR_BETAS, fused=fused)
 
     def part(self) -> None:
-        """Release the wrapper that shares gradients, as Run.part does."""
+        """Release the wrapper that averages gradients, as Run.part does."""
         self._trained = self.network
 
     def state(self) -> dict[str, Any]:
@@ -69,7 +68,7 @@ class Adversary:
 
 
 def make_adversaries(config: LossConfig, device: Device, ranks: Ranks) -> dict[str, Adversary]:
-    """The discriminators that the losses want, by the view of the pictures that they are shown; none without."""
+    """The discriminators that the losses need, by their view of the pictures; may be empty."""
     width, rate, found = config.discriminator_width, config.discriminator_rate, {}
     if config.adversarial > 0:
         found["picture"] = Adversary(Discriminator(width), config.adversarial, rate, device, ranks)

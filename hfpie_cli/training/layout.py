@@ -1,4 +1,4 @@
-"""The files of recipes and of a run's folder, found and checked without loading torch."""
+"""Finds and checks the files of recipes and of a run's folder, without loading torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..suggest import did_you_mean
 from .state import STATE
 
 BEST, CONFIG, LOCK = "best.safetensors", "config.toml", ".lock"
-DATA_FILE = "data.json"  # the folders of the pictures, and a hash of their names
+DATA_FILE = "data.json"  # folders of the pictures, and a hash of their names
 RUN_FILES = (CONFIG, STATE, BEST, "log.csv", DATA_FILE)
 
 
@@ -48,7 +48,7 @@ def recipe_path(name: str, purpose: str) -> Path:
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """What a recipe's file says, its keys and values not checked. Raises UsageError for what is no TOML file."""
+    """The content of a recipe file, with keys and values unchecked. Raises UsageError if it is not TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

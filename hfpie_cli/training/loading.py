@@ -1,6 +1,6 @@
-"""The batches of a run: made by loaders a few steps ahead where a GPU trains, by the process itself on a CPU.
+"""The batches of a run: made by loaders a few steps ahead for a GPU, by the process itself on a CPU.
 
-A GPU trains on crops faster than CPU cores degrade them: each can be trained on several times (`Echoes`).
+A GPU trains on crops faster than CPU cores degrade them, so each can be used several times (`Echoes`).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ..tensors import Turn
 from .budget import Budget
 from .run import Run
 
-ECHO_POOL = 32  # batches that crops are drawn from, if each is trained on several times
-LOADER_NICENESS = 10  # loaders give way to the process that keeps the GPU busy
-CORNER = 4  # side of the crops' corner that is looked at first, pixels
+ECHO_POOL = 32  # batches that crops are drawn from, if each is used several times
+LOADER_NICENESS = 10  # niceness: loaders yield to the process that keeps the GPU busy
+CORNER = 4  # side of the corner of the crops that is checked first, pixels
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Request:
 class Requests:
     """An endless series of requests from the run's step on; loaders work some steps ahead.
 
-    With echoes, one request serves as many steps.
+    With echoes, a request serves several steps.
     """
 
     run: Run
@@ -63,8 +63,8 @@ class Requests:
 class Echoes:
     """Data echoing: each batch made is followed by others drawn from the last ECHO_POOL, turned and mirrored.
 
-    After Choi et al., "Faster neural network training with data echoing" (2019). What is drawn depends on the seed and
-    on the steps since the run was started or resumed.
+    After Choi et al., "Faster neural network training with data echoing" (2019). The draw depends on the seed and on
+    the steps since the run was started or resumed.
     """
 
     count: int
@@ -87,7 +87,7 @@ class Echoes:
                 yield self._drawn(pool, random)
 
     def _drawn(self, pool: Sequence[tuple[Tensor, Tensor]], random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """A batch of crops of the pool, each taken from any of its batches, all in one of the 8 turns."""
+        """A batch of crops from any batches of the pool, all turned the same way."""
         batch, eighth = len(pool[0][0]), int(random.integers(8))
         turn = Turn(eighth % 4, eighth >= 4)
         drawn = [(int(random.integers(len(pool))), number) for number in range(batch)]
@@ -103,7 +103,7 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
     sampler: CropSampler
     """Makes the crops."""
     packed: bool
-    """Whether to pack tensors for the way to another device."""
+    """Whether to pack tensors for the transfer to another device."""
 
     def __getitem__(self, request: Request) -> tuple[Tensor, Tensor]:
         degraded, clean = self.sampler.batch(request.step, request.indices, request.crop)
@@ -132,7 +132,7 @@ def _moved(made: Iterable[Sequence[Tensor]], device: torch.device) -> Iterator[t
 
 
 def loaders(cores: int, processes: int) -> int:
-    """How many of a machine's cores make batches for each of the processes that train there: all but their own."""
+    """Number of loaders for each process that trains on a machine: its cores, without one for each process."""
     return max(cores // processes - 1, 1)
 
 
@@ -146,7 +146,7 @@ def packed(side: Tensor) -> Tensor:
 
 
 def unpacked(side: Tensor) -> Tensor:
-    """float32 of what `packed` made."""
+    """float32 of a packed tensor."""
     return side.float() / 255 if side.dtype == torch.uint8 else side
 
 

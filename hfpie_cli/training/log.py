@@ -1,4 +1,4 @@
-"""Output of a training run: a progress line, log.csv, TensorBoard if installed, and sample pictures."""
+"""Output of a training run: a progress line, log.csv, TensorBoard if installed, sample pictures."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ..files import atomic_path
 
 CSV_FILES = ("log.csv", "parts.csv")
 SAMPLE_HEIGHT = 256  # pixels of a row of samples: degraded, restored, clean
-ALIVE_BY = 1000  # steps by which every part of a network should be worth something
+ALIVE_BY = 1000  # steps after which every part of a network should contribute
 
 
 class RunLog:
-    """A context manager around `fit`, for the process that prints. folder: the run's. step: where it continues."""
+    """A context manager around `fit`, for the process that prints. folder: the run's. step: where it starts."""
 
     def __init__(self, folder: Path, console: Console, step: int) -> None:
         self.folder = folder
@@ -43,7 +43,7 @@ class RunLog:
         self._bar = console.bar(*columns)
         self._task = self._bar.add_task("", total=None, step=step, status="")
         self._score = ""
-        self.is_worse = False  # by the last validation: no degradation is any better than it was before
+        self.is_worse = False  # in the last validation, no degradation was improved
 
     def __enter__(self) -> RunLog:
         self._bar.start()
@@ -57,22 +57,20 @@ class RunLog:
             self._board.close()
 
     def doing(self, what: str) -> None:
-        """Show in the progress line what happens between steps."""
+        """Show in the progress line what is done between steps."""
         self._bar.update(self._task, status=what)
 
     def scored(self, count: int, there: int) -> None:
-        """Say how many of the held-out pictures each validation scores, where that is not all."""
+        """Say how many held-out pictures each validation scores, if not all."""
         if count < there:
-            self._console.say(
-                f"validations score {count} of {there} held-out pictures: a short run has time for no more"
-            )
+            self._console.say(f"validations score {count} of {there} held-out pictures: the run is too short for more")
 
     def moved(self, step: int, progress: float) -> None:
         """Move the progress line; progress: 0 to 1."""
         self._bar.update(self._task, step=step, completed=progress, total=1.0)
 
     def step(self, loss: float, pixels_per_second: float, waiting: float) -> None:
-        """The loss and the speed in the progress line; waiting: the share of the time that steps wait for batches."""
+        """Show loss and speed in the progress line. waiting: share of the time that steps wait for batches."""
         self.doing(f"loss {loss:.5f}  {self._score}  {pixels_per_second / 1e6:.3g} MP/s  waiting {waiting:.0%}")
 
     def report(
@@ -88,7 +86,7 @@ class RunLog:
     ) -> None:
         """A validation: scores in dB by degradation; a row of log.csv, a point in TensorBoard, a line for people.
 
-        inputs: the scores of the degraded pictures themselves, empty where they have none. waiting: as in `step`.
+        inputs: scores of the degraded pictures, if they have any. waiting: as in `step`.
         speed: pixels a second.
         """
         mean = sum(scores.values()) / len(scores)
@@ -107,7 +105,7 @@ class RunLog:
         self._console.say(f"step {step}  {hours * 60:.1f} min  loss {loss:.5f}  waiting {waiting:.0%}  {shown}")
 
     def parts(self, step: int, parts: Sequence[Part]) -> None:
-        """What each part of the network does: rows of parts.csv, points in TensorBoard, new faults as warnings."""
+        """Report the network's parts: rows of parts.csv, points in TensorBoard, new faults as warnings."""
         for part in parts:
             row: dict[str, Any] = {"step": step, **vars(part)}
             self._write(row, "parts.csv")
@@ -121,7 +119,7 @@ class RunLog:
             self._faulty = self._faulty | {part.name} if faults else self._faulty - {part.name}
 
     def _write(self, row: dict[str, Any], name: str = "log.csv") -> None:
-        """Append a row to a CSV file; one with other columns, from before the validation changed, is kept beside it."""
+        """Append a row to a CSV file; an older file with other columns is kept beside it."""
         path = self.folder / name
         if path.exists() and path.read_text(encoding="utf-8", errors="replace").splitlines()[:1] != [",".join(row)]:
             path.rename(path.with_name(f"{path.stem}-before-{row['step']}.csv"))
@@ -144,7 +142,7 @@ class RunLog:
 
 
 def _cut(path: Path, step: int) -> None:
-    """Remove from a CSV file the rows behind a step, which are made again, and broken ones."""
+    """Remove from a CSV file the rows after a step, which are made again, and broken ones."""
     if not path.exists():
         return
     head, *rows = path.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
@@ -155,7 +153,7 @@ def _cut(path: Path, step: int) -> None:
 
 
 def _step_of(row: str) -> float:
-    """The number that a row begins with; infinity for what is none."""
+    """The number that a row begins with; infinity if it does not."""
     first = row.split(",", maxsplit=1)[0]
     return int(first) if first.isdecimal() else float("inf")
 

@@ -1,10 +1,10 @@
-"""Training: `fit` a run to its end, `train_step` by step, validating and saving on the way.
+"""Training: `fit` a run to its end with `train_step`, validating and saving on the way.
 
     RUN/config.toml   the resolved configuration        RUN/state.pt            weights, EMA, optimisers, step
     RUN/log.csv       one line per validation           RUN/best.safetensors    the best (--gan: latest) EMA weights
     RUN/samples/      pictures of each validation       RUN/tensorboard/        if TensorBoard is installed
 
-A sample depends on (seed, step, index) alone, so that resuming needs only the step, and a process only its indices.
+A sample depends only on (seed, step, index), so that resuming needs only the step, and a process only its indices.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from .objective import Restoration
 from .run import Run, keep_best, save_state
 from .validation import PARTS_PICTURES, PARTS_SCORES, HeldOut, parts, samples, seconds_a_picture, validate
 
-REPORTS_WANTED = 5  # validations before the last, if enough pictures can be scored
+REPORTS_WANTED = 5  # least number of validations before the last, if they can score enough pictures
 ENOUGH_PICTURES = 4
-PICTURES_FOR_PARTS = 10  # scored pictures from which on a validation can afford to measure the parts
+PICTURES_FOR_PARTS = 10  # scored pictures from which a validation has time to measure the parts
 
 Item = TypeVar("Item")
 
@@ -39,11 +39,11 @@ Item = TypeVar("Item")
 def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> None:
     """Train to the end of the run, validating and saving on the way.
 
-    Raises HfpieError when the loss is not finite. Interrupted (SIGINT, SIGTERM), it ends the step, saves, and raises
-    KeyboardInterrupt.
+    Raises HfpieError when the loss is not finite. When interrupted (SIGINT, SIGTERM), it finishes the step, saves, and
+    raises KeyboardInterrupt.
     """
     pace = Pace(run)
-    log.doing("making and timing held-out pictures" if run.config.minutes else "")
+    log.doing("preparing held-out pictures" if run.config.minutes else "")
     budget, scored = _begin(run, HeldOut(held_out, run.config.scale), pace)
     log.scored(run.pictures, max(len(held_out.photos), len(held_out.paired)))
     log.moved(run.step, budget.progress(run.step))
@@ -77,7 +77,7 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
 
 
 def _begin(run: Run, held_out: HeldOut, pace: Pace) -> tuple[Budget, HeldOut]:
-    """(the run's budget, the held-out pictures that it can afford to score each time)."""
+    """(the run's budget, the held-out pictures that each validation has time to score)."""
     pictures, seconds, saving = HELD_OUT, 0.0, 0.0
     if run.config.minutes:
         seconds = seconds_a_picture(run, held_out)
@@ -86,7 +86,7 @@ def _begin(run: Run, held_out: HeldOut, pace: Pace) -> tuple[Budget, HeldOut]:
             save_state(run)
             saving = time.monotonic() - started
         saving = run.ranks.gather(saving)[0]
-        once = 3 * seconds / (60 * run.config.minutes)  # a picture's share of the run, with those for samples and parts
+        once = 3 * seconds / (60 * run.config.minutes)  # a picture's share of the run, including samples and parts
         last = LAST_REPORT / once - saving / seconds / 3
         pictures = max(int(min(last, max(REPORTS / REPORTS_WANTED / once, ENOUGH_PICTURES), pictures)), 1)
         if 0 < run.pictures <= 2 * pictures:
@@ -123,7 +123,7 @@ def train_step(run: Run, degraded: Tensor, clean: Tensor, rate: float) -> tuple[
 
 
 class Pace:
-    """Loss and speed since the last validation, and all the time of the run, which `run.seconds` keeps."""
+    """Loss and speed since the last validation, and the total time of the run, kept in `run.seconds`."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -141,7 +141,7 @@ class Pace:
         self._steps, self._pixels, self._waited, self._since = 0, 0, 0.0, time.monotonic()
 
     def waiting_for(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The items, and the time noted that they take to come."""
+        """Yield the items, and record the time spent waiting for them."""
         iterator, asked = iter(items), time.monotonic()
         for item in iterator:
             self._waited += time.monotonic() - asked
@@ -149,20 +149,20 @@ class Pace:
             asked = time.monotonic()
 
     def count(self, loss: Tensor, norm: Tensor, clean: Tensor) -> None:
-        """A step is done."""
+        """Count a step."""
         both = torch.stack([loss, norm])
         self._sums = both if self._sums is None else self._sums + both
         self._steps += 1
         self._pixels += clean.shape[0] * clean.shape[2] * clean.shape[3] * self._run.ranks.count
 
     def loss(self) -> float:
-        """The mean loss of all processes, which must all ask at the same step. Raises HfpieError as `check` does."""
+        """The mean loss of all processes, all called at the same step. Raises HfpieError as `check` does."""
         self.check()
         assert self._sums is not None
         return float(self._run.ranks.total(self._sums[0] / self._steps) / self._run.ranks.count)
 
     def check(self) -> None:
-        """Raises HfpieError if a loss or a gradient was not finite: the weights are not either, then."""
+        """Raises HfpieError if a loss or a gradient was not finite, because then the weights are not either."""
         if self._sums is not None and not bool(self._sums.isfinite().all()):
             raise HfpieError(
                 f"{self._run.folder}: the loss or its gradient is not finite (step {self._run.step})",
@@ -171,16 +171,16 @@ class Pace:
             )
 
     def waiting(self) -> float:
-        """The share of the time that steps have waited for their batches: 0 to 1."""
+        """Share of the time that steps have waited for batches, 0 to 1."""
         return self._waited / max(time.monotonic() - self._since, 1e-6)
 
     def pixels_per_second(self) -> float:
-        """Clean pixels trained on a second, by all processes."""
+        """Clean pixels per second, over all processes."""
         return self._pixels / max(time.monotonic() - self._since, 1e-6)
 
 
 def _agreed(interruption: Interruption, run: Run) -> bool:
-    """Whether to stop now; several processes agree on it, only now and then."""
+    """Whether to stop now; processes agree on it at intervals."""
     if run.ranks.count == 1:
         return interruption.asked
     if run.step % CHECK_EVERY:
@@ -189,7 +189,11 @@ def _agreed(interruption: Interruption, run: Run) -> bool:
 
 
 def _report(run: Run, held_out: HeldOut, pace: Pace, log: RunLog) -> None:
-    loss, speed, waiting = pace.loss(), pace.pixels_per_second(), pace.waiting()  # the loss waits for the device
+    loss, speed, waiting = (
+        pace.loss(),
+        pace.pixels_per_second(),
+        pace.waiting(),
+    )  # the loss waits for the device
     log.doing("scoring held-out pictures")
     scores = validate(run, held_out)
     if run.ranks.leads:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..models.highpass import HighpassNetwork
 
-PSNR_FLOOR = (0.5 / 255) ** 2  # about the squared error of rounding to 8 bits, beyond which nothing is gained
+PSNR_FLOOR = (0.5 / 255) ** 2  # about the squared error of rounding to 8 bits, below which nothing is gained
 GMS_C = 170 / 255**2  # the paper's c = 170 for pixels in [0, 255]
 PREWITT = torch.tensor([[1.0, 0, -1], [1, 0, -1], [1, 0, -1]]) / 3
 
@@ -87,7 +87,7 @@ def pixel_loss(restored: Tensor, clean: Tensor) -> Tensor:
 def psnr_loss(restored: Tensor, clean: Tensor) -> Tensor:
     """Half the logarithm of each picture's mean squared error, averaged: its PSNR in nepers, lower for better.
 
-    An error counts by its share of the picture's own, so that light degradations count as much as heavy ones.
+    Errors count relative to the picture's own error, so that light degradations count as much as heavy ones.
     """
     errors = (restored - clean).square().mean((1, 2, 3))
     return (errors + PSNR_FLOOR).log().mean() / 2
@@ -133,10 +133,10 @@ def opening(mask: Tensor, side: int) -> Tensor:
 
 
 def soft_mask(restored: Tensor, clean: Tensor, settings: GmsMask) -> Tensor:
-    """(n, 1, h, w) in [0, 1], without gradient: 1 deep inside badly restored regions, 0 far from them.
+    """(n, 1, h, w) in [0, 1], without gradient: 1 well inside badly restored regions, 0 far from them.
 
-    First the well restored pixels are opened: one that is right by luck inside a bad region counts as bad. Then blur
-    and opening in turn soften the mask and remove bad specks inside good regions.
+    First the well restored pixels are opened: a pixel that is right by chance inside a bad region counts as bad. Then
+    alternate blur and opening soften the mask and remove bad specks in good regions.
     """
     with torch.no_grad():
         good = (gms_map(restored, clean) <= settings.threshold).to(restored.dtype)

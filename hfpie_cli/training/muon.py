@@ -4,7 +4,7 @@ After Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (
 (outputs, inputs, 3, 3) are taken as matrices (outputs, 9 inputs); kernels of one shape are orthogonalised together.
 
 An orthogonalised update has the same size however small the gradient is, so that a kernel of little use would grow
-without end. Weight decay bounds it: its singular values stay below 1 / decay.
+without bound. Weight decay limits it: its singular values stay below 1 / decay.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ADAM_SHARE = 0.5  # Adam's rate as a share of Muon's
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """About the nearest semi-orthogonal matrices (singular values 0.7 to 1.2): (k, rows, columns), rows <= columns."""
+    """Roughly the nearest semi-orthogonal matrices (values 0.7 to 1.2): (k, rows, columns), rows <= columns."""
     a, b, c = NEWTON_SCHULZ
     x = matrices.bfloat16()
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
@@ -70,7 +70,7 @@ class Muon(torch.optim.Optimizer):
 def make_optimizers(
     model: nn.Module, name: str, rate: float, *, decay: float, betas: tuple[float, float]
 ) -> list[torch.optim.Optimizer]:
-    """`adam`: Adam on everything. `muon`: Muon on 3x3 kernels behind the heads, Adam at half its rate on the rest.
+    """`adam`: Adam on everything. `muon`: Muon on 3x3 kernels after the heads, Adam at half its rate on the rest.
 
     decay: weight decay of the kernels that Muon trains. Each group of parameters has a `share`, the part of the run's
     rate that it is trained at.

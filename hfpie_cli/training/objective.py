@@ -30,7 +30,7 @@ CPU = Device(torch.device("cpu"), "fp32")
 
 
 class Objective(Protocol):
-    """A loss to train by, of a step counted from 0, and a score in dB to choose by."""
+    """A training loss, of a step counted from 0, and a validation score in dB."""
 
     def loss(self, restored: Tensor, clean: Tensor, step: int) -> Tensor: ...
 
@@ -70,7 +70,7 @@ class Restoration:
         return self.compared(restored, clean, step)[0]
 
     def compared(self, restored: Tensor, clean: Tensor, step: int) -> tuple[Tensor, dict[str, View]]:
-        """(the loss, what there is to show to discriminators: the `picture`, and a classifier's `maps` if one runs)."""
+        """(the loss, the views for discriminators: the `picture`, and a classifier's `maps` if one runs)."""
         config, compared, wanted = self.config, restored, clean
         if config.gms:
             mask = losses.soft_mask(restored, clean, config.gms_mask)

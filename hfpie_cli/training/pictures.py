@@ -1,4 +1,4 @@
-"""The pictures of a run: their folders, what the run's folder keeps of them, and the recipe's degradations for them."""
+"""The pictures of a run: their folders, their record in the run's folder, and the recipe's degradations for them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def keep_folders(run: Path, folders: Folders, data: TrainingSet, say: Callable[[
 
 
 def _begun_with(path: Path) -> dict[str, Any]:
-    """What `keep_folders` wrote. Raises UsageError if it has been changed since so that it says less."""
+    """The record of `keep_folders`. Raises UsageError if it was changed since and is incomplete."""
     try:
         begun = json.loads(path.read_text(encoding="utf-8"))
         return {name: begun[name] for name in ("data", "degraded", "clean", "pictures")}
@@ -69,13 +69,13 @@ def _begun_with(path: Path) -> dict[str, Any]:
 def for_pictures(config: TrainConfig, data: TrainingSet, folders: Folders, say: Callable[[str], None]) -> TrainConfig:
     """The configuration for these pictures: pairs replace its degradations if it does not mention pairs.
 
-    Raises UsageError if it needs pairs or photographs that are not there.
+    Raises UsageError if it needs pairs or photographs that are missing.
     """
     if folders.data and folders.degraded and PAIRS not in config.degradation:
         message = "the recipe sets no share for pairs, so it cannot mix them with photographs"
         raise UsageError(message, "remove --data or the pairs, or use --set degradation.pairs=0.3")
     if len(data.paired) and PAIRS not in config.degradation:
-        say(f"the data are pairs: they replace {', '.join(config.degradation)}")
+        say(f"training on pairs instead of the recipe's {', '.join(config.degradation)}")
         config = replace(config, degradation={PAIRS: 1.0}, validation=(PAIRS,))
     named = {*config.degradation, *config.validation}
     if PAIRS in named and not len(data.paired):

@@ -1,4 +1,4 @@
-"""A training run and its folder, from which it can always be resumed."""
+"""A training run and its folder, from which it can be resumed at any time."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from .state import STATE, find_whole, keep
 
 @dataclass
 class Run:
-    """A training run: everything that changes, and the folder that keeps it."""
+    """A training run: its state, and the folder that holds it."""
 
     folder: Path
-    """Where the run is kept."""
+    """Folder of the run."""
     config: TrainConfig
     """Its recipe."""
     device: Device
@@ -53,7 +53,7 @@ class Run:
     objective: Objective
     """The loss."""
     adversaries: dict[str, Adversary]
-    """Discriminators of adversarial training, by what they see."""
+    """Discriminators of adversarial training, by their view."""
     step: int = 0
     """Steps done."""
     best: float = float("-inf")
@@ -75,7 +75,7 @@ class Run:
     def part(self) -> None:
         """Release the wrapper that shares gradients, before the process group is destroyed.
 
-        It holds the process group: destroyed after that, it can wait for a thread that waits for this one.
+        It holds the process group, and destroying it later could deadlock.
         """
         self.trained = self.network
         for adversary in self.adversaries.values():
@@ -121,7 +121,7 @@ def setup(
         )
     if ranks.leads:
         folder.mkdir(parents=True, exist_ok=True)
-        save_state(run)  # so that a run that is killed at once starts again from the same weights
+        save_state(run)  # so that a run that is killed early restarts from the same weights
         write_config(config, folder / CONFIG)
     return run
 
@@ -130,7 +130,7 @@ def setup(
 def locked(folder: Path) -> Iterator[None]:
     """Lock the folder for the block. Raises HfpieError if another process trains there.
 
-    A folder that nothing was written to is removed.
+    A folder that stays empty is removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
@@ -150,7 +150,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _check_length(run: Run) -> None:
-    """Raises UsageError if the run has gone further than its configuration now says."""
+    """Raises UsageError if the run has gone further than its configuration allows."""
     config, minutes = run.config, max(run.minutes_done, run.seconds / 60)
     if config.minutes and minutes > config.minutes and not run.is_done:
         done = counted(round(minutes, 1), "minute")
@@ -168,7 +168,7 @@ def _objective(config: TrainConfig, device: Device) -> Objective:
 
 
 def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, whole: bool) -> None:
-    """Take the weights that fit; `whole`: all of them must, for invented detail comes last."""
+    """Load the weights that fit. whole: all must fit, because adversarial training only refines."""
     checkpoint = load_checkpoint(init)
     if isinstance(checkpoint.config, LegacyConfig):
         message = f"{init}: an old architecture whose smaller scales do not contribute"
@@ -186,7 +186,7 @@ def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, w
 def keep_best(run: Run, score: float) -> None:
     """Write the averaged weights if they score (dB) higher than any before.
 
-    In adversarial training the latest count: invented detail lowers every such score.
+    In adversarial training always write: invented detail lowers the score.
     """
     if score > run.best or run.adversaries:
         run.best = score
@@ -212,7 +212,7 @@ def save_state(run: Run) -> None:
         "seconds": run.seconds,
         "minutes_done": run.minutes_done,
     }
-    written = io.BytesIO()  # torch's own writer hides that a disk is full
+    written = io.BytesIO()  # torch's own writer hides a full disk
     torch.save(state, written)
     keep(run.folder / STATE, written.getvalue())
 
@@ -233,9 +233,9 @@ def _load_state(run: Run, say: Callable[[str], None]) -> None:
         hint = "network, optimizer and discriminator cannot change within a run; start a new run with --init"
         raise HfpieError(f"{run.folder / STATE}: the state of a different kind of run", hint) from None
     if validated_by != run.config.validation:
-        say(f"{run.folder}: validated by {', '.join(validated_by)} so far: its best score starts over")
+        say(f"{run.folder}: was validated by {', '.join(validated_by)} before: its best score starts over")
     elif state["best"] > run.best and not (run.folder / BEST).exists():
-        say(f"{run.folder / BEST}: is missing: rebuilt from the average of step {run.step}; its best score starts over")
+        say(f"{run.folder / BEST}: missing, rebuilt from the average of step {run.step}; its best score starts over")
         if run.ranks.leads:
             _write_average(run)
     else:

@@ -1,6 +1,6 @@
-"""The file of a run's state and the one before it, each with its own SHA-256, which is compared before it is trusted.
+"""A run's state and the previous one, each with its SHA-256, which is verified on reading.
 
-The hash stands in the comment of the ZIP archive that torch writes: torch and every ZIP tool still read the file.
+The hash is the comment of torch's ZIP archive, which torch and other tools can still read.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from ..files import atomic_path
 STATE, BEFORE = "state.pt", "state-before.pt"
 MARK = b"sha256 "
 COMMENT = len(MARK) + 64  # bytes
-END_RECORD = 22  # bytes of the record that ends a ZIP archive; its last two are the length of the comment
+END_RECORD = 22  # bytes of the record that ends a ZIP archive; the last two give the comment's length
 
 
 def keep(path: Path, archive: bytes) -> None:
-    """Write a state; the one that is there becomes the one before. At every moment one of the two is whole."""
+    """Write a state; the existing one becomes the previous one. One of the two is intact at any moment."""
     comment = MARK + hashlib.sha256(archive).hexdigest().encode()
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         file.write(memoryview(archive)[:-2])
         file.write(len(comment).to_bytes(2, "little") + comment)
         file.flush()
-        if _whole(path) is not None:  # a damaged one must not take the place of the last that is whole
+        if _whole(path) is not None:  # a damaged one must not replace the last intact one
             _copy(path, path.with_name(BEFORE))
 
 
 def find_whole(folder: Path, say: Callable[[str], None]) -> io.BytesIO:
     """The archive of the state, or of the previous one if the state is damaged, which `say` reports.
 
-    Raises HfpieError if neither is what was written.
+    Raises HfpieError if both are damaged.
     """
     for name in (STATE, BEFORE):
         archive = _whole(folder / name)
@@ -50,7 +50,7 @@ def find_whole(folder: Path, say: Callable[[str], None]) -> io.BytesIO:
 
 
 def _whole(path: Path) -> bytes | None:
-    """The archive as it was written; None for a file that is missing or changed."""
+    """The archive as written; None for a missing or changed file."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -64,7 +64,7 @@ def _whole(path: Path) -> bytes | None:
 
 
 def _is_plain_archive(data: bytes) -> bool:
-    """Whether it is one without a comment, as hfpie wrote it once, whose own checksums hold."""
+    """Whether it is an intact archive without a comment, as older versions wrote it."""
     if data[-END_RECORD : -END_RECORD + 4] != b"PK\x05\x06" or data[-2:] != bytes(2):
         return False
     try:
@@ -75,7 +75,7 @@ def _is_plain_archive(data: bytes) -> bool:
 
 
 def _copy(path: Path, target: Path) -> None:
-    """Make `target` the same file as `path`; both exist at every moment."""
+    """Link `target` to the file `path`, or copy it; both exist at any moment."""
     link = target.with_name(f".{target.name}")
     link.unlink(missing_ok=True)
     try:
@@ -83,4 +83,4 @@ def _copy(path: Path, target: Path) -> None:
     except OSError:  # a file system without hard links
         shutil.copyfile(path, link)
     link.replace(target)
-    link.unlink(missing_ok=True)  # it stays where both were one file already
+    link.unlink(missing_ok=True)  # which stays if both were the same file

@@ -1,4 +1,4 @@
-"""Scores and pictures of the averaged weights on the held-out pictures, restored as `hfpie` restores a file."""
+"""Scores and samples of the averaged weights on held-out pictures, restored as `hfpie` restores a file."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from .run import Run
 
 SAMPLES = 4  # held-out pictures that every validation writes
 PARTS_PICTURES = 2  # held-out pictures that the parts of the network are measured on
-PARTS_SCORES = 10  # how often each is scored for that, about: once, and once without each part
+PARTS_SCORES = 10  # approximate number of scorings of each: once, and once without each part
 
 Restore = Callable[[Photo], Pixels]  # of a picture (h, w, 3): (scale h, scale w, 3) of its type
 
 
 class HeldOut:
-    """The held-out pictures and what each degradation makes of them; each is degraded once, when it is asked for."""
+    """The held-out pictures with each degradation, which is applied once, when first needed."""
 
     def __init__(self, data: TrainingSet, scale: int) -> None:
         self._data, self._scale = data, scale
@@ -41,11 +41,11 @@ class HeldOut:
         self._inputs: dict[str, float] = {}
 
     def count(self, degradation: str) -> int:
-        """How many pictures there are, or published pairs."""
+        """Number of pictures, or of published pairs."""
         return len(self._data.paired if degradation == PAIRS else self._data.photos)
 
     def pair(self, degradation: str, number: int) -> Pair:
-        """One pair, of 8 bits where those hold its pictures exactly, else float32."""
+        """One pair, in 8 bits if that is exact, otherwise float32."""
         if (degradation, number) not in self._made:
             sides = validation_pair(self._data, degradation, self._scale, number)
             degraded, clean = (packed(torch.from_numpy(side)).numpy() for side in sides)
@@ -53,7 +53,7 @@ class HeldOut:
         return self._made[degradation, number]
 
     def input_scores(self, run: Run) -> dict[str, float]:
-        """Mean score in dB of the degraded pictures themselves, enlarged bicubically; one process's work, done once.
+        """Mean score in dB of the degraded pictures, enlarged bicubically; computed once, by one process.
 
         Empty for an objective that restores nothing.
         """
@@ -79,7 +79,7 @@ class HeldOut:
 def validate(run: Run, held_out: HeldOut) -> dict[str, float]:
     """Mean score in dB of the averaged weights over the held-out pictures, for every degradation of the configuration.
 
-    Several processes share the pictures and all know the result.
+    Processes share the pictures, and all get the result.
     """
     restore, scores = restoring(run), {}
     for name in run.config.validation:
@@ -91,9 +91,10 @@ def validate(run: Run, held_out: HeldOut) -> dict[str, float]:
 
 
 def restoring(run: Run) -> Restore:
-    """What restores pictures with the averaged weights on the run's device: the Restorer, as for a file of that size.
+    """A function that restores pictures with the averaged weights on the run's device.
 
-    A network that extracts something else from a picture, such as its high frequencies, has no Restorer.
+    It is the Restorer's, as for a file of that size. A network that extracts something else from a picture, such as its
+    high frequencies, has no Restorer.
     """
     if not isinstance(run.average, Restoring):
         return partial(_extract, run)
@@ -124,8 +125,8 @@ def _enlarged(photo: Photo, scale: int) -> Pixels:
 def parts(run: Run, held_out: HeldOut, *, worth: bool) -> list[Part]:
     """Measures each part of the averaged network on all degradations of the configuration; for one process.
 
-    A held-out picture is one tile, which the network itself restores, not a folded copy without these parts.
-    worth: whether to measure what the score loses without it.
+    A held-out picture is one tile, restored by the network itself, not by a folded copy without these parts.
+    worth: whether to measure the score without each part.
     """
     if not isinstance(run.average, Network):
         return []
@@ -144,7 +145,7 @@ def samples(run: Run, held_out: HeldOut) -> list[list[NDArray[np.uint8]]]:
 
 
 def seconds_a_picture(run: Run, held_out: HeldOut) -> float:
-    """What it takes to score one held-out picture in all its degradations, once warm; the leader's time, for all."""
+    """Seconds to score one held-out picture in all degradations, after warming up; the leader's, for all processes."""
     pairs, restore = [held_out.pair(name, 0) for name in run.config.validation], restoring(run)
     restore(pairs[0].degraded)
     started = time.monotonic()

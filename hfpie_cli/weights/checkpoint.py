@@ -38,7 +38,7 @@ ARCHITECTURES: dict[str, type[Config]] = {  # by the metadata key `architecture`
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network's shape and its weights."""
+    """A network's configuration and weights."""
 
     config: Config
     """Shape."""
@@ -72,7 +72,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def as_safetensors(weights: dict[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    """The file of some weights, the same at every call: the library gives its metadata an order by chance."""
+    """The file of some weights, the same at every call, although the library orders metadata at random."""
     file = safetensors.torch.save(weights, dict(metadata))
     (length,) = struct.unpack("<Q", file[:8])
     header = json.loads(file[8 : 8 + length])
@@ -91,8 +91,8 @@ def is_ours(path: Path) -> bool:
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read and check a checkpoint; float32 weights.
 
-    Raises UnavailableError for a file that is missing, is no safetensors file, has no or a senseless configuration,
-    or whose tensors differ from what the configuration asks for in name, shape or type, or are not finite.
+    Raises UnavailableError for a missing file, one that is not safetensors, a missing or invalid configuration, and
+    tensors that are not finite or differ from the configuration in name, shape or type.
     """
     with _opened(path) as file:
         metadata = file.metadata() or {}
@@ -108,7 +108,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """Every tensor of a safetensors file as it is, whatever network it belongs to. Raises as `load_checkpoint` does."""
+    """Every tensor of a safetensors file, unchanged, for any network. Raises as `load_checkpoint` does."""
     with _opened(path) as file:
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     _check_finite(path, {name: weight for name, weight in weights.items() if weight.is_floating_point()})
@@ -123,7 +123,7 @@ def _check_finite(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """An open safetensors file, whose faults become UnavailableError."""
+    """An open safetensors file; its errors become UnavailableErrors."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             yield file
@@ -136,12 +136,12 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _parse_config(path: Path, metadata: Mapping[str, str]) -> tuple[Config, dict[str, tuple[int, ...]]]:
-    """The configuration and the shapes of the weights that it asks for."""
+    """The configuration and the shapes of its weights."""
     if metadata.get("format") != FORMAT:
         raise UnavailableError(f"{path}: not an hfpie checkpoint", f"its metadata lacks format = {FORMAT}")
     architecture = metadata.get("architecture", "")
     if architecture not in ARCHITECTURES:
-        message = f"{path}: a network of the architecture {architecture!r}, which this version of hfpie does not have"
+        message = f"{path}: a network of architecture {architecture!r}, which this version of hfpie does not have"
         raise UnavailableError(
             message, f"it has {', '.join(ARCHITECTURES)}; retrain it, or use the hfpie version that wrote it"
         )

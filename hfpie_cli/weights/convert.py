@@ -1,4 +1,4 @@
-"""From a pickled checkpoint (.pth) to safetensors: in our own layout where the weights fit it, else as they are."""
+"""Converts pickled checkpoints (.pth) to safetensors: in our layout if the weights fit it, otherwise unchanged."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ..models.network import LEVELS, NetworkConfig
 from .checkpoint import Checkpoint, as_safetensors, expected_shapes, load_weights, save_checkpoint
 from .kinds import check_pickle
 
-SAFE_TORCH = (2, 10)  # before it a pickle could break out of weights_only (CVE-2026-24747)
-SECONDS = 600  # that a file may take
+SAFE_TORCH = (2, 10)  # in older ones a pickle could escape weights_only (CVE-2026-24747)
+SECONDS = 600  # limit for a file
 
 
 def convert(source: Path, target: Path, *, overwrite: bool) -> NetworkConfig | None:
     """Write `target` from the pickle `source`; the configuration if it is one of our networks, None if not.
 
-    The pickle is read by another process, without the code that it may hold. Raises UnavailableError for a file that
-    holds more than tensors, for TorchScript and for a torch that is too old; HfpieError if `target` is there already.
+    The pickle is read by another process, without running its code. Raises UnavailableError for a file that holds more
+    than tensors, for TorchScript and for a torch that is too old; HfpieError if `target` exists.
     """
     _check_torch()
     check_pickle(source)
@@ -55,7 +55,7 @@ def _exists(target: Path) -> HfpieError:
 
 
 def infer_config(weights: Mapping[str, Tensor]) -> NetworkConfig | None:
-    """The configuration of ours that asks for just these weights; None if there is none."""
+    """The configuration whose network has exactly these weights; None if there is none."""
     try:
         heads = [weights[f"heads.{level}.weight"].shape for level in range(LEVELS)]  # (width, 3 unshuffle**2, 3, 3)
         unshuffle = isqrt(heads[0][1] // 3)
@@ -80,12 +80,12 @@ def infer_config(weights: Mapping[str, Tensor]) -> NetworkConfig | None:
 
 
 def _blocks(weights: Mapping[str, Tensor], where: str) -> tuple[int, int, int]:
-    """How many blocks each scale has in the bodies or in the tails."""
+    """Number of blocks of each scale in the bodies or the tails."""
     return tuple(_count(weights, rf"{where}\.{level}\.(\d+)\.") for level in range(LEVELS))  # type: ignore[return-value]
 
 
 def _count(weights: Mapping[str, Tensor], pattern: str) -> int:
-    """How many different numbers the names of the weights have where the pattern has its group."""
+    """Number of different values that the pattern's group has in the names of the weights."""
     return len({match[1] for name in weights if (match := re.match(pattern, name))})
 
 
@@ -97,7 +97,7 @@ def _check_torch() -> None:
 
 
 def _unpickle(source: Path, target: Path) -> None:
-    """Run unpickle.py, without secrets in its environment; -P keeps our modules from hiding those of Python."""
+    """Run unpickle.py, without secrets in its environment; -P keeps our modules from shadowing Python's."""
     program = Path(__file__).with_name("unpickle.py")
     secret = re.compile("TOKEN|SECRET|PASSWORD|KEY")
     environment = {name: value for name, value in os.environ.items() if not secret.search(name.upper())}

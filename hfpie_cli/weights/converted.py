@@ -1,4 +1,4 @@
-"""Pickles of known hash as safetensors: made once and kept in hfpie's own cache. Knows nothing of torch."""
+"""Cache of pickles with known hash that were converted to safetensors. Does not import torch."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ SUFFIX = ".safetensors"
 
 
 def is_converted(sha256: str) -> bool:
-    """Whether there is a file that was made from the pickle of this SHA-256; its content is not looked at."""
+    """Whether the pickle of this SHA-256 was converted; the file's content is not checked."""
     return any(_folder(sha256).glob(f"*{SUFFIX}"))
 
 
 def find_converted(sha256: str) -> Path | None:
-    """The file made from the pickle of this SHA-256, None if there is none. One that was changed since is removed."""
+    """The file converted from the pickle of this SHA-256, None if there is none. One that was changed is removed."""
     for path in _folder(sha256).glob(f"*{SUFFIX}"):
         if sha256_of(path) == path.stem:
             return path
@@ -25,9 +25,9 @@ def find_converted(sha256: str) -> Path | None:
 
 
 def make_converted(pickle: Path, sha256: str) -> Path:
-    """Make that file from the verified pickle. Raises as `convert` does, and then leaves no file behind.
+    """Convert the verified pickle. Raises as `convert` does, and then leaves no file.
 
-    It is named by its own SHA-256, so that it can be compared whenever it is used.
+    The file is named by its own SHA-256, so that it can be verified at every use.
     """
     from .convert import convert
 

@@ -1,4 +1,4 @@
-"""Third-party networks: any that spandrel recognises by the names and shapes of its weights."""
+"""Third-party networks that spandrel recognises by the names and shapes of their weights."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ STRIDES = {"SCUNet": 64}  # by architecture: windows of 8 pixels at 1/8 of the s
 STATED = (
     "window_size",
     "padder_size",
-)  # where models keep the side of their windows, and what their sides are padded to
-WINDOW = 16  # of models that keep it elsewhere; windows must lie where they lie in the whole picture, or tiles show
+)  # attributes of models: side of their windows, multiple of their sides
+WINDOW = 16  # of models without that attribute; windows must align with the whole picture's, or tiles show
 TILES = {
     "NAFNet": (384, 64),
     "DRUNet": (256, 64),
 }  # tile and overlap; NAFNet's averages are over 384 pixels in its paper
 PLAIN_TILES, FAR_SEEING_TILES = (256, 32), (512, 64)
 WANTS_NOISE = "DRUNet"
-BEYOND = 1.0  # how far from [0, 1], or from the input's range, raw values may lie; NAFNet's can grow by orders
+BEYOND = 1.0  # how far raw values may be from [0, 1], or from the input's range; NAFNet's can be far larger
 
 
 class ForeignNetwork(Restoring):
-    """(n, 3, h, w) RGB in [0, 1] -> (n, 3, scale h, scale w), clamped; sides that do not fit are padded and cut again.
+    """(n, 3, h, w) RGB in [0, 1] -> (n, 3, scale h, scale w), clamped; sides are padded if necessary, and cut again.
 
-    `described` is a descriptor of spandrel's: it takes one picture at a time.
+    described: spandrel's descriptor, which takes one picture at a time.
     """
 
     def __init__(self, described: Any) -> None:
@@ -47,7 +47,7 @@ class ForeignNetwork(Restoring):
         return self._contract
 
     def forward(self, picture: Tensor, noise: float = 0.0) -> Tensor:
-        """noise: standard deviation in [0, 1]. Raises UnsteadyError for values that are no picture's."""
+        """noise: standard deviation in [0, 1]. Raises UnsteadyError for values that are not a picture."""
         restore = self._told(noise) if self._contract.takes_noise else self._described
         return torch.cat([restore(one[None]) for one in picture])
 
@@ -65,7 +65,7 @@ class ForeignNetwork(Restoring):
 
 
 def contract_of(described: Any) -> Contract:
-    """What spandrel states about a network, and what it does not."""
+    """The contract of a network, from spandrel's description and its attributes."""
     size, name, tiling = described.size_requirements, described.architecture.id, described.tiling.name
     tile, overlap = TILES.get(name, FAR_SEEING_TILES if tiling == "DISCOURAGED" else PLAIN_TILES)
     borne = {"fp32": True, "bf16": described.supports_bfloat16, "fp16": described.supports_half}
@@ -87,7 +87,7 @@ def _window_of(model: nn.Module) -> int:
 
 
 def _check_range(model: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
-    """Check a network's output before it is clamped; the runner reports values that are not finite."""
+    """Check a network's output before clamping; the Runner reports values that are not finite."""
     if not isinstance(output, Tensor):
         return
     low, high = (float(value) for value in output.aminmax())
@@ -105,12 +105,12 @@ def load_foreign(path: Path) -> ForeignNetwork:
         spandrel = import_beside_torchvision("spandrel")
     except (ImportError, RuntimeError) as error:
         message = f"{path}: not an hfpie checkpoint; spandrel, which may know it, cannot be imported ({error})"
-        hint = "pip install 'hfpie[spandrel]', with the torchvision that belongs to your torch"
+        hint = "pip install 'hfpie[spandrel]', with the torchvision that matches your torch"
         raise UnavailableError(message, hint) from None
     weights = load_weights(path)
     try:
         described = spandrel.ModelLoader(device="cpu").load_from_state_dict(weights)
-    except Exception as error:  # its detection looks into weights that may hold anything
+    except Exception as error:  # its detection may fail in any way on unknown weights
         message = f"{path}: unknown to hfpie and spandrel ({type(error).__name__})"
         raise UnavailableError(message, "it may be another kind of network, or part of one") from None
     if not isinstance(described, spandrel.ImageModelDescriptor):

