@@ -252,7 +252,7 @@ def test_validations_tell_what_each_part_does(data, tmp_path, monkeypatch, capsy
 def test_validation_scores_what_users_get(data, tmp_path):
     run = setup(changed(steps=1, validation=("awgn-25-8bit", "clean")), tmp_path / "run", CPU)
     torch.nn.init.zeros_(run.average.output[0].weight)
-    torch.nn.init.constant_(run.average.output[0].bias, 0.001)  # so slight that the Restorer leaves pictures as they are
+    torch.nn.init.constant_(run.average.output[0].bias, 0.001)  # so slight that the Restorer changes nothing
     held_out = HeldOut(data, 1)
     scores = validate(run, held_out)
     keep_best(run, 0.0)
