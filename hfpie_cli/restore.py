@@ -151,7 +151,8 @@ class Restorer:
         span = joint_span([find_span(pixels) for pixels in shown])
         levels = [level for pixels in shown if (level := self._noise_of(pixels)) is not None]
         noise = sum(levels) / len(levels) if levels else None
-        sample = torch.stack([span.stretch(to_tensor(part)) for pixels in shown for part in sample_parts(pixels)])
+        parts = [part for pixels in shown for part in sample_parts(pixels, self.contract.sample_side)]
+        sample = torch.stack([span.stretch(to_tensor(part)) for part in parts])
         return self._shared(span, noise, sample if span == FULL_SPAN else sample.clamp(0, 1))
 
     def restore(
@@ -264,7 +265,7 @@ class Restorer:
 
     def _sample(self, shown: Pixels, span: Span, plan: Plan) -> Tensor | None:
         """What the averages of the photo are measured on; None for one that is one tile, all of it the sample."""
-        parts = sample_parts(shown)
+        parts = sample_parts(shown, self.contract.sample_side)
         if len(parts) == len(plan) == 1:
             return None
         sample = torch.stack([span.stretch(to_tensor(part)) for part in parts])

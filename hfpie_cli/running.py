@@ -21,7 +21,7 @@ from .photos.photo import Pixels
 from .streams import Streams
 from .tensors import Turn
 
-SAMPLE_GRID, SAMPLE_SIDE = 4, 64  # squares a side and pixels a square of the sample that averages are measured on
+SAMPLE_GRID = 4  # squares a side of the grid that averages are measured on
 
 Forward = Callable[[Tensor], Tensor]  # (n, 3, h, w) on the device -> (n, 3, scale h, scale w)
 
@@ -119,13 +119,13 @@ def _average(tiles: Tensor, ways: list[tuple[Turn, Forward]]) -> Tensor:
     return torch.stack(results).mean(0) if len(results) > 1 else results[0]
 
 
-def sample_parts(pixels: Pixels) -> list[Pixels]:
-    """Parts of at most SAMPLE_SIDE pixels a side on an even grid over (h, w, c) pixels, or all where they are few.
+def sample_parts(pixels: Pixels, side: int) -> list[Pixels]:
+    """Parts of at most `side` pixels a side on an even grid over (h, w, c) pixels, or all where they are few.
 
     They depend on the picture alone, never on tiles.
     """
-    if pixels.shape[0] * pixels.shape[1] <= (SAMPLE_GRID * SAMPLE_SIDE) ** 2:
+    if pixels.shape[0] * pixels.shape[1] <= (SAMPLE_GRID * side) ** 2:
         return [pixels]
-    last = (max(n - SAMPLE_SIDE, 0) for n in pixels.shape[:2])
+    last = (max(n - side, 0) for n in pixels.shape[:2])
     tops, lefts = (sorted({int(at) for at in np.linspace(0, end, SAMPLE_GRID)}) for end in last)
-    return [pixels[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE] for top in tops for left in lefts]
+    return [pixels[top : top + side, left : left + side] for top in tops for left in lefts]

@@ -9,6 +9,7 @@ from hfpie_cli.device import Device, choose_device, choose_training_device, tile
 from hfpie_cli.errors import UsageError
 from hfpie_cli.models.contract import Contract, UnsteadyError
 from hfpie_cli.models.enlarging import enlarge
+from hfpie_cli.models.network import Network, NetworkConfig
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.running import sample_parts
 from hfpie_cli.settings import cpu_multiplies_bf16
@@ -237,10 +238,20 @@ def test_pixels_of_another_scale_and_other_objects_are_refused():
 
 
 def test_the_sample_of_a_long_strip_is_bounded():
-    parts = sample_parts(np.zeros((60, 20000, 3), np.uint8))
+    parts = sample_parts(np.zeros((60, 20000, 3), np.uint8), 64)
     assert [part.shape for part in parts] == [(60, 64, 3)] * 4
-    assert len(sample_parts(np.zeros((300, 400, 3), np.uint8))) == 16
-    assert len(sample_parts(np.zeros((256, 256, 3), np.uint8))) == 1
+    assert [part.shape for part in sample_parts(np.zeros((600, 500, 3), np.uint8), 128)] == [(128, 128, 3)] * 16
+    assert len(sample_parts(np.zeros((300, 400, 3), np.uint8), 64)) == 16
+    assert len(sample_parts(np.zeros((256, 256, 3), np.uint8), 64)) == 1
+    assert len(sample_parts(np.zeros((512, 512, 3), np.uint8), 128)) == 1
+
+
+def test_averages_are_measured_on_squares_of_the_size_that_the_network_asks_for():
+    seen = []
+    network = Network(NetworkConfig(widths=(8, 8, 8), bodies=(0, 0, 0), tails=(1, 0, 0), sample_side=24)).eval()
+    network.register_forward_pre_hook(lambda module, inputs: seen.append(tuple(inputs[0].shape)))
+    Restorer(network, tile=64, overlap=16)(np.zeros((100, 130, 3), np.uint8))
+    assert seen[0] == (16, 3, 24, 24)
 
 
 def test_impossible_tiles_are_a_usage_error():

@@ -30,6 +30,8 @@ class Contract:
     """Tile overlap by default."""
     shares_averages: bool = False
     """Whether it takes a `pool` (models/pooling.py), so that all tiles share one photograph's averages."""
+    sample_side: int = 64
+    """Side of the 16 squares of a photograph that these averages are measured on."""
     folds: bool = False
     """Whether it folds (models/fold.py) once these averages are known."""
     residual: bool = False

@@ -48,6 +48,9 @@ class NetworkConfig:
     """False is the paper's ablation "w/o Edge"."""
     feature_attention: bool = True
     """False is the paper's ablation "w/o FeaAtt"."""
+    sample_side: int = 64
+    """Side in pixels of the 16 squares of a photograph that the attentions' averages are measured on. Blur needs larger
+    ones than noise."""
 
     def __post_init__(self) -> None:
         for name, (low, high) in {"widths": (1, 512), "bodies": (0, 256), "tails": (0, 256)}.items():
@@ -56,7 +59,8 @@ class NetworkConfig:
             if not whole or len(values) != LEVELS or not low <= min(values) <= max(values) <= high:
                 raise ValueError(f"{name} must be {LEVELS} whole numbers from {low} to {high}, not {values!r}")
             object.__setattr__(self, name, tuple(values))
-        for name, (low, high) in {"scale": (1, 4), "unshuffle": (1, 2), "reconstruction": (0, 512)}.items():
+        limits = {"scale": (1, 4), "unshuffle": (1, 2), "reconstruction": (0, 512), "sample_side": (16, 1024)}
+        for name, (low, high) in limits.items():
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
                 raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
@@ -103,8 +107,15 @@ class Network(Restoring):
 
     @property
     def contract(self) -> Contract:
-        scale, stride = self.config.scale, self.config.stride
-        return Contract(scale=scale, stride=stride, shares_averages=True, folds=True, residual=True)
+        config = self.config
+        return Contract(
+            scale=config.scale,
+            stride=config.stride,
+            shares_averages=True,
+            sample_side=config.sample_side,
+            folds=True,
+            residual=True,
+        )
 
     def _join(self, features: int) -> nn.Module:
         return FeatureAttention(features) if self.config.feature_attention else PlainSum()
