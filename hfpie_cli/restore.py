@@ -21,7 +21,7 @@ from .errors import HfpieError, UnavailableError, UsageError
 from .invariants.bands import correct, enlarged_rows
 from .invariants.change import measure_change
 from .invariants.grey import is_grey
-from .invariants.means import EnlargedMeans
+from .invariants.means import EnlargedMeans, UntintedGreys
 from .invariants.span import FULL_SPAN, Span, bounded, find_span, joint_span
 from .models.contract import Restoring, UnsteadyError
 from .models.enlarging import enlarge
@@ -257,6 +257,10 @@ class Restorer:
             rule = EnlargedMeans(span.limits(shown))
             read_rows = partial(enlarged_rows, lambda top, rows: read(top, 0, rows, width), height, self.scale)
             rows = correct(rows, read_rows, rule, height=height * self.scale, width=width * self.scale)
+        elif self.contract.keeps_grey and channels == 3:
+            rows = correct(
+                rows, lambda top, rows: read(top, 0, rows, width), UntintedGreys(), height=height, width=width
+            )
         restored = np.empty((height * self.scale, width * self.scale, channels), shown.dtype)
         with self._runner.streams.shared_by(at_once):
             for top, strip in rows:

@@ -4,12 +4,13 @@ have changed that has not."""
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from hfpie_cli import Restorer
 from hfpie_cli.invariants.bands import Grid, correct, linear_weights, regroup
 from hfpie_cli.invariants.change import measure_change
 from hfpie_cli.invariants.grey import is_grey
-from hfpie_cli.invariants.means import EnlargedMeans
+from hfpie_cli.invariants.means import EnlargedMeans, UntintedGreys
 from hfpie_cli.invariants.span import FULL_SPAN, Span, bounded, find_span
 from hfpie_cli.models.contract import Contract
 from hfpie_cli.models.enlarging import enlarge
@@ -125,11 +126,10 @@ def test_rows_may_lie_in_one_buffer_that_is_filled_anew():
     assert torch.equal(whole(regroup(strips(), [0, 32, 64, 100])), picture)
 
 
-def test_what_has_not_changed_is_not_corrected():
+@pytest.mark.parametrize("rule", [EnlargedMeans(UNIT), UntintedGreys()])
+def test_what_has_not_changed_is_not_corrected(rule):
     picture = torch.rand(3, 150, 170)
-    rows = correct(
-        iter([(0, picture)]), lambda top, n: picture[:, top : top + n], EnlargedMeans(UNIT), height=150, width=170
-    )
+    rows = correct(iter([(0, picture)]), lambda top, n: picture[:, top : top + n], rule, height=150, width=170)
     assert torch.allclose(whole(rows), picture, atol=1e-6)
 
 
@@ -184,6 +184,49 @@ def test_corrections_do_not_show_the_tiles(tmp_path):
         Restorer.from_weights(network, tile=tile, overlap=32, precision="fp32")(photo) for tile in (64, 1024)
     )
     assert np.abs(tiled.astype(int) - untiled).max() <= 1
+
+
+# tints of photographs that keep their size
+
+
+def smoothing(tiles):
+    return F.avg_pool2d(F.pad(tiles, (3, 3, 3, 3), mode="reflect"), 7, 1)
+
+
+@pytest.mark.parametrize("level", [0, 10, 245, 255])
+def test_grey_that_is_nearly_black_or_white_gets_no_tint(level):
+    tint = torch.tensor([1.5, 0.0, -1.5])[:, None, None] / 255
+
+    class Shifting(torch.nn.Module):
+        def forward(self, tiles):
+            return smoothing(tiles) + tint
+
+    photo = noisy(level, 15, (128, 128, 3))
+    restored = restorer(Shifting())(photo).astype(np.float64)
+    assert np.ptp(restored.mean((0, 1))) < 0.6  # without: 3
+
+
+@pytest.mark.parametrize("level", [20, 128, 200, 240])
+def test_brightness_is_the_networks(level):
+    class Darker(torch.nn.Module):
+        def forward(self, tiles):
+            return smoothing(tiles) - 4 / 255
+
+    photo = noisy(level, 15, (128, 128, 3))
+    alone = smoothing(torch.from_numpy(photo / 255.0).permute(2, 0, 1)[None].float()).mean().item() * 255 - 4
+    assert restorer(Darker())(photo).mean() == pytest.approx(max(alone, 0), abs=0.6)
+
+
+def test_dark_colours_keep_the_networks_tint():
+    """What noise that is clipped takes from a dark colour, the network may give back."""
+    photo = noisy((30, 5, 5), 15, (128, 128, 3))
+    truth = torch.tensor([30.0, 5, 5])[:, None, None] / 255
+
+    class Knowing(torch.nn.Module):
+        def forward(self, tiles):
+            return truth.expand_as(tiles)
+
+    assert (restorer(Knowing())(photo) == (30, 5, 5)).all()
 
 
 # narrow ranges

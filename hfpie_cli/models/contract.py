@@ -34,6 +34,8 @@ class Contract:
     """Side of the 16 squares of a photograph that these averages are measured on."""
     folds: bool = False
     """Whether it folds (models/fold.py) once these averages are known."""
+    keeps_grey: bool = True
+    """Whether black and white must get no tint, as its task does not change colours."""
     residual: bool = False
     """Whether it adds to its input, which stays at fp32."""
     precisions: frozenset[str] = ALL_PRECISIONS

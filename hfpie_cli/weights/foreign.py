@@ -76,6 +76,7 @@ def contract_of(described: Any) -> Contract:
         cuts=tiling != "INTERNAL",
         tile=max(tile, size.minimum),
         overlap=overlap,
+        keeps_grey=False,  # what it does to colours may be what it is for
         precisions=frozenset(precision for precision, bears in borne.items() if bears),
         takes_noise=name == WANTS_NOISE,
     )
