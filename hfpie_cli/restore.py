@@ -21,7 +21,7 @@ from .errors import HfpieError, UnavailableError, UsageError
 from .invariants.bands import correct, enlarged_rows
 from .invariants.change import measure_change
 from .invariants.grey import is_grey
-from .invariants.means import EnlargedMeans, UntintedGreys
+from .invariants.means import choose_rule
 from .invariants.span import FULL_SPAN, Span, bounded, find_span, joint_span
 from .models.contract import Restoring, UnsteadyError
 from .models.enlarging import enlarge
@@ -237,7 +237,7 @@ class Restorer:
         return not measure_change(shown, pixels, span.width * (self.strength or 1)).slight
 
     def _draw(self, shown: Pixels, shared: Shared, plan: Plan, batch: int, progress: Progress) -> Pixels:
-        """The restored pixels of (h, w, c) ones, tile by tile; enlarged ones with the photo's own local means."""
+        """The restored pixels of (h, w, c) ones, tile by tile, corrected where the network must not decide."""
         height, width, channels = shown.shape
         span, done = shared.span, 0
 
@@ -253,14 +253,10 @@ class Restorer:
         process = process if span == FULL_SPAN else bounded(process, self.scale)
         at_once = self._runner.streams.at_once(-(-len(plan) // batch))
         rows = process_tiles(plan, read, process, scale=self.scale, batch=batch, progress=advance, streams=at_once)
-        if self.scale > 1:
-            rule = EnlargedMeans(span.limits(shown))
+        keeps_grey = self.contract.keeps_grey and channels == 3
+        if rule := choose_rule(span.limits(shown), enlarges=self.scale > 1, keeps_grey=keeps_grey):
             read_rows = partial(enlarged_rows, lambda top, rows: read(top, 0, rows, width), height, self.scale)
             rows = correct(rows, read_rows, rule, height=height * self.scale, width=width * self.scale)
-        elif self.contract.keeps_grey and channels == 3:
-            rows = correct(
-                rows, lambda top, rows: read(top, 0, rows, width), UntintedGreys(), height=height, width=width
-            )
         restored = np.empty((height * self.scale, width * self.scale, channels), shown.dtype)
         with self._runner.streams.shared_by(at_once):
             for top, strip in rows:

@@ -139,6 +139,8 @@ def regroup(rows: Rows, edges: list[int]) -> Rows:
 
 def enlarged_rows(read: ReadRows, height: int, scale: int, top: int, rows: int) -> Tensor:
     """`rows` rows from `top` on of the bicubic enlargement of a photograph of `height` rows, which `read` reads."""
+    if scale == 1:
+        return read(top, rows)
     first = max(top // scale - BICUBIC_REACH, 0)
     last = min(-(-(top + rows) // scale) + BICUBIC_REACH, height)
     enlarged = enlarge(read(first, last - first)[None], scale)[0]

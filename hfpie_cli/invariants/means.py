@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .bands import Grid
+from .bands import Grid, Rule
 
 MIDTONES = (50 / 255, 210 / 255)  # values between black and white
 FADE = 20 / 255  # from all to nothing beyond the mid-tones
@@ -19,6 +19,13 @@ TINT = (1.5 / 255, 3 / 255)  # of a cell before the network: none up to the firs
 EXTREME, LEAST_HEADROOM = 0.1, 0.05  # lines may get thicker while white paper stays white
 
 Limits = tuple[float, float]  # what pixels are clipped to when they are written
+
+
+def choose_rule(limits: Limits, *, enlarges: bool, keeps_grey: bool) -> Rule | None:
+    """The rule for a restoration; None if the network decides alone. limits: range that pixels are clipped to."""
+    if enlarges:
+        return EnlargedMeans(limits)
+    return UntintedGreys() if keeps_grey else None
 
 
 @dataclass(frozen=True)
