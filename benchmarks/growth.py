@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -31,6 +32,10 @@ def measure(task: str, photo: Path, output: Path) -> tuple[float, float]:
     if status:
         raise SystemExit(f"{' '.join(line)} failed")
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def write(megapixels: float, path: Path) -> None:
+    cv2.imwrite(str(path), photograph(megapixels))
 
 
 def draw(rows: list[tuple[str, float, float, float]], path: Path) -> None:
@@ -60,7 +65,8 @@ def main() -> None:
     for size in options.megapixels:
         with tempfile.TemporaryDirectory() as folder:
             photo = Path(folder) / "photo.png"
-            cv2.imwrite(str(photo), photograph(size))
+            with ProcessPoolExecutor(1) as pool:  # Linux counts the memory of the process that starts a command, too
+                pool.submit(write, size, photo).result()
             for task in options.tasks:
                 if task == "sr" and size > LARGEST_SR:
                     continue
