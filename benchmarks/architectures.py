@@ -23,6 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hfpie_cli.device import choose_device
 from hfpie_cli.models.contract import Restoring
+from hfpie_cli.models.experts import Experts
 from hfpie_cli.running import Runner
 from hfpie_cli.tasks import TASKS
 from hfpie_cli.tensors import AS_IT_IS
@@ -82,9 +83,10 @@ SHAPES = {
 
 
 def network_of(entry: Entry) -> Restoring:
-    """Ours with its weights, somebody else's with random ones."""
+    """Ours with its weights, of experts the first; somebody else's with random ones."""
     if entry.name not in SHAPES:
         network = load_checkpoint(resolve(entry.name).path).network()
+        network = network.each()[0] if isinstance(network, Experts) else network
         assert isinstance(network, Restoring)
         return network
     spandrel = import_beside_torchvision("spandrel")

@@ -2,8 +2,8 @@
 
     python benchmarks/levers.py CHECKPOINT [--side 256] [--rounds 5] [--threads 1]
 
-The checkpoint must be of a network that folds (architecture restoration-3). The median of the rounds' ratios of
-processor time counts. Differences are from the unfolded network at fp32, on a seeded picture.
+The checkpoint must be of a network of one set of weights (architecture restoration-3). The median of the rounds' ratios
+of processor time counts. Differences are from the unfolded network at fp32, on a seeded picture.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     network = load_checkpoint(options.checkpoint).network()
-    if type(network) is not Network:
-        parser.error(f"{options.checkpoint} does not hold a network that folds")
+    if not isinstance(network, Network):
+        parser.error(f"{options.checkpoint} does not hold a network of one set of weights")
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     tile = torch.rand(1, 3, options.side, options.side).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():

@@ -28,6 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from hfpie_cli.device import PRECISIONS, choose_device
+from hfpie_cli.models.contract import Restoring
 from hfpie_cli.models.fold import fold
 from hfpie_cli.models.network import Network
 from hfpie_cli.models.pooling import MeasuringPool
@@ -133,9 +134,11 @@ class Rlfn(nn.Module):
 def ours(name: str, precision: str, tile: Tensor) -> nn.Module:
     """The network as the Restorer runs it on a photograph."""
     network = load_checkpoint(resolve(name).path).network()
-    assert type(network) is Network
+    assert isinstance(network, Restoring)
     pool = MeasuringPool()
     with torch.inference_mode():
+        network = network.mixed_for(tile)
+        assert isinstance(network, Network)
         network(tile, pool)
     return fold(network, pool.averages, PRECISIONS[precision])
 

@@ -16,12 +16,10 @@ from .errors import HfpieError
 from .models.contract import Restoring, UnsteadyError
 from .models.fold import fold
 from .models.network import Network
-from .models.pooling import MeasuringPool, RecalledPool
+from .models.pooling import SAMPLE_GRID, MeasuringPool, RecalledPool
 from .photos.photo import Pixels
 from .streams import Streams
 from .tensors import Turn
-
-SAMPLE_GRID = 4  # squares a side of the grid that averages are measured on
 
 Forward = Callable[[Tensor], Tensor]  # (n, 3, h, w) on the device -> (n, 3, scale h, scale w)
 
@@ -58,7 +56,9 @@ class Runner:
         """
         if sample is not None and self.network.contract.shares_averages:
             sample = self.to_device(sample)
-            passes = [self._fixed(turn, self._measure(turn.apply(sample))) for turn in self._turns]
+            with self.device.autocast():
+                network = self.network.mixed_for(sample)
+            passes = [self._fixed(network, turn, turn.apply(sample)) for turn in self._turns]
         else:
             exact: Forward = self.network if noise is None else partial(self.network, noise=noise)
             passes = [Pass(turn, partial(self._reduce, exact), exact) for turn in self._turns]
@@ -71,25 +71,24 @@ class Runner:
             tiles = tiles.pin_memory()
         return tiles.to(target, non_blocking=True).contiguous(memory_format=torch.channels_last)
 
-    def _measure(self, sample: Tensor) -> list[Tensor]:
+    def _fixed(self, network: Restoring, turn: Turn, sample: Tensor) -> Pass:
+        """The pass with the averages of a sample, (n, 3, h, w) on the device."""
+        averages = self._measure(network, sample)
+
+        def exact(tiles: Tensor) -> Tensor:
+            return network(tiles, RecalledPool(averages))
+
+        return Pass(turn, fold(cast(Network, network), averages, PRECISIONS[self.device.precision]), exact)
+
+    def _measure(self, network: Restoring, sample: Tensor) -> list[Tensor]:
         """The averages of a sample, at fp32 if they are not finite at the device's precision."""
         pool = MeasuringPool()
         with self.device.autocast():
-            self.network(sample, pool)
+            network(sample, pool)
         if not all(average.isfinite().all() for average in pool.averages):
             pool = MeasuringPool()
-            self.network(sample, pool)
+            network(sample, pool)
         return pool.averages
-
-    def _fixed(self, turn: Turn, averages: list[Tensor]) -> Pass:
-        """The pass with these averages."""
-
-        def exact(tiles: Tensor) -> Tensor:
-            return self.network(tiles, RecalledPool(averages))
-
-        if not self.network.contract.folds:
-            return Pass(turn, partial(self._reduce, exact), exact)
-        return Pass(turn, fold(cast(Network, self.network), averages, PRECISIONS[self.device.precision]), exact)
 
     def _reduce(self, exact: Forward, tiles: Tensor) -> Tensor:
         with self.device.autocast():

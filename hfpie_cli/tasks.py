@@ -77,7 +77,7 @@ TASKS = {
             degradation="gaussian-blur",
             hard_degradation="motion-jpeg",
             flaw="blur",
-            summary="Sharpen soft and defocused photographs; for camera shake add --weights compact.deblur-motion.",
+            summary="Sharpen soft, defocused and shaken photographs.",
             examples=(
                 "hfpie deblur photo.png",
                 "hfpie deblur scans/ -r -o sharp/",

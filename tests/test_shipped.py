@@ -11,9 +11,10 @@ from skimage import data as photographs
 from hfpie_cli import Restorer
 from hfpie_cli.degradations.named import DEGRADATIONS
 from hfpie_cli.evaluation.parts import PEAK_LIMIT, examine, without
-from hfpie_cli.models.legacy import LegacyNetwork
+from hfpie_cli.models.experts import Experts
 from hfpie_cli.models.network import Network
 from hfpie_cli.photos.photo import Photo
+from hfpie_cli.photos.quality import psnr
 from hfpie_cli.tasks import TASKS
 from hfpie_cli.weights.checkpoint import load_checkpoint
 from hfpie_cli.weights.registry import SHIPPED, TEST_WEIGHTS, known_weights, resolve
@@ -27,7 +28,6 @@ IDLE = {  # scales that are alive, and bring less than WORTH after 6,000 steps a
     "compact.sr-x4": {"1/2", "1/4"},
     "compact.sr-x4-bicubic": {"1/2", "1/4"},
 }
-NEW = [name for name, network in NETWORKS.items() if not isinstance(network, LegacyNetwork)]
 HARD = {  # what each network needs its smaller scales for; dB that it loses at least without any one of them
     "compact.denoise": ("night-16", "awgn-50"),
     "compact.denoise-awgn": ("awgn-50", "awgn-25"),
@@ -98,10 +98,12 @@ def test_tiles_do_not_show(name):
     assert np.abs(tiled.photo.pixels.astype(int) - whole.photo.pixels).max() <= 1
 
 
-@pytest.mark.parametrize(("name", "degradation"), [(n, d) for n in NEW if not known_weights()[n].gan for d in HARD[n]])
+@pytest.mark.parametrize(
+    ("name", "degradation"), [(n, d) for n in RESTORING if not known_weights()[n].gan for d in HARD[n]]
+)
 def test_every_scale_does_its_work(name, degradation):
     degraded, clean = degraded_batch(degradation, 192)
-    network, scores = NETWORKS[name], []
+    network, scores = NETWORKS[name].mixed_for(degraded), []
     assert isinstance(network, Network)
 
     def score() -> float:
@@ -120,23 +122,48 @@ def test_every_scale_does_its_work(name, degradation):
     assert max(part.peak for part in parts.values()) < PEAK_LIMIT
 
 
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", RESTORING)
 def test_fp16_is_finite_on_photographs(name):
     degraded, _ = degraded_batch(HARD[name][0], 96)
-    half = load_checkpoint(SHIPPED / known_weights()[name].file).network().half()
+    half = load_checkpoint(SHIPPED / known_weights()[name].file).network().mixed_for(degraded).half()
     with torch.inference_mode():  # all but the picture's own enlargement, which stays at fp32
         assert half(degraded).isfinite().all()
 
 
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", RESTORING)
 def test_a_gradient_reaches_every_map_of_every_layer(name):
     degraded, clean = degraded_batch(HARD[name][0], 96)
-    network = load_checkpoint(SHIPPED / known_weights()[name].file).network()
-    (network(degraded) - clean).abs().mean().backward()
-    for label, parameter in network.named_parameters():
-        assert (parameter.grad.flatten(1) if parameter.dim() > 1 else parameter.grad[:, None]).abs().sum(1).min() > 0, (
-            label
-        )
+    whole = load_checkpoint(SHIPPED / known_weights()[name].file).network()
+    for network in whole.each() if isinstance(whole, Experts) else [whole]:
+        (network(degraded) - clean).abs().mean().backward()
+        for label, parameter in network.named_parameters():
+            gradient = parameter.grad.flatten(1) if parameter.dim() > 1 else parameter.grad[:, None]
+            assert gradient.abs().sum(1).min() > 0, label
+
+
+@pytest.mark.parametrize(
+    ("degradation", "least"), [("gaussian-blur", 2.5), ("defocus-2", 1.5), ("defocus-4", 1.5), ("motion-jpeg", 1.0)]
+)
+def test_one_network_undoes_blur_of_every_kind(degradation, least):
+    restorer, gains = Restorer.from_weights("deblur"), []
+    for number, clean in enumerate(photograph_crops(288)):
+        degraded = np.rint(DEGRADATIONS[degradation](clean, np.random.default_rng(number)).clip(0, 1) * 255)
+        restored = restorer(degraded.astype(np.uint8)).astype(np.float64)
+        gains.append(psnr(restored, clean * 255.0) - psnr(degraded.astype(np.float64), clean * 255.0))
+    assert np.mean(gains) > least
+    assert min(gains) > -0.3
+
+
+def test_the_gate_of_deblurring_tells_shake_from_lenses():
+    network = NETWORKS["compact.deblur"]
+    assert isinstance(network, Experts)
+    shares = {}
+    for degradation in ("defocus-4", "motion-jpeg"):
+        with torch.inference_mode():
+            both = [network.shares(one[None]) for one in degraded_batch(degradation, 288)[0]]
+        shares[degradation] = [float(share[1]) for share in both]
+    assert np.mean(shares["defocus-4"]) < 0.2
+    assert np.mean(shares["motion-jpeg"]) > 0.6
 
 
 @pytest.mark.parametrize("sigma", [15, 25])

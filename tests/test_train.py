@@ -29,7 +29,6 @@ from hfpie_cli.training.muon import orthogonalise
 from hfpie_cli.training.run import keep_best, setup
 from hfpie_cli.training.validation import HeldOut, validate
 from hfpie_cli.weights.checkpoint import load_checkpoint
-from hfpie_cli.weights.registry import SHIPPED
 
 from .conftest import run_on_a_terminal, run_twice
 
@@ -373,13 +372,6 @@ def test_pairs_take_the_place_of_degradations_that_do_not_name_them(photos, tmp_
     needs_pairs = invoke("--data", photos, "--out", tmp_path / "other", "--set", "degradation.pairs=1")
     assert needs_pairs.exit_code == 2
     assert "--degraded and --clean" in needs_pairs.stderr
-
-
-def test_a_run_does_not_start_from_a_network_of_the_arrangement_before(tmp_path):
-    old = SHIPPED / "compact.deblur-motion.safetensors"
-    with pytest.raises(UsageError, match="an old architecture"):
-        setup(CONFIG, tmp_path / "run", CPU, init=old)
-    assert not (tmp_path / "run").exists()
 
 
 def test_the_progress_line_says_what_goes_on_and_begins_at_the_step_reached(photos, tmp_path):

@@ -162,6 +162,7 @@ SAME_SIZE: dict[str, Degradation] = {
     "awgn-25-jpeg": NoisyJpeg((25, 25), (90, 90)),
     "sensor": Sensor(),
     "sensor-grey": Grey(Sensor()),
+    "night-any": Sensor(psnr=(13, 22)),
     **{f"night-{level}": Night(level) for level in (16, 20, 24)},
     "jpeg": Jpeg((15, 95), twice=0.3),
     **{f"jpeg-{quality}": Jpeg((quality, quality), chroma=True) for quality in (20, 40)},

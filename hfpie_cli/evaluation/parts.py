@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from ..data.benchmarks import Pair
 from ..errors import UnavailableError
 from ..models.blocks import Blocks, FeatureAttention
+from ..models.experts import Experts
 from ..models.network import Network
 from ..models.pooling import pool_each
 from ..photos.quality import psnr
@@ -64,8 +66,8 @@ def examine(network: Network, score: Callable[[], float], *, worth: bool = True)
         for name, module in parts.items():
             for block in module if isinstance(module, Blocks) else [module]:
                 stack.enter_context(_hooked(block, seen[name].look))
-        for level, join in enumerate(network.leaves):
-            stack.enter_context(_hooked(join, _Shares(seen, level, len(network.leaves)).look))
+        for level, join in enumerate(leaves := network.leaves):
+            stack.enter_context(_hooked(join, _Shares(seen, level, len(leaves)).look))
         whole = score()
     found = []
     for name in parts:
@@ -86,20 +88,26 @@ def without(network: Network, name: str) -> Iterator[None]:
 
 
 def examine_weights(weights: Weights, pairs: Iterable[Pair]) -> list[Part]:
-    """The parts of a checkpoint of ours, by RGB PSNR over the pairs of a benchmark.
+    """The parts of a checkpoint of ours, of each expert alone, by RGB PSNR over the pairs of a benchmark.
 
     Raises UnavailableError for weights of another kind of network.
     """
     network = load_checkpoint(weights.path).network()
-    if not isinstance(network, Network):
+    if not isinstance(network, Network | Experts):
         raise UnavailableError(f"{weights.name}: not a restoration network")
     sides = [(to_tensor(as_hwc(pair.degraded.pixels))[None], to_8bit_range(pair.clean)) for pair in pairs]
 
-    def score() -> float:
-        restored = (network(degraded)[0].permute(1, 2, 0).numpy() for degraded, _ in sides)
+    def score(one: Network) -> float:
+        restored = (one(degraded)[0].permute(1, 2, 0).numpy() for degraded, _ in sides)
         return sum(psnr(to_8bit_range(a), clean) for a, (_, clean) in zip(restored, sides, strict=True)) / len(sides)
 
-    return examine(network, score)
+    if isinstance(network, Network):
+        return examine(network, lambda: score(network))
+    found = []
+    for number, one in enumerate(network.each(), start=1):
+        parts = examine(one, partial(score, one))
+        found += [replace(part, name=f"expert {number}, {part.name}") for part in parts]
+    return found
 
 
 def _parts(network: Network) -> dict[str, nn.Module]:

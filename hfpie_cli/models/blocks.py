@@ -29,8 +29,6 @@ def conv3x3(inputs: int, outputs: int, *, stride: int = 1) -> nn.Conv2d:
 class ResidualChannelAttentionBlock(nn.Module):
     """RCAB of RCAN: two convolutions, with channels weighted by their averages, added to the input."""
 
-    slope = SLOPE
-
     def __init__(self, width: int) -> None:
         super().__init__()
         squeezed = max(width // ATTENTION_REDUCTION, 1)
@@ -42,12 +40,12 @@ class ResidualChannelAttentionBlock(nn.Module):
             self.conv2.weight.mul_(RESIDUAL_INIT)
 
     def forward(self, x: Tensor, pool: Pool) -> Tensor:
-        residual = self.conv2(F.leaky_relu_(self.conv1(x), self.slope))
+        residual = self.conv2(F.leaky_relu_(self.conv1(x), SLOPE))
         return torch.addcmul(x, residual, self.weigh(residual, pool))
 
     def weigh(self, residual: Tensor, pool: Pool) -> Tensor:
         """The gates of maps (n, c, h, w): (n, c, 1, 1) in [0, 1]."""
-        squeezed = F.leaky_relu_(self.squeeze(pool(residual)), self.slope)
+        squeezed = F.leaky_relu_(self.squeeze(pool(residual)), SLOPE)
         gates: Tensor = self.excite(squeezed).sigmoid()
         return gates
 
@@ -74,8 +72,6 @@ class FeatureAttention(nn.Module):
     of smaller scales are. The last convolution starts at zero, so that the module starts as a plain sum.
     """
 
-    slope = SLOPE
-
     def __init__(self, features: int) -> None:
         super().__init__()
         kernel, padding = 2 * features - 1, features - 1
@@ -95,16 +91,16 @@ class FeatureAttention(nn.Module):
         """The weights of k maps (n, c, h, w): (n, c, 1, 1, k), k in sum, in the maps' type."""
         pooled = torch.stack([pool(m)[..., 0, 0] for m in maps], -1)  # (n, c, k)
         n, c, k = pooled.shape
-        hidden = self.conv1(self._normalised(pooled).reshape(n * c, 1, k))
-        scores = self.conv2(F.leaky_relu_(hidden, self.slope))
-        return (k * self._bounded(scores).softmax(-1)).reshape(n, c, 1, 1, k).to(maps[0].dtype)
+        hidden = self.conv1(normalised(pooled, (1, 2)).reshape(n * c, 1, k))
+        scores = self.conv2(F.leaky_relu_(hidden, SLOPE))
+        bounded = SCORE_BOUND * (scores / SCORE_BOUND).tanh()
+        return (k * bounded.softmax(-1)).reshape(n, c, 1, 1, k).to(maps[0].dtype)
 
-    def _bounded(self, scores: Tensor) -> Tensor:
-        return SCORE_BOUND * (scores / SCORE_BOUND).tanh()
 
-    def _normalised(self, pooled: Tensor) -> Tensor:
-        exact = pooled.float()
-        return (exact / (exact.square().mean((1, 2), keepdim=True) + TINY).sqrt()).to(pooled.dtype)
+def normalised(averages: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Channel averages divided by their root mean square over some axes."""
+    exact = averages.float()
+    return (exact / (exact.square().mean(axes, keepdim=True) + TINY).sqrt()).to(averages.dtype)
 
 
 class PlainSum(nn.Module):

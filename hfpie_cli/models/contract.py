@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 ALL_PRECISIONS = frozenset({"fp32", "bf16", "fp16"})
 
@@ -29,11 +29,10 @@ class Contract:
     overlap: int = 32
     """Tile overlap by default."""
     shares_averages: bool = False
-    """Whether it takes a `pool` (models/pooling.py), so that all tiles share one photograph's averages."""
+    """Whether it takes a `pool` (models/pooling.py), so that all tiles share one photograph's averages, and folds
+    (models/fold.py) once they are known."""
     sample_side: int = 64
     """Side of the 16 squares of a photograph that these averages are measured on."""
-    folds: bool = False
-    """Whether it folds (models/fold.py) once these averages are known."""
     keeps_grey: bool = True
     """Whether black and white must get no tint, as its task does not change colours."""
     residual: bool = False
@@ -50,6 +49,13 @@ class Restoring(nn.Module):
     @property
     def contract(self) -> Contract:
         raise NotImplementedError
+
+    def mixed_for(self, sample: Tensor) -> Restoring:
+        """The network for the photograph of which (n, 3, h, w) is a sample.
+
+        A network with one set of weights returns itself.
+        """
+        return self
 
 
 class UnsteadyError(Exception):

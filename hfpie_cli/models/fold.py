@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import FeatureAttention, PlainSum, ResidualChannelAttentionBlock
+from .blocks import SLOPE, FeatureAttention, PlainSum, ResidualChannelAttentionBlock
 from .network import LEVELS, Network
 from .pooling import Pool, pool_each
 
@@ -58,10 +58,10 @@ class FoldedBlock(nn.Module):
 
     def __init__(self, block: ResidualChannelAttentionBlock) -> None:
         super().__init__()
-        self.conv1, self.conv2, self.slope = block.conv1, block.conv2, block.slope
+        self.conv1, self.conv2 = block.conv1, block.conv2
 
     def forward(self, x: Tensor, pool: Pool) -> Tensor:
-        return self.conv2(F.leaky_relu_(self.conv1(x), self.slope)).add_(x)
+        return self.conv2(F.leaky_relu_(self.conv1(x), SLOPE)).add_(x)
 
 
 class WeightedSum(nn.Module):

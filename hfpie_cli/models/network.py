@@ -113,7 +113,6 @@ class Network(Restoring):
             stride=config.stride,
             shares_averages=True,
             sample_side=config.sample_side,
-            folds=True,
             residual=True,
         )
 

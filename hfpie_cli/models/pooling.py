@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+SAMPLE_GRID = 4  # squares a side of the grid that a photograph's averages are measured on
+
 Pool = Callable[[Tensor], Tensor]  # (n, c, h, w) -> channel averages (n or 1, c, 1, 1)
 
 

@@ -18,8 +18,8 @@ from torch import nn
 from ..device import Device
 from ..distributed import Ranks
 from ..errors import HfpieError, UsageError
+from ..models.experts import ExpertsConfig, expert_weights
 from ..models.highpass import HighpassConfig
-from ..models.legacy import LegacyConfig
 from ..shown import counted
 from ..weights.checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
 from .config import TrainConfig, write_config
@@ -170,10 +170,10 @@ def _objective(config: TrainConfig, device: Device) -> Objective:
 def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, whole: bool) -> None:
     """Load the weights that fit. whole: all must fit, because adversarial training only refines."""
     checkpoint = load_checkpoint(init)
-    if isinstance(checkpoint.config, LegacyConfig):
-        message = f"{init}: an old architecture whose smaller scales do not contribute"
-        raise UsageError(message, "start from newer weights, or without --init")
     wanted, given = network.state_dict(), checkpoint.weights
+    if isinstance(checkpoint.config, ExpertsConfig):
+        given = expert_weights(given, 0)
+        say(f"{init}: starting from the first of its {checkpoint.config.experts} experts")
     fitting = {name: given[name] for name in wanted if name in given and given[name].shape == wanted[name].shape}
     if not fitting or (whole and len(fitting) < len(wanted)):
         message = f"{init}: has {len(fitting)} of the {len(wanted)} tensors of the recipe's network"

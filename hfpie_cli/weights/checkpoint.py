@@ -20,18 +20,18 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from ..errors import UnavailableError
 from ..files import atomic_path
+from ..models.experts import Experts, ExpertsConfig
 from ..models.highpass import HighpassConfig, HighpassNetwork
-from ..models.legacy import LegacyConfig, LegacyNetwork
 from ..models.network import Network, NetworkConfig
 from .kinds import check_kind, unreadable
 
 FORMAT = "hfpie-1"  # the metadata key `format` of our files
 MAX_PARAMETERS = 200_000_000
 
-Config = NetworkConfig | HighpassConfig | LegacyConfig
+Config = NetworkConfig | ExpertsConfig | HighpassConfig
 ARCHITECTURES: dict[str, type[Config]] = {  # by the metadata key `architecture`
     "restoration-3": NetworkConfig,
-    "restoration": LegacyConfig,
+    "experts": ExpertsConfig,
     "highpass": HighpassConfig,
 }
 
@@ -54,11 +54,11 @@ class Checkpoint:
         return network.eval()
 
 
-def build(config: Config) -> Network | HighpassNetwork:
+def build(config: Config) -> Network | Experts | HighpassNetwork:
     """A network of this shape, freshly initialised."""
     if isinstance(config, HighpassConfig):
         return HighpassNetwork(config)
-    return LegacyNetwork(config) if isinstance(config, LegacyConfig) else Network(config)
+    return Experts(config) if isinstance(config, ExpertsConfig) else Network(config)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

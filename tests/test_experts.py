@@ -1,0 +1,172 @@
+"""Experts: networks of one shape, mixed into one for each photograph as a gate reads its averages."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from hfpie_cli import Restorer
+from hfpie_cli.device import Device
+from hfpie_cli.models.experts import Experts, ExpertsConfig, expert_weights
+from hfpie_cli.models.network import NetworkConfig
+from hfpie_cli.photos.photo import Photo
+from hfpie_cli.training.run import setup
+from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from tests.test_train import changed
+from tools.join import expected, fit_gate
+
+SHAPE = NetworkConfig(widths=(8, 12, 16), bodies=(1, 2, 1), tails=(1, 1, 0), unshuffle=2)
+CPU = Device(torch.device("cpu"), "fp32")
+NOISY, PLAIN = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)), torch.full((1, 3, 32, 32), 0.5)
+
+
+@pytest.fixture
+def experts() -> Experts:
+    """Two experts and a gate that gives them equal shares."""
+    torch.manual_seed(0)
+    experts = Experts(ExpertsConfig(SHAPE, 2)).eval().requires_grad_(False)
+    experts.gate.weight.zero_()
+    experts.gate.bias.zero_()
+    return experts
+
+
+def chosen(experts: Experts, number: int) -> None:
+    """Make the gate choose one expert, whatever it reads."""
+    experts.gate.bias.copy_(torch.where(torch.arange(len(experts.experts)) == number, 50.0, -50.0))
+
+
+def told_apart(experts: Experts, one: torch.Tensor, other: torch.Tensor) -> None:
+    """Make the gate choose the first expert for one picture and the second for the other."""
+    reads = experts.gate_input(one), experts.gate_input(other)
+    across = (reads[0] - reads[1]) / (reads[0] - reads[1]).square().sum()
+    experts.gate.weight.copy_(torch.stack([4 * across, -4 * across]))
+    experts.gate.bias.copy_(-experts.gate.weight @ (reads[0] + reads[1]) / 2)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_chosen_expert_alone_restores(experts, number):
+    chosen(experts, number)
+    picture = torch.rand(2, 3, 40, 32)
+    expected = experts.experts[number](picture)
+    assert torch.allclose(experts(picture), expected, atol=1e-6)
+    assert torch.allclose(experts.mixed_for(picture)(picture), expected, atol=1e-6)
+
+
+def test_equal_shares_are_the_mean_of_the_weights(experts):
+    mixed = experts.mixed_for(NOISY).state_dict()
+    first, second = (expert.state_dict() for expert in experts.experts)
+    assert all(torch.allclose(weight, (first[name] + second[name]) / 2) for name, weight in mixed.items())
+
+
+def test_every_picture_of_a_batch_gets_its_own_weights(experts):
+    told_apart(experts, NOISY, PLAIN)
+    assert experts.shares(NOISY).tolist() == pytest.approx([0.982, 0.018], abs=0.002)  # softmax of 2 and -2
+    assert experts.shares(PLAIN).tolist() == pytest.approx([0.018, 0.982], abs=0.002)
+    alone = torch.cat([experts(NOISY), experts(PLAIN)])
+    assert torch.allclose(experts(torch.cat([NOISY, PLAIN])), alone, atol=1e-6)
+
+
+def test_all_tiles_of_a_photograph_are_restored_by_the_same_weights(experts):
+    told_apart(experts, torch.rand(1, 3, 64, 64), torch.full((1, 3, 64, 64), 0.5))
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 280, 3), dtype=np.uint8)
+    pixels[150:] = 128  # a part that would get other weights by itself
+    tiled, whole = (Restorer(experts, device=CPU, tile=side, overlap=80).restore(Photo(pixels)) for side in (224, 512))
+    assert (tiled.tiles > 1, whole.tiles) == (True, 1)
+    assert np.abs(tiled.photo.pixels.astype(int) - whole.photo.pixels).max() <= 1
+
+
+@pytest.mark.parametrize("options", [{"precision": "bf16"}, {"tta": True}, {"strength": 0.5}])
+def test_photographs_restored_side_by_side_come_out_as_alone(experts, options):
+    told_apart(experts, NOISY, PLAIN)
+    kept = {name: weight.clone() for name, weight in experts.state_dict().items()}
+    device = Device(torch.device("cpu"), options.pop("precision", "fp32"))
+    restorer = Restorer(experts, device=device, tile=128, **options)
+    random = np.random.default_rng(0)
+    photos = [Photo(random.integers(0, 2 + 30 * i, (64 + 16 * i, 72, 3), dtype=np.uint8)) for i in range(8)]
+    alone = [restorer.restore(photo).photo.pixels for photo in photos]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda photo: restorer.restore(photo).photo.pixels, photos))
+    assert all(np.array_equal(*pair) for pair in zip(alone, together, strict=True))
+    assert all(torch.equal(weight, kept[name]) for name, weight in experts.state_dict().items())
+
+
+def test_frames_of_a_shot_share_their_weights(experts):
+    told_apart(experts, NOISY, PLAIN)
+    random = np.random.default_rng(0)
+    frames = [Photo(random.integers(0, 256, (40, 48, 3), dtype=np.uint8)), Photo(np.full((40, 48, 3), 128, np.uint8))]
+    restorer = Restorer(experts, device=CPU)
+    shared = restorer.share(frames)
+    both = torch.from_numpy(np.stack([frame.pixels for frame in frames])).permute(0, 3, 1, 2) / 255
+    expected = Restorer(experts.mixed_for(both), device=CPU)
+    for frame in frames:
+        mine = restorer.restore(frame, shared=shared).photo.pixels
+        assert np.array_equal(mine, expected.restore(frame, shared=expected.share(frames)).photo.pixels)
+
+
+def test_averages_that_overflow_are_measured_at_fp32(experts):
+    for name, weight in experts.named_parameters():
+        if name.startswith("experts.0.heads"):
+            weight.mul_(1e7)
+    with torch.autocast("cpu", torch.float16):
+        assert not experts.gate_input(NOISY).isfinite().all()
+        assert experts.shares(NOISY).isfinite().all()
+
+
+def test_a_large_picture_is_judged_by_squares_on_its_diagonal(experts):
+    picture = torch.rand(1, 3, 256, 320)
+    squares = torch.cat([picture[..., 64 * i : 64 * i + 64, 80 * i : 80 * i + 80] for i in range(4)])
+    assert torch.allclose(experts.gate_input(picture), experts.gate_input(squares), atol=1e-6)
+    grid = torch.rand(16, 3, 64, 64)
+    assert torch.equal(experts.gate_input(grid), experts.gate_input(grid[[0, 5, 10, 15]]))
+
+
+def test_a_checkpoint_of_experts_is_read_as_it_was_written(experts, tmp_path):
+    torch.nn.init.normal_(experts.gate.weight)
+    save_checkpoint(tmp_path / "e.safetensors", Checkpoint(experts.config, experts.state_dict(), {"task": "deblur"}))
+    read, picture = load_checkpoint(tmp_path / "e.safetensors").network(), torch.rand(1, 3, 32, 32)
+    assert isinstance(read, Experts)
+    assert torch.equal(read(picture), experts(picture))
+
+
+def test_a_run_starts_from_the_first_expert(experts, tmp_path):
+    save_checkpoint(tmp_path / "e.safetensors", Checkpoint(experts.config, experts.state_dict(), {"task": "denoise"}))
+    lines: list[str] = []
+    run = setup(changed(network=SHAPE), tmp_path / "run", CPU, init=tmp_path / "e.safetensors", say=lines.append)
+    first = expert_weights(experts.state_dict(), 0)
+    assert all(torch.equal(weight, first[name]) for name, weight in run.network.state_dict().items())
+    assert lines == [f"{tmp_path / 'e.safetensors'}: starting from the first of its 2 experts"]
+
+
+@pytest.mark.parametrize("between", [0.0, -5.0])
+def test_the_gate_is_fitted_to_what_restores_best(between):
+    """Two kinds of pictures, each with its own best expert; halves of both are worse than either, or not."""
+    torch.manual_seed(0)
+    kinds, experts = torch.arange(200) % 2, Experts(ExpertsConfig(SHAPE, 2))
+    reads = torch.randn(200, experts.gate.in_features) * 0.1
+    reads[:, 0] += kinds
+    alone = torch.stack([30.0 - 2 * kinds, 28.0 + 2 * kinds], 1)
+    scores = torch.diag_embed(alone)
+    scores[:, 0, 1] = scores[:, 1, 0] = 29.0 + between
+    fit_gate(experts, reads, scores)
+    shares = (reads @ experts.gate.weight.T + experts.gate.bias).softmax(1)
+    assert shares[kinds == 0, 0].min() > 0.7
+    assert shares[kinds == 1, 1].min() > 0.7
+    assert float(expected(shares, scores).mean()) > 29.7
+
+
+def test_what_is_expected_of_shares_goes_through_the_measured_mixtures():
+    scores = torch.tensor([[[30.0, 25.0], [25.0, 28.0]]])
+    for shares, score in (([1, 0], 30.0), ([0, 1], 28.0), ([0.5, 0.5], 25.0)):
+        assert expected(torch.tensor([shares]), scores).item() == pytest.approx(score)
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 1.5, True])
+def test_the_number_of_experts_is_checked(count):
+    with pytest.raises(ValueError, match="experts must be a whole number from 2 to 8"):
+        ExpertsConfig(SHAPE, count)
+
+
+def test_experts_need_a_tail_for_the_gate_to_read():
+    with pytest.raises(ValueError, match="experts need a tail at full scale"):
+        ExpertsConfig(NetworkConfig(tails=(0, 1, 0)), 2)
