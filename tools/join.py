@@ -30,7 +30,7 @@ from hfpie_cli.weights.registry import resolve
 
 CROP = 256  # side of the part of each crop that is restored, pixels
 BEST = 45.0  # dB; more is invisible and must not outweigh the rest
-RIDGE = 0.02  # weight of the gate's squared weights, dB
+HALVED = 150  # crops that halves of two experts are measured on
 
 
 def main() -> None:
@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--crops", type=int, default=1500)
+    parser.add_argument("--ridge", type=float, default=0.02, help="weight of the gate's squared weights, dB")
     given = parser.parse_args()
     parts = [load_checkpoint(resolve(name).path) for name in given.experts]
     network = parts[0].config
@@ -52,7 +53,8 @@ def main() -> None:
     recipe = load_config(recipe_path(given.recipe, ""))
     opener = Opener(recipe.task, recipe.scale, cache_folder() / "decoded", print)
     training, held_out = opener.training_set(given.data, None, None).split()
-    fit_gate(joined, *observe(joined, recipe, training, given.crops))
+    reads, scores = observe(joined, recipe, training, given.crops)
+    fit_gate(joined, reads, scores, given.ridge)
     save_checkpoint(given.out, dataclasses.replace(parts[0], config=config, weights=joined.state_dict()))
     for name in recipe.validation:
         print(name, *(f"{score:.2f}" for score in score(joined, held_out, name)), flush=True)
@@ -80,21 +82,28 @@ def capped(restored: Tensor, clean: Tensor) -> Tensor:
 def observe(joined: Experts, recipe: TrainConfig, training: TrainingSet, count: int) -> tuple[Tensor, Tensor]:
     """(what the gate reads of each crop (count, reads), PSNR of the mixtures (count, experts, experts)).
 
-    The mixture of an expert with itself is that expert, that of two is half of each.
+    The mixture of an expert with itself is that expert, that of two is half of each. What halves lose or gain over the
+    mean of both is measured on the first HALVED crops, and taken as that for the others.
     """
     sampler = CropSampler(training, recipe.degradation, recipe.scale, recipe.seed, recipe.dark, recipe.drawn)
-    crop = max(SAMPLE_GRID * joined.config.network.sample_side, CROP)
+    side = joined.config.network.sample_side
+    crop = max(SAMPLE_GRID * side, CROP)
     halves = torch.eye(len(joined.experts))[:, None] / 2 + torch.eye(len(joined.experts)) / 2  # (i, j, shares)
     mixtures = {(i, j): joined.mixed(halves[i, j]) for i in range(len(halves)) for j in range(i + 1)}
-    seen, scores = [], torch.empty(count, *halves.shape[:2])
+    reads, scores = [], torch.empty(count, *halves.shape[:2])
     for number in range(count):
         degraded, clean = sampler.batch(number, [0], crop)
         with torch.autocast("cpu", torch.bfloat16):
-            seen.append(joined.gate_input(degraded))
+            squares = degraded.unfold(2, side, side).unfold(3, side, side)  # as of a photograph: 4 x 4 of them
+            reads.append(joined.gate_input(squares.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)))
             degraded, clean = degraded[..., :CROP, :CROP], clean[..., :CROP, :CROP]
             for (i, j), network in mixtures.items():
-                scores[number, i, j] = scores[number, j, i] = capped(network(degraded).float(), clean)
-    return torch.stack(seen), scores
+                if i == j or number < HALVED:
+                    scores[number, i, j] = scores[number, j, i] = capped(network(degraded).float(), clean)
+    alone = scores.diagonal(dim1=1, dim2=2)
+    means = (alone[:, :, None] + alone[:, None]) / 2
+    between = (scores - means)[:HALVED].mean(0)
+    return torch.stack(reads), torch.where(torch.arange(count)[:, None, None] < HALVED, scores, means + between)
 
 
 def expected(shares: Tensor, scores: Tensor) -> Tensor:
@@ -104,19 +113,19 @@ def expected(shares: Tensor, scores: Tensor) -> Tensor:
     return (shares * alone).sum(1) + 2 * (shares[:, :, None] * shares[:, None] * between).sum((1, 2))
 
 
-def fit_gate(joined: Experts, seen: Tensor, scores: Tensor) -> None:
-    """Fit the gate by L-BFGS, from equal shares; `seen` and `scores` are those of `observe`."""
-    seen, scores = seen.clone(), scores.clone()  # out of inference mode
-    middle, spread = seen.mean(0), seen.std(0) + 1e-6
-    standard = (seen - middle) / spread
-    weight = torch.zeros(scores.shape[1], seen.shape[1], requires_grad=True)
+def fit_gate(joined: Experts, reads: Tensor, scores: Tensor, ridge: float) -> None:
+    """Fit the gate by L-BFGS, from equal shares; `reads` and `scores` are those of `observe`."""
+    reads, scores = reads.clone(), scores.clone()  # out of inference mode
+    middle, spread = reads.mean(0), reads.std(0) + 1e-6
+    standard = (reads - middle) / spread
+    weight = torch.zeros(scores.shape[1], reads.shape[1], requires_grad=True)
     bias = torch.zeros(scores.shape[1], requires_grad=True)
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
 
     def closure() -> float:
         optimizer.zero_grad()
         mean = expected((standard @ weight.T + bias).softmax(1), scores).mean()
-        loss = RIDGE * weight.square().sum() - mean
+        loss = ridge * weight.square().sum() - mean
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
 
@@ -124,7 +133,7 @@ def fit_gate(joined: Experts, seen: Tensor, scores: Tensor) -> None:
     with torch.no_grad():
         shares, alone = (standard @ weight.T + bias).softmax(1), scores.diagonal(dim1=1, dim2=2)
         chosen = ", ".join(f"{share:.2f}" for share in shares.mean(0))
-        print(f"dB over {len(seen)} crops: experts {', '.join(f'{score:.3f}' for score in alone.mean(0))}, ", end="")
+        print(f"dB over {len(reads)} crops: experts {', '.join(f'{score:.3f}' for score in alone.mean(0))}, ", end="")
         print(f"the best of each {alone.max(1).values.mean():.3f}, mixed {expected(shares, scores).mean():.3f}")
         print(f"shares {chosen}")
         joined.gate.weight.copy_(weight / spread)

@@ -16,14 +16,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .blocks import normalised
+from .blocks import TINY, normalised
 from .contract import Contract, Restoring
 from .network import Network, NetworkConfig
 from .pooling import SAMPLE_GRID, MeasuringPool, Pool, pool_each
 
 MOST_EXPERTS = 8
-SMALLEST = 64  # side of the smallest parts that a picture is cut into, pixels
-SURE = 0.999  # share from which an expert restores alone
+SURE = 0.98  # share from which an expert restores alone
 
 
 @dataclass(frozen=True)
@@ -65,15 +64,27 @@ class Experts(Restoring):
         super().__init__()
         self.config = config
         self.experts = nn.ModuleList(Network(config.network) for _ in range(config.experts))
-        self.gate = nn.Linear(config.network.widths[0] * config.network.tails[0], config.experts)
+        self.gate = nn.Linear((config.network.widths[0] + 1) * config.network.tails[0], config.experts)
 
     @property
     def contract(self) -> Contract:
         return self._expert(0).contract
 
     def forward(self, picture: Tensor, pool: Pool = pool_each) -> Tensor:
-        each = (picture[i : i + 1] for i in range(len(picture)))
-        return torch.cat([self.mixed_for(one)(one, pool) for one in each])
+        return torch.cat([self._restored(picture[i : i + 1], pool) for i in range(len(picture))])
+
+    def _restored(self, picture: Tensor, pool: Pool) -> Tensor:
+        """A picture (1, 3, h, w): by the first expert, and by the mixture unless the gate gives the first all."""
+        seen: list[Tensor] = []
+
+        def recording(maps: Tensor) -> Tensor:
+            seen.append(pool(maps))
+            return seen[-1]
+
+        restored: Tensor = self._expert(0)(picture, recording)
+        read = self._read(seen)
+        shares = self._shares_of(read) if read.isfinite().all() else self.shares(picture)
+        return restored if shares[0] > SURE else self.mixed(shares)(picture, pool)
 
     def mixed_for(self, sample: Tensor) -> Network:
         return self.mixed(self.shares(sample))
@@ -83,11 +94,12 @@ class Experts(Restoring):
         largest = int(shares.argmax())
         if shares[largest] > SURE:
             return self._expert(largest)
-        network = copy.deepcopy(self._expert(0))
-        sets = [expert.state_dict() for expert in self.experts]
-        weights = {name: sum(share * each[name] for share, each in zip(shares, sets, strict=True)) for name in sets[0]}
-        network.load_state_dict(weights)
-        return network
+        sets = [list(expert.parameters()) for expert in self.experts]
+        mixed = torch._foreach_mul([weight.detach() for weight in sets[0]], float(shares[0]))
+        for share, each in zip(shares[1:], sets[1:], strict=True):
+            torch._foreach_add_(mixed, [weight.detach() for weight in each], alpha=float(share))
+        memo = {id(old): nn.Parameter(new, requires_grad=False) for old, new in zip(sets[0], mixed, strict=True)}
+        return copy.deepcopy(self._expert(0), memo)  # with the mixed weights instead of copies
 
     def shares(self, sample: Tensor) -> Tensor:
         """Each expert's share for the photograph of which (n, 3, h, w) is a sample: (experts,) float32, 1 in sum.
@@ -98,6 +110,9 @@ class Experts(Restoring):
         if not read.isfinite().all():
             with torch.autocast(sample.device.type, enabled=False):
                 read = self.gate_input(sample)
+        return self._shares_of(read)
+
+    def _shares_of(self, read: Tensor) -> Tensor:
         scores = (self.gate.weight.float() * read).sum(1)  # at fp32, whatever the precision
         return (scores + self.gate.bias.float()).softmax(-1)
 
@@ -105,13 +120,19 @@ class Experts(Restoring):
     def gate_input(self, sample: Tensor) -> Tensor:
         """What the gate reads of a sample: the first expert's averages of each block of its tail at full scale.
 
-        (blocks x maps,) float32, the averages of each block divided by their root mean square, all of unit length.
+        (blocks x maps + blocks,) float32: the averages of each block divided by their root mean square, all together of
+        unit length; then the logarithms of these root mean squares, which tell how much there is to restore. A quarter
+        of a grid of squares is enough: those on its diagonal.
         """
         pool = MeasuringPool()
-        self._expert(0)(_part(sample), pool)
-        tail = pool.averages[-self.config.network.tails[0] :]
-        read = torch.cat([normalised(average.flatten(), (0,)) for average in tail])
-        return read / len(read) ** 0.5
+        self._expert(0)(sample[:: SAMPLE_GRID + 1] if len(sample) >= SAMPLE_GRID**2 else sample, pool)
+        return self._read(pool.averages)
+
+    def _read(self, averages: list[Tensor]) -> Tensor:
+        tail = [average.flatten().float() for average in averages[-self.config.network.tails[0] :]]
+        read = torch.cat([normalised(average, (0,)) for average in tail])
+        levels = torch.stack([(average.square().mean() + TINY).log() / 2 for average in tail])
+        return torch.cat([read / len(read) ** 0.5, levels])
 
     def each(self) -> list[Network]:
         """The experts."""
@@ -127,15 +148,3 @@ def expert_weights(weights: Mapping[str, Tensor], number: int) -> dict[str, Tens
     """The weights of one expert, counted from 0, as those of a network of its own."""
     start = f"experts.{number}."
     return {name.removeprefix(start): weight for name, weight in weights.items() if name.startswith(start)}
-
-
-def _part(sample: Tensor) -> Tensor:
-    """A part of a sample (n, 3, h, w) that is enough to tell the kind, about a quarter: the squares on a diagonal.
-
-    A picture of its own is cut into 4 x 4 parts first, unless it is small.
-    """
-    if len(sample) == 1 and min(sample.shape[2:]) >= SMALLEST * SAMPLE_GRID:
-        height, width = (side // SAMPLE_GRID for side in sample.shape[2:])
-        parts = [sample[..., i * height : (i + 1) * height, i * width : (i + 1) * width] for i in range(SAMPLE_GRID)]
-        return torch.cat(parts)
-    return sample[:: SAMPLE_GRID + 1] if len(sample) >= SAMPLE_GRID**2 else sample
