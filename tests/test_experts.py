@@ -7,12 +7,15 @@ import pytest
 import torch
 
 from hfpie_cli import Restorer
+from hfpie_cli.data.benchmarks import Pair
 from hfpie_cli.device import Device
+from hfpie_cli.evaluation.parts import examine_weights
 from hfpie_cli.models.experts import Experts, ExpertsConfig, expert_weights
 from hfpie_cli.models.network import NetworkConfig
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.training.run import setup
 from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hfpie_cli.weights.registry import resolve
 from tests.test_train import changed
 from tools.join import expected, fit_gate
 
@@ -145,6 +148,16 @@ def test_a_run_starts_from_the_first_expert(experts, tmp_path):
     first = expert_weights(experts.state_dict(), 0)
     assert all(torch.equal(weight, first[name]) for name, weight in run.network.state_dict().items())
     assert lines == [f"{tmp_path / 'e.safetensors'}: starting from the first of its 2 experts"]
+
+
+def test_the_parts_of_every_expert_are_measured(experts, tmp_path):
+    path = tmp_path / "e.safetensors"
+    save_checkpoint(path, Checkpoint(experts.config, experts.state_dict(), {"task": "deblur"}))
+    clean = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    parts = examine_weights(resolve(str(path)), [Pair(Photo(clean // 2), clean)])
+    one = ["body 1", "body 1/2", "body 1/4", "tail 1", "tail 1/2", "up from 1/2", "up from 1/4"]
+    assert [part.name for part in parts] == [f"expert {number}, {name}" for number in (1, 2) for name in one]
+    assert all(part.worth is not None for part in parts)
 
 
 @pytest.mark.parametrize("between", [0.0, -5.0])
