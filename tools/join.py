@@ -126,10 +126,10 @@ def fit_gate(joined: Experts, reads: Tensor, scores: Tensor, ridge: float) -> No
         optimizer.zero_grad()
         mean = expected((standard @ weight.T + bias).softmax(1), scores).mean()
         loss = ridge * weight.square().sum() - mean
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return float(loss.detach())
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)
     with torch.no_grad():
         shares, alone = (standard @ weight.T + bias).softmax(1), scores.diagonal(dim1=1, dim2=2)
         chosen = ", ".join(f"{share:.2f}" for share in shares.mean(0))
