@@ -23,7 +23,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hfpie_cli.device import choose_device
 from hfpie_cli.models.contract import Restoring
-from hfpie_cli.models.experts import Experts
 from hfpie_cli.running import Runner
 from hfpie_cli.tasks import TASKS
 from hfpie_cli.tensors import AS_IT_IS
@@ -86,9 +85,8 @@ def network_of(entry: Entry) -> Restoring:
     """Ours with its weights, of experts the first; somebody else's with random ones."""
     if entry.name not in SHAPES:
         network = load_checkpoint(resolve(entry.name).path).network()
-        network = network.each()[0] if isinstance(network, Experts) else network
         assert isinstance(network, Restoring)
-        return network
+        return network.each()[0]
     spandrel = import_beside_torchvision("spandrel")
     weights = SHAPES[entry.name].build().state_dict()
     network = ForeignNetwork(spandrel.ModelLoader(device="cpu").load_from_state_dict(weights)).eval()

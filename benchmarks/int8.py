@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from hfpie_cli.degradations.named import DEGRADATIONS
 from hfpie_cli.models.blocks import Blocks
-from hfpie_cli.models.experts import Experts
+from hfpie_cli.models.contract import Restoring
 from hfpie_cli.models.fold import fold
 from hfpie_cli.models.network import Network
 from hfpie_cli.models.pooling import MeasuringPool
@@ -127,7 +127,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     network = load_checkpoint(resolve(options.weights).path).network()
-    network = network.each()[0] if isinstance(network, Experts) else network
+    assert isinstance(network, Restoring)
+    network = network.each()[0]
     assert isinstance(network, Network)
     with torch.inference_mode():
         print(speed(network), flush=True)

@@ -121,7 +121,7 @@ def test_a_photograph_is_judged_by_the_squares_on_the_diagonal_of_its_sample(exp
     assert torch.equal(experts.gate_input(grid), experts.gate_input(grid[[0, 5, 10, 15]]))
 
 
-def test_a_picture_of_one_tile_is_restored_once_where_the_first_expert_has_it(experts, monkeypatch):
+def test_a_picture_of_one_tile_is_restored_once_where_the_first_expert_has_it(experts):
     ran = []
     for number, expert in enumerate(experts.experts):
         expert.register_forward_hook(lambda *_, number=number: ran.append(number))

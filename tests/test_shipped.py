@@ -1,5 +1,6 @@
 """The shipped checkpoints: intact, licensed, better than the input, and the same in tiles as at once."""
 
+import copy
 import hashlib
 
 import numpy as np
@@ -125,16 +126,17 @@ def test_every_scale_does_its_work(name, degradation):
 @pytest.mark.parametrize("name", RESTORING)
 def test_fp16_is_finite_on_photographs(name):
     degraded, _ = degraded_batch(HARD[name][0], 96)
-    half = load_checkpoint(SHIPPED / known_weights()[name].file).network().mixed_for(degraded).half()
-    with torch.inference_mode():  # all but the picture's own enlargement, which stays at fp32
-        assert half(degraded).isfinite().all()
+    whole = load_checkpoint(SHIPPED / known_weights()[name].file).network()
+    for network in [whole.mixed_for(degraded), *whole.each()]:
+        with torch.inference_mode():  # all but the picture's own enlargement, which stays at fp32
+            assert copy.deepcopy(network).half()(degraded).isfinite().all()
 
 
 @pytest.mark.parametrize("name", RESTORING)
 def test_a_gradient_reaches_every_map_of_every_layer(name):
     degraded, clean = degraded_batch(HARD[name][0], 96)
     whole = load_checkpoint(SHIPPED / known_weights()[name].file).network()
-    for network in whole.each() if isinstance(whole, Experts) else [whole]:
+    for network in whole.each():
         (network(degraded) - clean).abs().mean().backward()
         for label, parameter in network.named_parameters():
             gradient = parameter.grad.flatten(1) if parameter.dim() > 1 else parameter.grad[:, None]

@@ -25,11 +25,11 @@ from hfpie_cli.models.pooling import SAMPLE_GRID
 from hfpie_cli.tensors import to_tensor
 from hfpie_cli.training.config import TrainConfig, load_config
 from hfpie_cli.training.layout import recipe_path
+from hfpie_cli.training.objective import SCORE_LIMIT
 from hfpie_cli.weights.checkpoint import load_checkpoint, save_checkpoint
 from hfpie_cli.weights.registry import resolve
 
 CROP = 256  # side of the part of each crop that is restored, pixels
-BEST = 45.0  # dB; more is invisible and must not outweigh the rest
 HALVED = 150  # crops that halves of two experts are measured on
 
 
@@ -74,8 +74,8 @@ def score(joined: Experts, held_out: TrainingSet, degradation: str) -> list[floa
 
 
 def capped(restored: Tensor, clean: Tensor) -> Tensor:
-    """PSNR in dB, at most BEST."""
-    return (-10 * (restored.clamp(0, 1) - clean).square().mean().log10()).clamp(max=BEST)
+    """PSNR in dB, at most SCORE_LIMIT."""
+    return (-10 * (restored.clamp(0, 1) - clean).square().mean().log10()).clamp(max=SCORE_LIMIT)
 
 
 @torch.inference_mode()

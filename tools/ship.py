@@ -19,7 +19,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from hfpie_cli.files import atomic_path
-from hfpie_cli.models.experts import Experts
+from hfpie_cli.models.contract import Restoring
 from hfpie_cli.weights.checkpoint import Checkpoint, build, load_checkpoint, save_checkpoint
 from hfpie_cli.weights.registry import SHIPPED, Entry, known_weights
 
@@ -64,7 +64,7 @@ def install(checkpoint: Checkpoint, name: str) -> dict[str, object]:
     data = path.read_bytes()
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         network = build(checkpoint.config)
-        restores = network.each()[0] if isinstance(network, Experts) else network  # what tiles are restored by
+        restores = network.each()[0] if isinstance(network, Restoring) else network  # what tiles are restored by
         restores(torch.empty(1, 3, FLOP_SIDE, FLOP_SIDE))
     return {
         "task": checkpoint.info["task"],

@@ -66,8 +66,8 @@ def examine(network: Network, score: Callable[[], float], *, worth: bool = True)
         for name, module in parts.items():
             for block in module if isinstance(module, Blocks) else [module]:
                 stack.enter_context(_hooked(block, seen[name].look))
-        for level, join in enumerate(leaves := network.leaves):
-            stack.enter_context(_hooked(join, _Shares(seen, level, len(leaves)).look))
+        for level, join in enumerate(network.leaves):
+            stack.enter_context(_hooked(join, _Shares(seen, level, len(network.leaves)).look))
         whole = score()
     found = []
     for name in parts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -49,6 +50,10 @@ class Restoring(nn.Module):
     @property
     def contract(self) -> Contract:
         raise NotImplementedError
+
+    def each(self) -> Sequence[Restoring]:
+        """The networks of one set of weights that it consists of: itself, unless it has experts."""
+        return [self]
 
     def mixed_for(self, sample: Tensor) -> Restoring:
         """The network for the photograph of which (n, 3, h, w) is a sample.

@@ -135,7 +135,6 @@ class Experts(Restoring):
         return torch.cat([read / len(read) ** 0.5, levels])
 
     def each(self) -> list[Network]:
-        """The experts."""
         return [self._expert(number) for number in range(len(self.experts))]
 
     def _expert(self, number: int) -> Network:
