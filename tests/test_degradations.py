@@ -262,6 +262,18 @@ def test_defocus_blurs_by_its_disc_in_8_bits():
     )
 
 
+def test_any_defocus_is_a_disc_within_its_margin_and_noisy_half_of_the_time():
+    grey = np.full((80, 80, 3), 0.5, np.float32)
+    grey[40:, :, :] = 0.2
+    pictures = [DEGRADATIONS["defocus-any"](grey, np.random.default_rng(seed)) for seed in range(40)]
+    rows = [np.flatnonzero(np.abs(picture - grey)[:, 40, 0] > 8 / 255) for picture in pictures]
+    assert all(abs(row - 40) <= 8 for found in rows for row in found)  # radii up to 6, rims up to 4 pixels soft
+    flat = [np.ptp(picture[2:30]) for picture in pictures]
+    assert 12 <= sum(spread == 0 for spread in flat) <= 28
+    assert max(flat) < 0.08
+    assert max(len(found) for found in rows) >= 5
+
+
 LENS = Lens(disc_kernel(4, 1.0), linear=False, highlights=1.0, noise=0, sensor=False, quality=0, subsample=False)
 
 

@@ -100,6 +100,24 @@ class Defocus:
 
 
 @dataclass(frozen=True)
+class DefocusAny:
+    """A defocused lens: discs of radius 0.5 to 6, sharp to soft at the rim, in values or linear light.
+
+    Half of them as they are, in 8 bits; half with noise of sigma up to 2/255 and JPEG of quality 70 to 100.
+    """
+
+    margin: ClassVar[int] = 24
+    """Surroundings that a crop needs, pixels."""
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        kernel, linear = _draw_disc(rng), bool(rng.random() < 0.4)
+        blurred = to_values(blur(to_linear(picture), kernel)) if linear else blur(picture, kernel)
+        if rng.random() < 0.5:
+            return quantise(blurred)
+        return finish(blurred, (0, 2), (70, 100), rng)
+
+
+@dataclass(frozen=True)
 class GaussianBlur:
     """Anisotropic Gaussian blur, sigmas uniform in 0.7 to 3.0 pixels, any angle (paper 4.2.2)."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .blur import BlurAny, Defocus, GaussianBlur, MotionBlur
+from .blur import BlurAny, Defocus, DefocusAny, GaussianBlur, MotionBlur
 from .operations import (
     SR_SCALE,
     Degradation,
@@ -170,6 +170,7 @@ SAME_SIZE: dict[str, Degradation] = {
     "blur-any": BlurAny(),
     "gaussian-blur": GaussianBlur(),
     "gaussian-blur-jpeg": GaussianBlur(noise=(2, 2), quality=(90, 90)),
+    "defocus-any": DefocusAny(),
     **{f"defocus-{radius}": Defocus(radius) for radius in (2, 4)},
     "motion-jpeg": MotionBlur(quality=(25, 25)),
     "motion-any": MotionBlur(noise=(0, 4), quality=(20, 100)),
@@ -178,6 +179,7 @@ REDUCING: dict[str, Degradation] = {
     "bicubic-x4": bicubic,
     "motion-bicubic-x4": Chain((MotionBlur(), bicubic)),
     "small-photo-x4": SmallPhoto(),
+    "jpeg-x4": Chain((bicubic, Jpeg((30, 95), twice=0.2))),
     **{f"jpeg-{quality}-x4": Chain((bicubic, Jpeg((quality, quality), chroma=True))) for quality in (50, 80)},
     "noise-10-x4": Chain((bicubic, GaussianNoise(10, 10, rounded=True))),
 }
