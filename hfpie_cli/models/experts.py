@@ -43,6 +43,11 @@ class ExpertsConfig:
             raise ValueError("experts need a tail at full scale: the gate reads its averages")
 
     @property
+    def reads(self) -> int:
+        """Numbers that the gate reads: see Experts.gate_input."""
+        return (self.network.widths[0] + 1) * self.network.tails[0]
+
+    @property
     def scale(self) -> int:
         """Enlargement."""
         return self.network.scale
@@ -64,7 +69,7 @@ class Experts(Restoring):
         super().__init__()
         self.config = config
         self.experts = nn.ModuleList(Network(config.network) for _ in range(config.experts))
-        self.gate = nn.Linear((config.network.widths[0] + 1) * config.network.tails[0], config.experts)
+        self.gate = nn.Linear(config.reads, config.experts)
 
     @property
     def contract(self) -> Contract:
@@ -95,9 +100,10 @@ class Experts(Restoring):
         if shares[largest] > SURE:
             return self._expert(largest)
         sets = [list(expert.parameters()) for expert in self.experts]
-        mixed = torch._foreach_mul([weight.detach() for weight in sets[0]], float(shares[0]))
-        for share, each in zip(shares[1:], sets[1:], strict=True):
-            torch._foreach_add_(mixed, [weight.detach() for weight in each], alpha=float(share))
+        first, *others = shares.tolist()
+        mixed = torch._foreach_mul([weight.detach() for weight in sets[0]], first)
+        for share, each in zip(others, sets[1:], strict=True):
+            torch._foreach_add_(mixed, [weight.detach() for weight in each], alpha=share)
         memo = {id(old): nn.Parameter(new, requires_grad=False) for old, new in zip(sets[0], mixed, strict=True)}
         return copy.deepcopy(self._expert(0), memo)  # with the mixed weights instead of copies
 

@@ -48,9 +48,10 @@ class Checkpoint:
     """Free text: task, run, steps."""
 
     def network(self) -> nn.Module:
-        """The network with these weights, in evaluation mode."""
-        network = build(self.config)
-        network.load_state_dict(dict(self.weights), strict=True)
+        """The network with these weights, not copies, in evaluation mode."""
+        with _parameters_without_storage():  # random weights would take longer to draw than these to read
+            network = build(self.config)
+        network.load_state_dict(dict(self.weights), assign=True)
         return network.eval()
 
 
@@ -154,6 +155,10 @@ def _parse_config(path: Path, metadata: Mapping[str, str]) -> tuple[Config, dict
 
 def expected_shapes(config: Config) -> dict[str, tuple[int, ...]]:
     """The shape of every weight of a network by name. Raises ValueError for more than MAX_PARAMETERS."""
+    if isinstance(config, ExpertsConfig):  # alike: one is enough
+        each, reads = expected_shapes(config.network), config.reads
+        gate = {"gate.weight": (config.experts, reads), "gate.bias": (config.experts,)}
+        return gate | {f"experts.{number}.{name}": each[name] for number in range(config.experts) for name in each}
     with _parameters_without_storage():
         network = build(config)
     return {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
