@@ -4,16 +4,21 @@
 
 The gate is fitted to crops of the recipe's degradations: it maximises the PSNR of the mixtures, as measured for each
 expert and for half of each two. Experts that were trained far apart are worse mixed than alone; then the gate chooses.
+It takes one process a core; set OMP_NUM_THREADS=1.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hfpie_cli.data.crops import CropSampler, validation_pair
 from hfpie_cli.data.sources import Opener
@@ -26,11 +31,12 @@ from hfpie_cli.tensors import to_tensor
 from hfpie_cli.training.config import TrainConfig, load_config
 from hfpie_cli.training.layout import recipe_path
 from hfpie_cli.training.objective import SCORE_LIMIT
-from hfpie_cli.weights.checkpoint import load_checkpoint, save_checkpoint
+from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hfpie_cli.weights.registry import resolve
 
-CROP = 256  # side of the part of each crop that is restored, pixels
-HALVED = 150  # crops that halves of two experts are measured on
+CROP = 512  # side of the clean crops that the gate reads, pixels
+SCORED = 160  # side of their centre, which is scored
+HALVED = 300  # crops that halves of two experts are measured on
 
 
 def main() -> None:
@@ -39,35 +45,50 @@ def main() -> None:
     parser.add_argument("experts", nargs="+")
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--crops", type=int, default=1500)
+    parser.add_argument("--crops", type=int, default=4000)
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--ridge", type=float, default=0.02, help="weight of the gate's squared weights, dB")
     given = parser.parse_args()
-    parts = [load_checkpoint(resolve(name).path) for name in given.experts]
+    joined, first = join(given.experts)
+    recipe = load_config(recipe_path(given.recipe, ""))
+    _, held_out = photographs(recipe, given.data)  # decoded before the processes start
+    with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
+        shares = [range(start, given.crops, given.processes) for start in range(given.processes)]
+        observed = list(pool.map(partial(observe, given.experts, recipe, given.data), shares))
+    reads, scores = (torch.cat(parts) for parts in zip(*observed, strict=True))
+    fit_gate(joined, reads, with_halves(scores), given.ridge)
+    save_checkpoint(given.out, dataclasses.replace(first, config=joined.config, weights=joined.state_dict()))
+    for name in recipe.validation:
+        print(name, *(f"{score:.2f}" for score in held_out_scores(joined, held_out, name)), flush=True)
+
+
+def join(names: list[str]) -> tuple[Experts, Checkpoint]:
+    """(the network of these experts, its gate random; the first one's checkpoint)."""
+    parts = [load_checkpoint(resolve(name).path) for name in names]
     network = parts[0].config
     if not isinstance(network, NetworkConfig) or any(part.config != network for part in parts):
-        parser.error("the experts must be networks of one shape")
-    config = ExpertsConfig(network, len(parts))
-    joined = Experts(config).eval()
+        raise SystemExit("join.py: the experts must be networks of one shape")
+    joined = Experts(ExpertsConfig(network, len(parts))).eval()
     for expert, part in zip(joined.experts, parts, strict=True):
         expert.load_state_dict(dict(part.weights))
-    recipe = load_config(recipe_path(given.recipe, ""))
-    opener = Opener(recipe.task, recipe.scale, cache_folder() / "decoded", print)
-    training, held_out = opener.training_set(given.data, None, None).split()
-    reads, scores = observe(joined, recipe, training, given.crops)
-    fit_gate(joined, reads, scores, given.ridge)
-    save_checkpoint(given.out, dataclasses.replace(parts[0], config=config, weights=joined.state_dict()))
-    for name in recipe.validation:
-        print(name, *(f"{score:.2f}" for score in score(joined, held_out, name)), flush=True)
+    return joined, parts[0]
+
+
+def photographs(recipe: TrainConfig, data: Path) -> tuple[TrainingSet, TrainingSet]:
+    """(those to fit the gate to, those held out)."""
+    opener = Opener(recipe.task, recipe.scale, cache_folder() / "decoded", lambda line: None)
+    return opener.training_set(data, None, None).split()
 
 
 @torch.inference_mode()
-def score(joined: Experts, held_out: TrainingSet, degradation: str) -> list[float]:
-    """Mean PSNR on held-out pictures, every second one: of the input, of each expert, of what the gate mixes."""
-    networks = [nn.Identity(), *joined.experts, joined]
+def held_out_scores(joined: Experts, held_out: TrainingSet, degradation: str) -> list[float]:
+    """Mean PSNR on held-out pictures, every second one: of each expert, of what the gate mixes."""
+    networks = [*joined.experts, joined]
     totals = torch.zeros(len(networks), dtype=torch.float64)
     chosen = range(0, len(held_out.photos), 2)
     for number in chosen:
-        degraded, clean = (to_tensor(side)[None] for side in validation_pair(held_out, degradation, 1, number))
+        pair = validation_pair(held_out, degradation, joined.config.scale, number)
+        degraded, clean = (to_tensor(side)[None] for side in pair)
         with torch.autocast("cpu", torch.bfloat16):
             totals += torch.stack([capped(network(degraded).float(), clean) for network in networks])
     return (totals / len(chosen)).tolist()
@@ -79,31 +100,50 @@ def capped(restored: Tensor, clean: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def observe(joined: Experts, recipe: TrainConfig, training: TrainingSet, count: int) -> tuple[Tensor, Tensor]:
-    """(what the gate reads of each crop (count, reads), PSNR of the mixtures (count, experts, experts)).
+def observe(names: list[str], recipe: TrainConfig, data: Path, numbers: range) -> tuple[Tensor, Tensor]:
+    """What the gate reads of these crops, (crops, reads); PSNR of the mixtures, (crops, experts, experts).
 
-    The mixture of an expert with itself is that expert, that of two is half of each. What halves lose or gain over the
-    mean of both is measured on the first HALVED crops, and taken as that for the others.
+    The mixture of an expert with itself is that expert, that of two is half of each: not a number from HALVED on.
     """
-    sampler = CropSampler(training, recipe.degradation, recipe.scale, recipe.seed, recipe.dark, recipe.drawn)
-    side = joined.config.network.sample_side
-    crop = max(SAMPLE_GRID * side, CROP)
-    halves = torch.eye(len(joined.experts))[:, None] / 2 + torch.eye(len(joined.experts)) / 2  # (i, j, shares)
-    mixtures = {(i, j): joined.mixed(halves[i, j]) for i in range(len(halves)) for j in range(i + 1)}
-    reads, scores = [], torch.empty(count, *halves.shape[:2])
-    for number in range(count):
-        degraded, clean = sampler.batch(number, [0], crop)
+    joined, _ = join(names)
+    sampler = CropSampler(
+        photographs(recipe, data)[0], recipe.degradation, recipe.scale, recipe.seed, recipe.dark, recipe.drawn
+    )
+    count, side, scale = len(names), joined.config.network.sample_side, recipe.scale
+    halves = torch.eye(count)[:, None] / 2 + torch.eye(count) / 2  # (i, j, shares)
+    mixtures = {(i, j): joined.mixed(halves[i, j]) for i in range(count) for j in range(i + 1)}
+    reads, scores = [], torch.full((len(numbers), count, count), torch.nan)
+    for row, number in enumerate(numbers):
+        degraded, clean = sampler.batch(number, [0], CROP)
         with torch.autocast("cpu", torch.bfloat16):
-            squares = degraded.unfold(2, side, side).unfold(3, side, side)  # as of a photograph: 4 x 4 of them
-            reads.append(joined.gate_input(squares.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)))
-            degraded, clean = degraded[..., :CROP, :CROP], clean[..., :CROP, :CROP]
+            reads.append(joined.gate_input(squares(degraded, side)))
+            degraded, clean = centre(degraded, SCORED // scale), centre(clean, SCORED)
             for (i, j), network in mixtures.items():
                 if i == j or number < HALVED:
-                    scores[number, i, j] = scores[number, j, i] = capped(network(degraded).float(), clean)
+                    scores[row, i, j] = scores[row, j, i] = capped(network(degraded).float(), clean)
+    return torch.stack(reads), scores
+
+
+def squares(picture: Tensor, side: int) -> Tensor:
+    """The grid of squares that a photograph's averages are measured on: (1, c, h, w) to (n, c, side, side)."""
+    starts = [round(at) for at in torch.linspace(0, picture.shape[-1] - side, SAMPLE_GRID).tolist()]
+    return torch.cat([picture[..., y : y + side, x : x + side] for y in starts for x in starts])
+
+
+def centre(picture: Tensor, side: int) -> Tensor:
+    """The central square of that side."""
+    start = (picture.shape[-1] - side) // 2
+    return picture[..., start : start + side, start : start + side]
+
+
+def with_halves(scores: Tensor) -> Tensor:
+    """What halves lose or gain over the mean of both experts, as measured, taken for the crops without."""
     alone = scores.diagonal(dim1=1, dim2=2)
     means = (alone[:, :, None] + alone[:, None]) / 2
-    between = (scores - means)[:HALVED].mean(0)
-    return torch.stack(reads), torch.where(torch.arange(count)[:, None, None] < HALVED, scores, means + between)
+    between = (scores - means).nanmean(0)
+    print("dB that halves of two experts are better than their mean:")
+    print("\n".join(" ".join(f"{value:6.2f}" for value in row) for row in between.tolist()))
+    return torch.where(scores.isnan(), means + between, scores)
 
 
 def expected(shares: Tensor, scores: Tensor) -> Tensor:
