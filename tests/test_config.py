@@ -1,5 +1,7 @@
 """Recipes: read, written, overridden; unknown keys are named."""
 
+from dataclasses import replace
+
 import pytest
 
 from hfpie_cli.errors import UsageError
@@ -95,4 +97,33 @@ def test_a_recipe_is_found_by_its_name_and_purpose(tmp_path):
     with pytest.raises(UsageError, match="no recipe 'nonsense'"):
         recipe_path("nonsense", "deblur-gan")
     with pytest.raises(UsageError, match="no such recipe"):
+        load_config(tmp_path / "mine.toml")
+
+
+def test_a_recipe_extends_another_and_replaces_whole_sections(tmp_path):
+    base = load_config(recipe_path("compact-deblur", ""))
+    mine = tmp_path / "mine.toml"
+    mine.write_text('extends = "compact-deblur"\nrate = 0.001\n[degradation]\ndefocus-2 = 1.0\n')
+    config = load_config(mine, ["batch=3"])
+    assert config == replace(base, rate=0.001, batch=3, degradation={"defocus-2": 1.0})
+
+
+def test_a_recipe_beside_the_file_is_extended_before_one_of_the_package(tmp_path):
+    text = recipe_path("compact-deblur", "").read_text()
+    (tmp_path / "compact-deblur.toml").write_text(text.replace("rate = 4e-3", "rate = 3e-3"))
+    (tmp_path / "mine.toml").write_text('extends = "compact-deblur"\n')
+    assert load_config(tmp_path / "mine.toml").rate == 3e-3
+
+
+@pytest.mark.parametrize(
+    ("base", "says"),
+    [
+        ("5", "extends must be the name of a recipe, not 5"),
+        ('"compact-debl"', "no recipe 'compact-debl'"),
+        ('"compact-deblur-motion"', "compact-deblur-motion extends another recipe itself"),
+    ],
+)
+def test_what_cannot_be_extended_is_named(base, says, tmp_path):
+    (tmp_path / "mine.toml").write_text(f"extends = {base}\n")
+    with pytest.raises(UsageError, match=says):
         load_config(tmp_path / "mine.toml")

@@ -48,7 +48,25 @@ def recipe_path(name: str, purpose: str) -> Path:
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """The content of a recipe file, with keys and values unchecked. Raises UsageError if it is not TOML."""
+    """The content of a recipe file, with keys and values unchecked.
+
+    `extends = "compact-deblur"` takes the keys that the file lacks from that recipe, beside it or of the package; a
+    section replaces the whole section. Raises UsageError for what is not TOML or cannot be extended.
+    """
+    keys = _parsed(path)
+    base = keys.pop("extends", None)
+    if base is None:
+        return keys
+    if not isinstance(base, str):
+        raise UsageError(f"{path}: extends must be the name of a recipe, not {base!r}")
+    beside = path.parent / f"{base}.toml"
+    extended = _parsed(beside if beside.exists() else recipe_path(base, ""))
+    if "extends" in extended:
+        raise UsageError(f"{path}: {base} extends another recipe itself", "extend that one")
+    return extended | keys
+
+
+def _parsed(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
