@@ -10,7 +10,7 @@ from hfpie_cli import Restorer
 from hfpie_cli.data.benchmarks import Pair
 from hfpie_cli.device import Device
 from hfpie_cli.evaluation.parts import examine_weights
-from hfpie_cli.models.experts import Experts, ExpertsConfig, expert_weights
+from hfpie_cli.models.experts import Experts, ExpertsConfig, diagonal, expert_weights
 from hfpie_cli.models.network import NetworkConfig
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.training.run import setup
@@ -121,16 +121,25 @@ def test_a_photograph_is_judged_by_the_squares_on_the_diagonal_of_its_sample(exp
     assert torch.equal(experts.gate_input(grid), experts.gate_input(grid[[0, 5, 10, 15]]))
 
 
-def test_a_picture_of_one_tile_is_restored_once_where_the_first_expert_has_it(experts):
-    ran = []
-    for number, expert in enumerate(experts.experts):
-        expert.register_forward_hook(lambda *_, number=number: ran.append(number))
-    chosen(experts, 0)
-    experts(NOISY)
-    assert ran == [0]
-    chosen(experts, 1)
-    experts(NOISY)
-    assert ran == [0, 0, 1]
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_picture_of_one_tile_is_restored_once(experts, number):
+    ran: list[tuple[int, torch.Size]] = []
+    for each, expert in enumerate(experts.experts):
+        expert.register_forward_hook(lambda _, given, out, each=each: ran.append((each, given[0].shape)))
+    chosen(experts, number)
+    experts(torch.rand(1, 3, 130, 98))
+    assert ran == [(0, (4, 3, 32, 24)), (number, (1, 3, 130, 98))]
+
+
+def test_the_gate_reads_the_diagonal_of_a_picture_or_all_of_a_small_one():
+    rows, columns = torch.meshgrid(torch.arange(101), torch.arange(130), indexing="ij")
+    picture = torch.stack([rows, columns])[None].float()
+    squares = diagonal(picture)
+    assert squares.shape == (4, 2, 25, 32)
+    assert [square[:, 0, 0].tolist() for square in squares] == [[0, 0], [25, 32], [50, 64], [75, 96]]
+    assert all(torch.equal(square[:, -1, -1], square[:, 0, 0] + torch.tensor([24, 31])) for square in squares)
+    small = torch.rand(1, 3, 95, 400)
+    assert diagonal(small) is small
 
 
 def test_a_checkpoint_of_experts_is_read_as_it_was_written(experts, tmp_path):

@@ -22,6 +22,7 @@ from .network import Network, NetworkConfig
 from .pooling import SAMPLE_GRID, MeasuringPool, Pool, pool_each
 
 MOST_EXPERTS = 8
+SMALLEST_READ = 24  # side of the squares that the gate reads, pixels
 SURE = 0.98  # share from which an expert restores alone
 
 
@@ -76,20 +77,8 @@ class Experts(Restoring):
         return self._expert(0).contract
 
     def forward(self, picture: Tensor, pool: Pool = pool_each) -> Tensor:
-        return torch.cat([self._restored(picture[i : i + 1], pool) for i in range(len(picture))])
-
-    def _restored(self, picture: Tensor, pool: Pool) -> Tensor:
-        """A picture (1, 3, h, w): by the first expert, and by the mixture unless the gate gives the first all."""
-        seen: list[Tensor] = []
-
-        def recording(maps: Tensor) -> Tensor:
-            seen.append(pool(maps))
-            return seen[-1]
-
-        restored: Tensor = self._expert(0)(picture, recording)
-        read = self._read(seen)
-        shares = self._shares_of(read) if read.isfinite().all() else self.shares(picture)
-        return restored if shares[0] > SURE else self.mixed(shares)(picture, pool)
+        each = (picture[number : number + 1] for number in range(len(picture)))
+        return torch.cat([self.mixed_for(diagonal(one))(one, pool) for one in each])
 
     def mixed_for(self, sample: Tensor) -> Network:
         return self.mixed(self.shares(sample))
@@ -116,9 +105,6 @@ class Experts(Restoring):
         if not read.isfinite().all():
             with torch.autocast(sample.device.type, enabled=False):
                 read = self.gate_input(sample)
-        return self._shares_of(read)
-
-    def _shares_of(self, read: Tensor) -> Tensor:
         scores = (self.gate.weight.float() * read).sum(1)  # at fp32, whatever the precision
         return (scores + self.gate.bias.float()).softmax(-1)
 
@@ -132,10 +118,7 @@ class Experts(Restoring):
         """
         pool = MeasuringPool()
         self._expert(0)(sample[:: SAMPLE_GRID + 1] if len(sample) >= SAMPLE_GRID**2 else sample, pool)
-        return self._read(pool.averages)
-
-    def _read(self, averages: list[Tensor]) -> Tensor:
-        tail = [average.flatten().float() for average in averages[-self.config.network.tails[0] :]]
+        tail = [average.flatten().float() for average in pool.averages[-self.config.network.tails[0] :]]
         read = torch.cat([normalised(average, (0,)) for average in tail])
         levels = torch.stack([(average.square().mean() + TINY).log() / 2 for average in tail])
         return torch.cat([read / len(read) ** 0.5, levels])
@@ -147,6 +130,18 @@ class Experts(Restoring):
         network = self.experts[number]
         assert isinstance(network, Network)
         return network
+
+
+def diagonal(picture: Tensor) -> Tensor:
+    """The quarter of a picture (1, c, h, w) that the gate reads: the diagonal of a grid over it, (n, c, h/4, w/4).
+
+    All of a picture that is too small for it.
+    """
+    height, width = (side // SAMPLE_GRID for side in picture.shape[-2:])
+    if min(height, width) < SMALLEST_READ:
+        return picture
+    rows = picture.unfold(2, height, height).unfold(3, width, width).diagonal(dim1=2, dim2=3)  # (1, c, h, w, n)
+    return rows.movedim(-1, 1)[0, :SAMPLE_GRID].contiguous(memory_format=torch.channels_last)
 
 
 def expert_weights(weights: Mapping[str, Tensor], number: int) -> dict[str, Tensor]:
