@@ -17,7 +17,7 @@ from hfpie_cli.training.run import setup
 from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hfpie_cli.weights.registry import resolve
 from tests.test_train import changed
-from tools.join import expected, fit_gate
+from tools.join import expected, fit_gate, mixed
 
 SHAPE = NetworkConfig(widths=(8, 12, 16), bodies=(1, 2, 1), tails=(1, 1, 0), unshuffle=2)
 CPU = Device(torch.device("cpu"), "fp32")
@@ -142,6 +142,11 @@ def test_the_gate_reads_the_diagonal_of_a_picture_or_all_of_a_small_one():
     assert diagonal(small) is small
 
 
+def test_a_picture_is_judged_alike_whether_it_is_one_tile_or_many(experts):
+    picture = torch.rand(1, 3, 130, 98)
+    assert torch.equal(experts.gate_input(picture), experts.gate_input(diagonal(picture)))
+
+
 def test_a_checkpoint_of_experts_is_read_as_it_was_written(experts, tmp_path):
     torch.nn.init.normal_(experts.gate.weight)
     save_checkpoint(tmp_path / "e.safetensors", Checkpoint(experts.config, experts.state_dict(), {"task": "deblur"}))
@@ -173,8 +178,8 @@ def test_the_parts_of_every_expert_are_measured(experts, tmp_path):
 def test_the_gate_is_fitted_to_what_restores_best(between):
     """Two kinds of pictures, each with its own best expert; halves of both are worse than either, or not."""
     torch.manual_seed(0)
-    kinds, experts = torch.arange(200) % 2, Experts(ExpertsConfig(SHAPE, 2))
-    reads = torch.randn(200, experts.gate.in_features) * 0.1
+    kinds, experts = torch.arange(600) % 2, Experts(ExpertsConfig(SHAPE, 2))
+    reads = torch.randn(600, experts.gate.in_features) * 0.1
     reads[:, 0] += kinds
     alone = torch.stack([30.0 - 2 * kinds, 28.0 + 2 * kinds], 1)
     scores = torch.diag_embed(alone)
@@ -184,6 +189,18 @@ def test_the_gate_is_fitted_to_what_restores_best(between):
     assert shares[kinds == 0, 0].min() > 0.7
     assert shares[kinds == 1, 1].min() > 0.7
     assert float(expected(shares, scores).mean()) > 29.7
+
+
+def test_the_gate_s_crops_are_the_first_recipe_s_and_in_equal_parts_the_others():
+    general, one, other = (
+        changed(degradation=mix, validation=tuple(mix))
+        for mix in ({"awgn": 3.0, "clean": 1.0}, {"jpeg": 5.0}, {"awgn": 0.5, "impulse": 0.5})
+    )
+    both = mixed([general, one, other])
+    shares = {"awgn": 0.375 + 0.125, "clean": 0.125, "jpeg": 0.25, "impulse": 0.125}
+    assert both.degradation == pytest.approx(shares)
+    assert both.validation == ("awgn", "clean", "jpeg", "impulse")
+    assert mixed([general]).degradation == pytest.approx({"awgn": 0.75, "clean": 0.25})
 
 
 def test_what_is_expected_of_shares_goes_through_the_measured_mixtures():

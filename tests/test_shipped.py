@@ -156,16 +156,21 @@ def test_one_network_undoes_blur_of_every_kind(degradation, least):
     assert min(gains) > -0.3
 
 
-def test_the_gate_of_deblurring_tells_shake_from_lenses():
-    network = NETWORKS["compact.deblur"]
+EXPERT = {  # which expert has what, counted from 0
+    "compact.deblur": {"motion-jpeg": 1, "gaussian-blur": 2, "gaussian-blur-jpeg": 3, "defocus-4": 4},
+    "compact.denoise": {"night-16": 1, "awgn-25-grey": 2, "clean": 0},
+    "compact.sr-x4": {"jpeg-50-x4": 0, "noise-10-x4": 0, "bicubic-x4": 1},
+}
+
+
+@pytest.mark.parametrize(("name", "degradation"), [(name, kind) for name, kinds in EXPERT.items() for kind in kinds])
+def test_the_gate_gives_each_kind_to_its_expert(name, degradation):
+    network = NETWORKS[name]
     assert isinstance(network, Experts)
-    shares = {}
-    for degradation in ("defocus-4", "motion-jpeg"):
-        with torch.inference_mode():
-            both = [network.shares(one[None]) for one in degraded_batch(degradation, 288)[0]]
-        shares[degradation] = [float(share[1]) for share in both]
-    assert np.mean(shares["defocus-4"]) < 0.2
-    assert np.mean(shares["motion-jpeg"]) > 0.6
+    with torch.inference_mode():
+        shares = torch.stack([network.shares(one[None]) for one in degraded_batch(degradation, 288)[0]])
+    assert shares.mean(0)[EXPERT[name][degradation]] > 0.5, shares
+    assert shares.mean(0).argmax() == EXPERT[name][degradation]
 
 
 @pytest.mark.parametrize("sigma", [15, 25])

@@ -1,9 +1,10 @@
 """Join checkpoints of one network as experts of one, and fit the gate that mixes them.
 
-    python tools/join.py OUT A B [C ...] --recipe compact-deblur --data DATA/train
+    python tools/join.py OUT A B [C ...] --recipes RECIPE_OF_A RECIPE_OF_B [RECIPE_OF_C ...] --data DATA/train
 
-The gate is fitted to crops of the recipe's degradations: it maximises the PSNR of the mixtures, as measured for each
-expert and for half of each two. Experts that were trained far apart are worse mixed than alone; then the gate chooses.
+The gate is fitted to crops of the recipes' degradations, half of them of the first recipe's: first to choose the best
+expert of each, then to maximise the PSNR of the mixtures, as measured for each expert and for half of each two. Experts
+that were trained far apart are worse mixed than alone; then the gate chooses.
 It takes one process a core; set OMP_NUM_THREADS=1.
 """
 
@@ -12,12 +13,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hfpie_cli.data.crops import CropSampler, validation_pair
@@ -36,6 +39,7 @@ from hfpie_cli.weights.registry import resolve
 
 CROP = 512  # side of the clean crops that the gate reads, pixels
 SCORED = 160  # side of their centre, which is scored
+CLOSE = 0.2  # dB between experts, from which the better one is clearly preferred
 HALVED = 300  # crops that halves of two experts are measured on
 
 
@@ -43,14 +47,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("experts", nargs="+")
-    parser.add_argument("--recipe", required=True)
+    parser.add_argument("--recipes", nargs="+", required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--crops", type=int, default=4000)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    parser.add_argument("--ridge", type=float, default=0.02, help="weight of the gate's squared weights, dB")
+    parser.add_argument("--ridge", type=float, default=0.001, help="weight of the gate's squared weights, dB")
     given = parser.parse_args()
     joined, first = join(given.experts)
-    recipe = load_config(recipe_path(given.recipe, ""))
+    recipe = mixed([load_config(recipe_path(name, "")) for name in given.recipes])
     _, held_out = photographs(recipe, given.data)  # decoded before the processes start
     with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
         shares = [range(start, given.crops, given.processes) for start in range(given.processes)]
@@ -60,6 +64,18 @@ def main() -> None:
     save_checkpoint(given.out, dataclasses.replace(first, config=joined.config, weights=joined.state_dict()))
     for name in recipe.validation:
         print(name, *(f"{score:.2f}" for score in held_out_scores(joined, held_out, name)), flush=True)
+
+
+def mixed(recipes: list[TrainConfig]) -> TrainConfig:
+    """The first recipe, half of its degradations those of the others; what any of them validates."""
+    first, others = recipes[0], recipes[1:]
+    mix: dict[str, float] = defaultdict(float)
+    for number, recipe in enumerate(recipes):
+        weight = 1.0 if not others else 0.5 if number == 0 else 0.5 / len(others)
+        for name, share in recipe.degradation.items():
+            mix[name] += weight * share / sum(recipe.degradation.values())
+    validated = dict.fromkeys(name for recipe in recipes for name in recipe.validation)
+    return dataclasses.replace(first, degradation=dict(mix), validation=tuple(validated))
 
 
 def join(names: list[str]) -> tuple[Experts, Checkpoint]:
@@ -103,6 +119,8 @@ def capped(restored: Tensor, clean: Tensor) -> Tensor:
 def observe(names: list[str], recipe: TrainConfig, data: Path, numbers: range) -> tuple[Tensor, Tensor]:
     """What the gate reads of these crops, (crops, reads); PSNR of the mixtures, (crops, experts, experts).
 
+    It reads every second crop as a photograph of many tiles, the others as one of a single tile.
+
     The mixture of an expert with itself is that expert, that of two is half of each: not a number from HALVED on.
     """
     joined, _ = join(names)
@@ -116,7 +134,8 @@ def observe(names: list[str], recipe: TrainConfig, data: Path, numbers: range) -
     for row, number in enumerate(numbers):
         degraded, clean = sampler.batch(number, [0], CROP)
         with torch.autocast("cpu", torch.bfloat16):
-            reads.append(joined.gate_input(squares(degraded, side)))
+            seen = squares(degraded, side) if number % 2 else centre(degraded, CROP // 2 // scale)
+            reads.append(joined.gate_input(seen))
             degraded, clean = centre(degraded, SCORED // scale), centre(clean, SCORED)
             for (i, j), network in mixtures.items():
                 if i == j or number < HALVED:
@@ -160,16 +179,24 @@ def fit_gate(joined: Experts, reads: Tensor, scores: Tensor, ridge: float) -> No
     standard = (reads - middle) / spread
     weight = torch.zeros(scores.shape[1], reads.shape[1], requires_grad=True)
     bias = torch.zeros(scores.shape[1], requires_grad=True)
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
+    best = (scores.diagonal(dim1=1, dim2=2) / CLOSE).softmax(1)
 
-    def closure() -> float:
-        optimizer.zero_grad()
-        mean = expected((standard @ weight.T + bias).softmax(1), scores).mean()
-        loss = ridge * weight.square().sum() - mean
-        loss.backward()
-        return float(loss.detach())
+    def choosing() -> Tensor:
+        return F.cross_entropy(standard @ weight.T + bias, best)
 
-    optimizer.step(closure)
+    def mixing() -> Tensor:
+        return -expected((standard @ weight.T + bias).softmax(1), scores).mean()
+
+    for loss in (choosing, mixing):
+        optimizer = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
+
+        def closure() -> float:
+            optimizer.zero_grad()  # noqa: B023
+            total = ridge * weight.square().sum() + loss()  # noqa: B023
+            total.backward()
+            return float(total.detach())
+
+        optimizer.step(closure)
     with torch.no_grad():
         shares, alone = (standard @ weight.T + bias).softmax(1), scores.diagonal(dim1=1, dim2=2)
         chosen = ", ".join(f"{share:.2f}" for share in shares.mean(0))

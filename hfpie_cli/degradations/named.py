@@ -163,6 +163,7 @@ SAME_SIZE: dict[str, Degradation] = {
     "sensor": Sensor(),
     "sensor-grey": Grey(Sensor()),
     "night-any": Sensor(psnr=(13, 22)),
+    "day-any": Sensor(psnr=(22, 44)),
     **{f"night-{level}": Night(level) for level in (16, 20, 24)},
     "jpeg": Jpeg((15, 95), twice=0.3),
     **{f"jpeg-{quality}": Jpeg((quality, quality), chroma=True) for quality in (20, 40)},

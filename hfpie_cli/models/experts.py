@@ -1,6 +1,6 @@
 """Experts: several networks of one shape, mixed into one for each photograph.
 
-    sample -> first expert -> averages of its tail -> gate -> a share for each expert -> weights, mixed -> one network
+    sample -> first expert -> averages of its tail, spectrum -> gate -> shares -> weights, mixed -> one network
 
 Blur of different kinds asks for different kernels, but a photograph has one kind. What the first expert does to it
 tells which. It is soft merging as in Muqeeth et al., "Soft merging of experts with adaptive routing" (2023), with one
@@ -20,6 +20,7 @@ from .blocks import TINY, normalised
 from .contract import Contract, Restoring
 from .network import Network, NetworkConfig
 from .pooling import SAMPLE_GRID, MeasuringPool, Pool, pool_each
+from .spectrum import BANDS, log_spectrum
 
 MOST_EXPERTS = 8
 SMALLEST_READ = 24  # side of the squares that the gate reads, pixels
@@ -46,7 +47,7 @@ class ExpertsConfig:
     @property
     def reads(self) -> int:
         """Numbers that the gate reads: see Experts.gate_input."""
-        return (self.network.widths[0] + 1) * self.network.tails[0]
+        return (self.network.widths[0] + 1) * self.network.tails[0] + 2 * BANDS - 1
 
     @property
     def scale(self) -> int:
@@ -78,7 +79,7 @@ class Experts(Restoring):
 
     def forward(self, picture: Tensor, pool: Pool = pool_each) -> Tensor:
         each = (picture[number : number + 1] for number in range(len(picture)))
-        return torch.cat([self.mixed_for(diagonal(one))(one, pool) for one in each])
+        return torch.cat([self.mixed_for(one)(one, pool) for one in each])
 
     def mixed_for(self, sample: Tensor) -> Network:
         return self.mixed(self.shares(sample))
@@ -112,16 +113,22 @@ class Experts(Restoring):
     def gate_input(self, sample: Tensor) -> Tensor:
         """What the gate reads of a sample: the first expert's averages of each block of its tail at full scale.
 
-        (blocks x maps + blocks,) float32: the averages of each block divided by their root mean square, all together of
-        unit length; then the logarithms of these root mean squares, which tell how much there is to restore. A quarter
-        of a grid of squares is enough: those on its diagonal.
+        (ExpertsConfig.reads,) float32: the averages of each block divided by their root mean square, all together of
+        unit length; the logarithms of these root mean squares, which tell how much there is to restore; the logarithmic
+        spectrum of the sample, and its steps from band to band. A quarter of a grid of squares is enough, those on its
+        diagonal, and of a single picture the diagonal of a grid over it.
         """
         pool = MeasuringPool()
-        self._expert(0)(sample[:: SAMPLE_GRID + 1] if len(sample) >= SAMPLE_GRID**2 else sample, pool)
+        if len(sample) >= SAMPLE_GRID**2:
+            sample = sample[:: SAMPLE_GRID + 1]
+        elif len(sample) == 1:
+            sample = diagonal(sample)
+        self._expert(0)(sample, pool)
         tail = [average.flatten().float() for average in pool.averages[-self.config.network.tails[0] :]]
         read = torch.cat([normalised(average, (0,)) for average in tail])
         levels = torch.stack([(average.square().mean() + TINY).log() / 2 for average in tail])
-        return torch.cat([read / len(read) ** 0.5, levels])
+        spectrum = log_spectrum(sample)
+        return torch.cat([read / len(read) ** 0.5, levels, spectrum, spectrum.diff()])
 
     def each(self) -> list[Network]:
         return [self._expert(number) for number in range(len(self.experts))]
