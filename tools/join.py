@@ -40,6 +40,9 @@ from hfpie_cli.weights.registry import resolve
 CROP = 512  # side of the clean crops that the gate reads, pixels
 SCORED = 160  # side of their centre, which is scored
 CLOSE = 0.2  # dB between experts, from which the better one is clearly preferred
+SMALL = (200, 256, 320)  # sides of the crops that are read as pictures of one tile
+DRAWN = 0.75  # of the clean crops
+CLEAN = 5.0  # dB that all but the first expert count less on what that one leaves as it is
 HALVED = 300  # crops that halves of two experts are measured on
 
 
@@ -50,17 +53,21 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--crops", type=int, default=4000)
+    parser.add_argument(
+        "--clean", type=int, default=1500, help="clean crops beside them, which are only read; x4: none"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    parser.add_argument("--ridge", type=float, default=0.001, help="weight of the gate's squared weights, dB")
+    parser.add_argument("--ridge", type=float, default=0.003, help="weight of the gate's squared weights, dB")
     given = parser.parse_args()
     joined, first = join(given.experts)
     recipe = mixed([load_config(recipe_path(name, "")) for name in given.recipes])
     _, held_out = photographs(recipe, given.data)  # decoded before the processes start
     with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
-        shares = [range(start, given.crops, given.processes) for start in range(given.processes)]
-        observed = list(pool.map(partial(observe, given.experts, recipe, given.data), shares))
+        count = given.crops + (given.clean if recipe.scale == 1 else 0)
+        shares = [range(start, count, given.processes) for start in range(given.processes)]
+        observed = list(pool.map(partial(observe, given.experts, recipe, given.data, given.crops), shares))
     reads, scores = (torch.cat(parts) for parts in zip(*observed, strict=True))
-    fit_gate(joined, reads, with_halves(scores), given.ridge)
+    fit_gate(joined, reads, leaving_alone(with_halves(scores)), given.ridge)
     save_checkpoint(given.out, dataclasses.replace(first, config=joined.config, weights=joined.state_dict()))
     for name in recipe.validation:
         print(name, *(f"{score:.2f}" for score in held_out_scores(joined, held_out, name)), flush=True)
@@ -116,26 +123,31 @@ def capped(restored: Tensor, clean: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def observe(names: list[str], recipe: TrainConfig, data: Path, numbers: range) -> tuple[Tensor, Tensor]:
+def observe(
+    names: list[str], recipe: TrainConfig, data: Path, degraded_ones: int, numbers: range
+) -> tuple[Tensor, Tensor]:
     """What the gate reads of these crops, (crops, reads); PSNR of the mixtures, (crops, experts, experts).
 
-    It reads every second crop as a photograph of many tiles, the others as one of a single tile.
-
-    The mixture of an expert with itself is that expert, that of two is half of each: not a number from HALVED on.
+    It reads every second crop as a photograph of many tiles, the others as one of a single tile. The mixture of an
+    expert with itself is that expert, that of two is half of each: not a number from HALVED on. From number
+    `degraded_ones` on the crops are clean, most of them drawn, and all experts count as if they kept them.
     """
     joined, _ = join(names)
-    sampler = CropSampler(
-        photographs(recipe, data)[0], recipe.degradation, recipe.scale, recipe.seed, recipe.dark, recipe.drawn
-    )
+    photos, rest = photographs(recipe, data)[0], (recipe.scale, recipe.seed, recipe.dark)
+    sampler = CropSampler(photos, recipe.degradation, *rest, recipe.drawn)
+    clean_ones = CropSampler(photos, {"clean": 1.0}, *rest, DRAWN)
     count, side, scale = len(names), joined.config.network.sample_side, recipe.scale
     halves = torch.eye(count)[:, None] / 2 + torch.eye(count) / 2  # (i, j, shares)
     mixtures = {(i, j): joined.mixed(halves[i, j]) for i in range(count) for j in range(i + 1)}
     reads, scores = [], torch.full((len(numbers), count, count), torch.nan)
     for row, number in enumerate(numbers):
-        degraded, clean = sampler.batch(number, [0], CROP)
+        degraded, clean = (sampler if number < degraded_ones else clean_ones).batch(number, [0], CROP)
         with torch.autocast("cpu", torch.bfloat16):
-            seen = squares(degraded, side) if number % 2 else centre(degraded, CROP // 2 // scale)
+            seen = squares(degraded, side) if number % 2 else centre(degraded, SMALL[number // 2 % len(SMALL)] // scale)
             reads.append(joined.gate_input(seen))
+            if number >= degraded_ones:
+                scores[row].fill_diagonal_(SCORE_LIMIT)
+                continue
             degraded, clean = centre(degraded, SCORED // scale), centre(clean, SCORED)
             for (i, j), network in mixtures.items():
                 if i == j or number < HALVED:
@@ -163,6 +175,17 @@ def with_halves(scores: Tensor) -> Tensor:
     print("dB that halves of two experts are better than their mean:")
     print("\n".join(" ".join(f"{value:6.2f}" for value in row) for row in between.tolist()))
     return torch.where(scores.isnan(), means + between, scores)
+
+
+def leaving_alone(scores: Tensor) -> Tensor:
+    """Scores by which what the first expert leaves as it is, is left to it: all others have CLEAN less there.
+
+    Beyond SCORE_LIMIT all look alike, but a clean picture must come out unchanged.
+    """
+    clean = scores[:, 0, 0] >= SCORE_LIMIT - 0.01
+    less = torch.full(scores.shape[1:], CLEAN)
+    less[0, 0] = 0
+    return torch.where(clean[:, None, None], scores.clamp(max=SCORE_LIMIT) - less, scores)
 
 
 def expected(shares: Tensor, scores: Tensor) -> Tensor:
