@@ -12,10 +12,12 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from hfpie_cli import running
 from hfpie_cli.photos.photo import Photo, Pixels
@@ -72,15 +74,22 @@ def enlarged(pixels: Pixels, megapixels: int, less: int) -> Pixels:
 
 def timed(work: Callable[[], object]) -> tuple[float, tuple[int, int]]:
     """(seconds, (batches of tiles, how often the network ran on one)); its work on a GPU is awaited."""
-    with (
-        patch.object(running.Runner, "_run", autospec=True, side_effect=running.Runner._run) as batches,
-        patch.object(running, "_average", side_effect=running._average) as runs,
-    ):
+    run, average, counts = running.Runner._run, running._average, [0, 0]  # mocks would keep every tile alive
+
+    def counted_run(*given: Any) -> Tensor:
+        counts[0] += 1
+        return run(*given)
+
+    def counted_average(*given: Any) -> Tensor:
+        counts[1] += 1
+        return average(*given)
+
+    with patch.object(running.Runner, "_run", counted_run), patch.object(running, "_average", counted_average):
         started = time.monotonic()
         work()
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        return time.monotonic() - started, (batches.call_count, runs.call_count)
+        return time.monotonic() - started, (counts[0], counts[1])
 
 
 if __name__ == "__main__":

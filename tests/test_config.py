@@ -115,6 +115,12 @@ def test_a_recipe_beside_the_file_is_extended_before_one_of_the_package(tmp_path
     assert load_config(tmp_path / "mine.toml").rate == 3e-3
 
 
+def test_a_recipe_can_be_extended_by_its_namesake_and_to_another_length(tmp_path):
+    mine = tmp_path / "compact-deblur.toml"
+    mine.write_text('extends = "compact-deblur"\nminutes = 3.0\n')
+    assert load_config(mine) == replace(load_config(recipe_path("compact-deblur", "")), steps=0, minutes=3.0)
+
+
 @pytest.mark.parametrize(
     ("base", "says"),
     [

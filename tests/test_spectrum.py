@@ -40,6 +40,13 @@ def test_a_lens_leaves_its_zeros():
     assert spectrum[dip] < spectrum[dip + 3]
 
 
+def test_all_of_a_strip_is_seen():
+    strip = torch.full((1, 3, 88, 1024), 0.5)
+    strip[..., 512:] += 0.1 * torch.randn(1, 1, 88, 512, generator=torch.Generator().manual_seed(0))
+    half = log_spectrum(strip)
+    assert half[5:].numpy() == pytest.approx(np.log(0.5 * 0.1**2 * 0.375**2), abs=0.7)
+
+
 def test_flat_squares_are_finite_and_the_precision_around_changes_nothing():
     assert log_spectrum(torch.full((2, 3, 64, 64), 0.3)).isfinite().all()
     picture = torch.rand(1, 3, 64, 48, generator=torch.Generator().manual_seed(0))

@@ -19,12 +19,11 @@ from ..models.highpass import HighpassConfig
 from ..models.network import NetworkConfig
 from ..shown import counted
 from ..weights.checkpoint import Config
-from .layout import read_recipe
+from .layout import LENGTHS, read_recipe
 from .losses import GmsMask, LossConfig
 
 OPTIMIZERS = ("adam", "muon")
 PRECISIONS = ("auto", "fp32", "bf16")
-LENGTHS = ("steps", "minutes")  # of a run, by key: exactly one is set
 MANY = 10**9
 RANGES = {  # of plain numbers
     "batch": (1, MANY),

@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..suggest import did_you_mean
 from .state import STATE
 
+LENGTHS = ("steps", "minutes")  # of a run, by key: exactly one is set
 BEST, CONFIG, LOCK = "best.safetensors", "config.toml", ".lock"
 DATA_FILE = "data.json"  # folders of the pictures, and a hash of their names
 RUN_FILES = (CONFIG, STATE, BEST, "log.csv", DATA_FILE)
@@ -60,9 +61,11 @@ def read_recipe(path: Path) -> dict[str, Any]:
     if not isinstance(base, str):
         raise UsageError(f"{path}: extends must be the name of a recipe, not {base!r}")
     beside = path.parent / f"{base}.toml"
-    extended = _parsed(beside if beside.exists() else recipe_path(base, ""))
+    extended = _parsed(beside if beside.exists() and beside != path else recipe_path(base, ""))
     if "extends" in extended:
         raise UsageError(f"{path}: {base} extends another recipe itself", "extend that one")
+    if not keys.keys().isdisjoint(LENGTHS):
+        extended = {key: value for key, value in extended.items() if key not in LENGTHS}
     return extended | keys
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import struct
 import threading
 from collections.abc import Iterator, Mapping
@@ -27,11 +28,12 @@ from .kinds import check_kind, unreadable
 
 FORMAT = "hfpie-1"  # the metadata key `format` of our files
 MAX_PARAMETERS = 200_000_000
+TOO_MANY = f"it has more than {MAX_PARAMETERS:,} weights"
 
 Config = NetworkConfig | ExpertsConfig | HighpassConfig
 ARCHITECTURES: dict[str, type[Config]] = {  # by the metadata key `architecture`
     "restoration-3": NetworkConfig,
-    "experts": ExpertsConfig,
+    "experts-2": ExpertsConfig,
     "highpass": HighpassConfig,
 }
 
@@ -48,7 +50,7 @@ class Checkpoint:
     """Free text: task, run, steps."""
 
     def network(self) -> nn.Module:
-        """The network with these weights, not copies, in evaluation mode."""
+        """The network with these very weights, in evaluation mode: a second one would share them."""
         with _parameters_without_storage():  # random weights would take longer to draw than these to read
             network = build(self.config)
         network.load_state_dict(dict(self.weights), assign=True)
@@ -105,7 +107,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         weights = {name: file.get_tensor(name) for name in expected}
     _check_finite(path, weights)
     info = {key: text for key, text in metadata.items() if key not in {"format", "architecture", "network"}}
-    return Checkpoint(config, {name: weight.float() for name, weight in weights.items()}, info)
+    copied = {name: weight.to(torch.float32, copy=True) for name, weight in weights.items()}  # not the mapped file
+    return Checkpoint(config, copied, info)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
@@ -157,8 +160,10 @@ def expected_shapes(config: Config) -> dict[str, tuple[int, ...]]:
     """The shape of every weight of a network by name. Raises ValueError for more than MAX_PARAMETERS."""
     if isinstance(config, ExpertsConfig):  # alike: one is enough
         each, reads = expected_shapes(config.network), config.reads
-        gate = {"gate.weight": (config.experts, reads), "gate.bias": (config.experts,)}
-        return gate | {f"experts.{number}.{name}": each[name] for number in range(config.experts) for name in each}
+        shapes = {f"experts.{number}.{name}": each[name] for number in range(config.experts) for name in each}
+        if sum(map(math.prod, shapes.values())) > MAX_PARAMETERS:
+            raise ValueError(TOO_MANY)
+        return {"gate.weight": (config.experts, reads), "gate.bias": (config.experts,), **shapes}
     with _parameters_without_storage():
         network = build(config)
     return {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
@@ -178,7 +183,7 @@ def _parameters_without_storage() -> Iterator[None]:
             return None
         count += parameter.numel()
         if count > MAX_PARAMETERS:
-            raise ValueError(f"it has more than {MAX_PARAMETERS:,} weights")
+            raise ValueError(TOO_MANY)
         return nn.Parameter(torch.empty_like(parameter, device="meta"))
 
     hook = register_module_parameter_registration_hook(without_storage)  # type: ignore[arg-type]  # it may return one
