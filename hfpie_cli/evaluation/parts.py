@@ -101,12 +101,11 @@ def examine_weights(weights: Weights, pairs: Iterable[Pair]) -> list[Part]:
         restored = (one(degraded)[0].permute(1, 2, 0).numpy() for degraded, _ in sides)
         return sum(psnr(to_8bit_range(a), clean) for a, (_, clean) in zip(restored, sides, strict=True)) / len(sides)
 
-    if isinstance(network, Network):
-        return examine(network, lambda: score(network))
-    found = []
-    for number, one in enumerate(network.each(), start=1):
-        parts = examine(one, partial(score, one))
-        found += [replace(part, name=f"expert {number}, {part.name}") for part in parts]
+    found, each = [], network.each()
+    for number, one in enumerate(each, start=1):
+        assert isinstance(one, Network)
+        of = f"expert {number}, " if len(each) > 1 else ""
+        found += [replace(part, name=of + part.name) for part in examine(one, partial(score, one))]
     return found
 
 
