@@ -30,6 +30,7 @@ from hfpie_cli.degradations.sensor import (
     to_values,
 )
 from hfpie_cli.degradations.small_photos import FILTERS, Reduction, reduce_by
+from hfpie_cli.degradations.web import Enlarged, EnlargedLosses, Grain, Webp
 from hfpie_cli.photos.quality import psnr as psnr_of
 
 from .conftest import smooth_picture
@@ -187,6 +188,48 @@ def test_impulses_strike_a_share_of_the_pixels():
               for i in range(40)]  # fmt: skip
     assert 0 < min(struck) < 2e-3
     assert 0.01 < max(struck) < 0.16
+
+
+def grain(level, **changes):
+    """Grain of 12 on a plain picture, with a random number that leaves JPEG out."""
+    settings = {"sigma": (12, 12), "fading": (0, 0)} | changes
+    return Grain(**settings)(flat(level, 200), np.random.default_rng(0)) - np.float32(level)
+
+
+def test_grain_is_as_strong_as_asked_and_fades_in_white():
+    middle, white = (grain(level, fading=(0.75, 0.75)) for level in (0.5, 0.9))
+    assert 255 * middle.std((0, 1)).mean() == pytest.approx(12, abs=0.4)
+    assert white.std() / middle.std() == pytest.approx(1 - 0.75 * 0.8, abs=0.03)
+
+
+def test_neighbouring_pixels_share_coarse_grain():
+    assert correlation(grain(0.5, size=(0.4, 0.4))) < 0.25
+    assert correlation(grain(0.5, size=(1.5, 1.5))) == pytest.approx(np.exp(-1 / (4 * 1.5**2)), abs=0.05)
+
+
+@pytest.mark.parametrize("degradation", [Webp((10, 95)), EnlargedLosses(), Enlarged(), Grain()])
+def test_what_the_web_does_keeps_size_and_range(degradation):
+    for seed in range(6):
+        degraded = degradation(photo(side=88)[:61, :47], np.random.default_rng(seed))
+        assert degraded.shape == (61, 47, 3)
+        assert degraded.dtype == np.float32
+        assert degraded.min() >= 0
+        assert degraded.max() <= 1
+
+
+def test_lower_quality_of_webp_loses_more():
+    low, high = (psnr(Webp((quality, quality))(photo(), np.random.default_rng(0)), photo()) for quality in (20, 90))
+    assert low < high - 3
+
+
+def test_enlarged_losses_leave_the_picture_sharp_and_enlarged_pictures_are_soft():
+    stripes = np.tile(np.repeat([0.2, 0.8], 1), (64, 32))[..., None].repeat(3, 2).astype(np.float32)
+    contrast = {}
+    for degradation in (EnlargedLosses((2, 2), (95, 95)), Enlarged((2, 2), (100, 100))):
+        degraded = degradation(stripes, np.random.default_rng(3))
+        contrast[type(degradation)] = degraded[:, 1::2].mean() - degraded[:, ::2].mean()
+    assert contrast[EnlargedLosses] == pytest.approx(0.6, abs=0.05)
+    assert abs(contrast[Enlarged]) < 0.05
 
 
 def test_darkening_halves_the_light_with_every_stop():

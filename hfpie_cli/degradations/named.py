@@ -23,6 +23,7 @@ from .operations import (
 )
 from .sensor import Night, Sensor
 from .small_photos import SmallPhoto
+from .web import Enlarged, EnlargedLosses, Grain, Webp
 
 MARGIN = 16  # pixels around a training crop that most degradations need
 
@@ -167,6 +168,10 @@ SAME_SIZE: dict[str, Degradation] = {
     **{f"night-{level}": Night(level) for level in (16, 20, 24)},
     "jpeg": Jpeg((15, 95), twice=0.3),
     **{f"jpeg-{quality}": Jpeg((quality, quality), chroma=True) for quality in (20, 40)},
+    "webp": Webp((10, 95)),
+    "enlarged-losses": EnlargedLosses(),
+    "enlarged": Enlarged(),
+    "grain": Grain(),
     "impulse": Impulses(),
     "blur-any": BlurAny(),
     "gaussian-blur": GaussianBlur(),
