@@ -180,9 +180,19 @@ def test_deblurring_leaves_sharp_files_to_the_first_expert(kind):
     assert min(gains("deblur", SHARP[kind])) > -0.4
 
 
+@pytest.mark.parametrize(
+    ("degradation", "least"),
+    [(Grain(sigma=(12, 12)), 1.5), (Webp((40, 40)), 0.0), (Jpeg((30, 30)), 0.9), (GaussianNoise(10, 10), 4)],
+)
+def test_denoising_helps_what_people_bring(degradation, least):
+    brought = gains("denoise", degradation)
+    assert np.mean(brought) >= least
+    assert min(brought) > -0.1
+
+
 EXPERT = {  # which expert has what, counted from 0
     "compact.deblur": {"motion-jpeg": 1, "gaussian-blur": 2, "gaussian-blur-jpeg": 3, "defocus-4": 4},
-    "compact.denoise": {"night-16": 1, "awgn-25-grey": 2, "clean": 0},
+    "compact.denoise": {"night-16": 1, "awgn-25-grey": 2, "grain": 3, "clean": 0},
     "compact.sr-x4": {"jpeg-50-x4": 0, "noise-10-x4": 0, "bicubic-x4": 1},
 }
 

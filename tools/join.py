@@ -168,13 +168,26 @@ def centre(picture: Tensor, side: int) -> Tensor:
 
 
 def with_halves(scores: Tensor) -> Tensor:
-    """What halves lose or gain over the mean of both experts, as measured, taken for the crops without."""
+    """The scores of all halves: where they were not measured, the mean of both experts and what halves gain over it.
+
+    For each two experts, a line by how far their own scores lie apart: halves of experts of which one is far worse are
+    far better than their mean, yet far worse than the better one.
+    """
     alone = scores.diagonal(dim1=1, dim2=2)
-    means = (alone[:, :, None] + alone[:, None]) / 2
-    between = (scores - means).nanmean(0)
-    print("dB that halves of two experts are better than their mean:")
-    print("\n".join(" ".join(f"{value:6.2f}" for value in row) for row in between.tolist()))
-    return torch.where(scores.isnan(), means + between, scores)
+    means, apart = (alone[:, :, None] + alone[:, None]) / 2, (alone[:, :, None] - alone[:, None]).abs()
+    filled = scores.clone()
+    print("dB that halves of two experts are better than their mean: where both score alike, more for each dB apart")
+    for i in range(scores.shape[1]):
+        for j in range(i):
+            known = ~scores[:, i, j].isnan()
+            gains, gaps = (scores - means)[known, i, j], apart[known, i, j]
+            alike, slope = torch.linalg.lstsq(torch.stack([torch.ones_like(gaps), gaps], 1), gains[:, None]).solution[
+                :, 0
+            ]
+            print(f"{j + 1} and {i + 1}: {alike:.2f}, {slope:.2f}")
+            guessed = means[:, i, j] + alike + slope * apart[:, i, j]
+            filled[:, i, j] = filled[:, j, i] = torch.where(known, scores[:, i, j], guessed)
+    return filled
 
 
 def leaving_alone(scores: Tensor) -> Tensor:
