@@ -17,7 +17,7 @@ from hfpie_cli.training.run import setup
 from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hfpie_cli.weights.registry import resolve
 from tests.test_train import changed
-from tools.join import expected, fit_gate, mixed
+from tools.join import expected, fit_gate, mixed, with_halves
 
 SHAPE = NetworkConfig(widths=(8, 12, 16), bodies=(1, 2, 1), tails=(1, 1, 0), unshuffle=2)
 CPU = Device(torch.device("cpu"), "fp32")
@@ -189,6 +189,18 @@ def test_the_gate_is_fitted_to_what_restores_best(between):
     assert shares[kinds == 0, 0].min() > 0.7
     assert shares[kinds == 1, 1].min() > 0.7
     assert float(expected(shares, scores).mean()) > 29.7
+
+
+def test_halves_that_were_not_measured_gain_by_the_distance_of_the_experts():
+    alone = 30 + torch.rand(40, 2, generator=torch.Generator().manual_seed(0)) * 6
+    apart = (alone[:, 0] - alone[:, 1]).abs()
+    true = alone.mean(1) - 0.2 + 0.3 * apart
+    scores = torch.diag_embed(alone)
+    scores[:, 0, 1] = scores[:, 1, 0] = true.where(torch.arange(40) < 10, torch.nan)
+    filled = with_halves(scores)
+    assert torch.allclose(filled[:, 0, 1], true, atol=1e-3)
+    assert torch.equal(filled[:, 0, 1], filled[:, 1, 0])
+    assert torch.equal(filled.diagonal(dim1=1, dim2=2), alone)
 
 
 def test_the_gate_s_crops_are_the_first_recipe_s_and_in_equal_parts_the_others():
