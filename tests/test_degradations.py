@@ -223,13 +223,22 @@ def test_lower_quality_of_webp_loses_more():
 
 
 def test_enlarged_losses_leave_the_picture_sharp_and_enlarged_pictures_are_soft():
-    stripes = np.tile(np.repeat([0.2, 0.8], 1), (64, 32))[..., None].repeat(3, 2).astype(np.float32)
+    stripes = np.tile([0.2, 0.8], (64, 32))[..., None].repeat(3, 2).astype(np.float32)
     contrast = {}
     for degradation in (EnlargedLosses((2, 2), (95, 95)), Enlarged((2, 2), (100, 100))):
         degraded = degradation(stripes, np.random.default_rng(3))
         contrast[type(degradation)] = degraded[:, 1::2].mean() - degraded[:, ::2].mean()
     assert contrast[EnlargedLosses] == pytest.approx(0.6, abs=0.05)
     assert abs(contrast[Enlarged]) < 0.05
+
+
+def test_enlarged_losses_grow_as_the_quality_falls():
+    low, high = (
+        np.mean([psnr(EnlargedLosses(quality=(q, q))(photo(i), np.random.default_rng(i)), photo(i)) for i in range(6)])
+        for q in (30, 95)
+    )
+    assert low < high - 1
+    assert high < 50
 
 
 def test_darkening_halves_the_light_with_every_stop():

@@ -203,6 +203,12 @@ def test_halves_that_were_not_measured_gain_by_the_distance_of_the_experts():
     assert torch.equal(filled.diagonal(dim1=1, dim2=2), alone)
 
 
+def test_halves_measured_at_one_distance_gain_the_same_everywhere():
+    scores = torch.diag_embed(torch.tensor([[30.0, 32.0], [30.0, 32.0], [30.0, 36.0]]))
+    scores[:, 0, 1] = scores[:, 1, 0] = torch.tensor([31.5, 31.5, torch.nan])
+    assert with_halves(scores)[2, 0, 1] == pytest.approx(33.5, abs=1e-4)
+
+
 def test_the_gate_s_crops_are_the_first_recipe_s_and_in_equal_parts_the_others():
     general, one, other = (
         changed(degradation=mix, validation=tuple(mix))

@@ -176,17 +176,17 @@ SHARP = {  # what files do to sharp photographs; a median of 3 x 3 is drawing so
 
 
 @pytest.mark.parametrize("kind", SHARP)
-def test_deblurring_leaves_sharp_files_to_the_first_expert(kind):
+def test_deblurring_hardly_harms_sharp_files(kind):
     assert min(gains("deblur", SHARP[kind])) > -0.4
 
 
 @pytest.mark.parametrize(
     ("degradation", "least"),
-    [(Grain(sigma=(12, 12)), 1.5), (Webp((40, 40)), 0.0), (Jpeg((30, 30)), 0.9), (GaussianNoise(10, 10), 4)],
+    [(Grain(sigma=(12, 12)), 1.5), (Jpeg((30, 30)), 0.9), (GaussianNoise(10, 10), 4)],
 )
 def test_denoising_helps_what_people_bring(degradation, least):
     brought = gains("denoise", degradation)
-    assert np.mean(brought) >= least
+    assert np.mean(brought) > least
     assert min(brought) > -0.1
 
 

@@ -3,8 +3,9 @@
     python tools/join.py OUT A B [C ...] --recipes RECIPE_OF_A RECIPE_OF_B [RECIPE_OF_C ...] --data DATA/train
 
 The gate is fitted to crops of the recipes' degradations, half of them of the first recipe's: first to choose the best
-expert of each, then to maximise the PSNR of the mixtures, as measured for each expert and for half of each two. Experts
-that were trained far apart are worse mixed than alone; then the gate chooses.
+expert of each, then to maximise the PSNR of the mixtures, as measured for each expert and, on the first
+crops, for half of each two. Experts that were trained far apart are worse mixed than alone; then the gate chooses.
+There may be more recipes than experts: crops that the gate must know. A recipe that is named twice counts twice.
 It takes one process a core; set OMP_NUM_THREADS=1.
 """
 
@@ -170,8 +171,8 @@ def centre(picture: Tensor, side: int) -> Tensor:
 def with_halves(scores: Tensor) -> Tensor:
     """The scores of all halves: where they were not measured, the mean of both experts and what halves gain over it.
 
-    For each two experts, a line by how far their own scores lie apart: halves of experts of which one is far worse are
-    far better than their mean, yet far worse than the better one.
+    For each two experts, a line by how far their own scores lie apart, fitted to what was measured; level where fewer
+    than two distances were. Halves of experts of which one is far worse are far better than their mean.
     """
     alone = scores.diagonal(dim1=1, dim2=2)
     means, apart = (alone[:, :, None] + alone[:, None]) / 2, (alone[:, :, None] - alone[:, None]).abs()
@@ -181,9 +182,8 @@ def with_halves(scores: Tensor) -> Tensor:
         for j in range(i):
             known = ~scores[:, i, j].isnan()
             gains, gaps = (scores - means)[known, i, j], apart[known, i, j]
-            alike, slope = torch.linalg.lstsq(torch.stack([torch.ones_like(gaps), gaps], 1), gains[:, None]).solution[
-                :, 0
-            ]
+            columns = torch.stack([torch.ones_like(gaps), gaps], 1)[:, : 2 if len(gaps.unique()) > 1 else 1]
+            alike, slope = F.pad(torch.linalg.lstsq(columns, gains[:, None]).solution.flatten(), (0, 1))[:2]
             print(f"{j + 1} and {i + 1}: {alike:.2f}, {slope:.2f}")
             guessed = means[:, i, j] + alike + slope * apart[:, i, j]
             filled[:, i, j] = filled[:, j, i] = torch.where(known, scores[:, i, j], guessed)
