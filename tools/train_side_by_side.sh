@@ -19,8 +19,8 @@ same_size="--set crop=192 --set batch=32 --set echo=2 --set finish.batch=12"
 enlarging="--set crop=256 --set batch=32 --set echo=4 --set finish.batch=16"
 
 # the experts that ship, each with its number in the checkpoint of its task
-declare -A experts=([denoise-night]=2 [denoise-gaussian]=3 [deblur-motion]=2 [deblur-gaussian]=3
-    [deblur-gaussian-jpeg]=4 [deblur-defocus]=5)
+declare -A experts=([denoise-night]=2 [denoise-gaussian]=3 [denoise-grain]=4 [deblur-motion]=2
+    [deblur-gaussian]=3 [deblur-gaussian-jpeg]=4 [deblur-defocus]=5)
 
 recipe() { # the options of one training
     case $1 in

@@ -25,7 +25,8 @@ class Webp:
 class EnlargedLosses:
     """The losses of a JPEG or WebP file of a smaller picture, enlarged with it; the picture itself stays sharp.
 
-    Half of it is compressed as JPEG again, of quality 80 to 98."""
+    Half of it is compressed as JPEG again, of quality 80 to 98.
+    """
 
     factor: tuple[float, float] = (1.1, 2.0)
     """Range of the enlargement."""
