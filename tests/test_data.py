@@ -272,6 +272,41 @@ def test_a_sample_depends_on_its_numbers_alone(photos, tmp_path, mix, scale):
     assert not torch.equal(sampler.batch(8, range(4), 32)[1], clean)
 
 
+def ramps(folder, count=4, side=200):
+    """Photographs that brighten by 1 of 255 for each pixel to the right."""
+    row = np.minimum(np.arange(side), 255).astype(np.uint8)
+    for number in range(count):
+        save_picture(folder / f"{number}.png", np.broadcast_to(row[None, :, None] + np.uint8(number), (side, side, 3)))
+    return folder
+
+
+def slopes(clean):
+    """Of each crop (n, 3, h, w) of a ramp: by how much of 255 it brightens from pixel to pixel."""
+    return 255 * (clean.amax((1, 2, 3)) - clean.amin((1, 2, 3))) / (clean.shape[-1] - 1)
+
+
+@pytest.mark.parametrize(("mix", "scale"), [({"clean": 1}, 1), ({"bicubic-x4": 1}, 4)])
+def test_a_share_of_the_photographs_is_shrunk_by_up_to_two(tmp_path, mix, scale):
+    data = opener_in(tmp_path, scale=scale).training_set(ramps(tmp_path / "photos", side=240), None, None)
+    for share, found in ((0, lambda s: torch.allclose(s, torch.ones(24))), (1, lambda s: 1.2 < s.mean() < 1.8 and s.max() < 2.1)):
+        degraded, clean = CropSampler(data, mix, scale, seed=0, shrunk=share).batch(0, range(24), 32)
+        assert (degraded.shape[-1], clean.shape[-1]) == (32 // scale, 32)
+        assert found(slopes(clean))
+        assert (degraded.mean((1, 2, 3)) - clean.mean((1, 2, 3))).abs().max() < 1.5 / 255  # the same part
+
+
+def test_a_crop_is_shrunk_no_further_than_its_photograph_allows(tmp_path):
+    data = opener_in(tmp_path).training_set(ramps(tmp_path / "photos", side=80), None, None)
+    _, clean = CropSampler(data, {"clean": 1}, 1, seed=0, shrunk=1.0).batch(0, range(12), 32)  # cut from 64 pixels
+    assert 1.0 < slopes(clean).mean() < 1.35  # 80 of 64 at most
+
+
+def test_every_second_held_out_photograph_is_halved(tmp_path):
+    data = opener_in(tmp_path).training_set(ramps(tmp_path / "photos"), None, None)
+    crops = [validation_pair(data, "clean", 1, number, crop=32, shrunk=True)[1] for number in range(2)]
+    assert [round(255 * float(np.diff(crop[..., 0], axis=1).mean()), 1) for crop in crops] == [1.0, 2.0]
+
+
 def make_pairs(root, names, scale):
     """Clean pictures of random blocks under root/clean, and under root/degraded each block as one pixel."""
     for name in names:

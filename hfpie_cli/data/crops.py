@@ -12,6 +12,7 @@ from torch import Tensor
 from ..degradations.named import DEGRADATIONS
 from ..degradations.operations import SR_SCALE, Picture
 from ..photos.photo import FULL_SCALE, Pixels
+from ..photos.resize import resize
 from .decoded import PhotoStore
 from .drawn import draw_any
 from .training_set import TrainingSet
@@ -20,6 +21,7 @@ REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation in the training set itself
 PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of a paired data set
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
 GRID_SHIFT = 8  # largest offset of a crop in the degraded area, pixels: moves the JPEG grid
+SMALLEST = 2.0  # the most times that a photograph is shrunk
 DARKEST = 3.0  # the most stops that a picture is darkened by
 GAMMA = 2.2  # of the pictures' values
 
@@ -44,6 +46,9 @@ class CropSampler:
     """Share of crops that lose up to 3 stops of light before they are degraded; the dark crop is the clean one."""
     drawn: float = 0.0
     """Share of crops that `draw_any` draws instead of cutting them from photographs."""
+    shrunk: float = 0.0
+    """Share of crops of photographs shrunk by up to SMALLEST first. A camera's pictures hold little detail as fine as a
+    pixel; shrunk ones do, as most pictures of the web and of benchmarks."""
 
     def batch(self, step: int, indices: Sequence[int], crop: int) -> tuple[Tensor, Tensor]:
         """(degraded (n, 3, crop / scale, crop / scale), clean (n, 3, crop, crop)), float32 around [0, 1].
@@ -62,14 +67,15 @@ class CropSampler:
         name = names[rng.choice(len(names), p=shares / shares.sum())]
         if name == PAIRS:
             return self._aligned(self.data.degraded, self.data.paired, rng, crop)
-        if name == REDUCED:
+        shrink = rng.uniform(1, SMALLEST) if rng.random() < self.shrunk else 1.0
+        if name == REDUCED and shrink == 1:
             return self._aligned(self.data.reduced, self.data.photos, rng, crop)
-        return self._synthetic(name, rng, crop)
+        return self._synthetic(name, rng, crop, shrink)
 
-    def _synthetic(self, name: str, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
+    def _synthetic(self, name: str, rng: np.random.Generator, crop: int, shrink: float) -> tuple[Picture, Picture]:
         margin = DEGRADATIONS[name].margin  # degrade the surroundings too, then cut: blur and JPEG need them
         side = crop + 2 * margin * self.scale
-        clean = draw_any(rng, side, side) if rng.random() < self.drawn else self._photographed(rng, side)
+        clean = draw_any(rng, side, side) if rng.random() < self.drawn else self._photographed(rng, side, shrink)
         if rng.random() < self.dark:
             clean = darkened(clean, rng.uniform(0, DARKEST))
         degraded = DEGRADATIONS[name](clean, rng)
@@ -77,10 +83,13 @@ class CropSampler:
         square = ((at, at), (small, small))
         return rectangle(degraded, *square), rectangle(clean, *square, self.scale)
 
-    def _photographed(self, rng: np.random.Generator, side: int) -> Picture:
-        picture = _padded(self.data.photos[self.data.photos.draw(rng)], side)
-        top, left = (int(rng.integers(n - side + 1)) for n in picture.shape[:2])
-        return as_floats(turned(rectangle(picture, (top, left), (side, side)), int(rng.integers(8))))
+    def _photographed(self, rng: np.random.Generator, side: int, shrink: float) -> Picture:
+        picture = self.data.photos[self.data.photos.draw(rng)]
+        cut = max(side, min(round(side * shrink), *picture.shape[:2]))
+        picture = _padded(picture, cut)
+        top, left = (int(rng.integers(n - cut + 1)) for n in picture.shape[:2])
+        square = resize(rectangle(picture, (top, left), (cut, cut)), side, side)
+        return as_floats(turned(square, int(rng.integers(8))))
 
     def _aligned(
         self, small: PhotoStore, large: PhotoStore, rng: np.random.Generator, crop: int
@@ -97,14 +106,19 @@ class CropSampler:
 
 
 def validation_pair(
-    data: TrainingSet, degradation: str, scale: int, number: int, crop: int = VALIDATION_CROP
+    data: TrainingSet, degradation: str, scale: int, number: int, crop: int = VALIDATION_CROP, *, shrunk: bool = False
 ) -> tuple[Picture, Picture]:
-    """(degraded, clean) for the centre of a photograph, the generator seeded by its number; or of a published pair."""
+    """(degraded, clean) for the centre of a photograph, the generator seeded by its number; or of a published pair.
+
+    shrunk: whether every second photograph is halved first.
+    """
     if degradation == PAIRS:
         published, original = data.degraded[number], data.paired[number]
         centre = _centre(published.shape, crop // scale)
         return as_floats(rectangle(published, *centre)), as_floats(rectangle(original, *centre, scale))
     picture = data.photos[number]
+    if shrunk and number % 2:
+        picture = resize(picture, picture.shape[0] // 2, picture.shape[1] // 2)
     whole = picture[: picture.shape[0] // scale * scale, : picture.shape[1] // scale * scale]
     clean = as_floats(rectangle(whole, *_centre(whole.shape, crop)))
     return DEGRADATIONS[degradation](clean, np.random.default_rng(number)), clean

@@ -155,6 +155,8 @@ SAME_SIZE: dict[str, Degradation] = {
     "clean": unchanged,
     "awgn": GaussianNoise(0, 55),
     "awgn-8bit": GaussianNoise(0, 55, rounded=True),
+    "awgn-high": GaussianNoise(18, 55),
+    "awgn-high-8bit": GaussianNoise(18, 55, rounded=True),
     **{f"awgn-{sigma}": GaussianNoise(sigma, sigma) for sigma in (10, 15, 25, 30, 50)},
     "awgn-25-8bit": GaussianNoise(25, 25, rounded=True),
     "awgn-grey": Grey(GaussianNoise(0, 55)),

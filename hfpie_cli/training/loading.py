@@ -113,7 +113,8 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
 def batches(run: Run, training: TrainingSet, budget: Budget) -> Iterator[tuple[Tensor, Tensor]]:
     """(degraded, clean) of the steps from the run's on, float32 on its device, without end."""
     config, on_gpu = run.config, run.device.torch_device.type == "cuda"
-    sampler = CropSampler(training, config.degradation, config.scale, config.seed, config.dark, config.drawn)
+    chosen = (config.dark, config.drawn, config.shrunk)
+    sampler = CropSampler(training, config.degradation, config.scale, config.seed, *chosen)
     loader = DataLoader(
         Batches(sampler, packed=on_gpu),
         batch_size=None,

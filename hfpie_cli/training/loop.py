@@ -44,7 +44,7 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
     """
     pace = Pace(run)
     log.doing("preparing held-out pictures" if run.config.minutes else "")
-    budget, scored = _begin(run, HeldOut(held_out, run.config.scale), pace)
+    budget, scored = _begin(run, HeldOut(held_out, run.config.scale, shrunk=run.config.shrunk > 0), pace)
     log.scored(run.pictures, max(len(held_out.photos), len(held_out.paired)))
     log.moved(run.step, budget.progress(run.step))
     log.doing("first step")

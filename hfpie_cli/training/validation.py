@@ -35,8 +35,8 @@ Restore = Callable[[Photo], Pixels]  # of a picture (h, w, 3): (scale h, scale w
 class HeldOut:
     """The held-out pictures with each degradation, which is applied once, when first needed."""
 
-    def __init__(self, data: TrainingSet, scale: int) -> None:
-        self._data, self._scale = data, scale
+    def __init__(self, data: TrainingSet, scale: int, *, shrunk: bool = False) -> None:
+        self._data, self._scale, self._shrunk = data, scale, shrunk
         self._made: dict[tuple[str, int], Pair] = {}
         self._inputs: dict[str, float] = {}
 
@@ -47,7 +47,7 @@ class HeldOut:
     def pair(self, degradation: str, number: int) -> Pair:
         """One pair, in 8 bits if that is exact, otherwise float32."""
         if (degradation, number) not in self._made:
-            sides = validation_pair(self._data, degradation, self._scale, number)
+            sides = validation_pair(self._data, degradation, self._scale, number, shrunk=self._shrunk)
             degraded, clean = (packed(torch.from_numpy(side)).numpy() for side in sides)
             self._made[degradation, number] = Pair(Photo(degraded), clean)
         return self._made[degradation, number]
@@ -73,7 +73,7 @@ class HeldOut:
         data = self._data
         photos, pairs = data.photos.pick(chosen(data.photos)), chosen(data.paired)
         few = TrainingSet(photos, paired=data.paired.pick(pairs), degraded=data.degraded.pick(pairs))
-        return HeldOut(few, self._scale)
+        return HeldOut(few, self._scale, shrunk=self._shrunk)
 
 
 def validate(run: Run, held_out: HeldOut) -> dict[str, float]:
