@@ -6,6 +6,7 @@ The gate is fitted to crops of the recipes' degradations, half of them of the fi
 expert of each, then to maximise the PSNR of the mixtures, as measured for each expert and, on the first
 crops, for half of each two. Experts that were trained far apart are worse mixed than alone; then the gate chooses.
 There may be more recipes than experts: crops that the gate must know. A recipe that is named twice counts twice.
+Where the first recipe is adversarial, perceptual loss in dB takes the place of PSNR.
 It takes one process a core; set OMP_NUM_THREADS=1.
 """
 
@@ -15,6 +16,7 @@ import argparse
 import dataclasses
 import os
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -34,8 +36,10 @@ from hfpie_cli.models.pooling import SAMPLE_GRID
 from hfpie_cli.tensors import to_tensor
 from hfpie_cli.training.config import TrainConfig, load_config
 from hfpie_cli.training.layout import recipe_path
+from hfpie_cli.training.losses import perceptual_loss
 from hfpie_cli.training.objective import SCORE_LIMIT
 from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hfpie_cli.weights.perceptual import load_classifier
 from hfpie_cli.weights.registry import resolve
 
 CROP = 512  # side of the clean crops that the gate reads, pixels
@@ -45,6 +49,8 @@ SMALL = (200, 256, 320)  # sides of the crops that are read as pictures of one t
 DRAWN = 0.75  # of the clean crops
 CLEAN = 5.0  # dB that all but the first expert count less on what that one leaves as it is
 HALVED = 300  # crops that halves of two experts are measured on
+
+Measure = Callable[[Tensor, Tensor], Tensor]  # of restored and clean pictures (n, 3, h, w): dB
 
 
 def main() -> None:
@@ -71,7 +77,8 @@ def main() -> None:
     fit_gate(joined, reads, leaving_alone(with_halves(scores)), given.ridge)
     save_checkpoint(given.out, dataclasses.replace(first, config=joined.config, weights=joined.state_dict()))
     for name in recipe.validation:
-        print(name, *(f"{score:.2f}" for score in held_out_scores(joined, held_out, name)), flush=True)
+        scores_there = held_out_scores(joined, held_out, name, measure_of(recipe))
+        print(name, *(f"{score:.2f}" for score in scores_there), flush=True)
 
 
 def mixed(recipes: list[TrainConfig]) -> TrainConfig:
@@ -105,8 +112,8 @@ def photographs(recipe: TrainConfig, data: Path) -> tuple[TrainingSet, TrainingS
 
 
 @torch.inference_mode()
-def held_out_scores(joined: Experts, held_out: TrainingSet, degradation: str) -> list[float]:
-    """Mean PSNR on held-out pictures, every second one: of each expert, of what the gate mixes."""
+def held_out_scores(joined: Experts, held_out: TrainingSet, degradation: str, measure: Measure) -> list[float]:
+    """Mean score of held-out pictures, every second one: of each expert, of what the gate mixes."""
     networks = [*joined.experts, joined]
     totals = torch.zeros(len(networks), dtype=torch.float64)
     chosen = range(0, len(held_out.photos), 2)
@@ -114,7 +121,7 @@ def held_out_scores(joined: Experts, held_out: TrainingSet, degradation: str) ->
         pair = validation_pair(held_out, degradation, joined.config.scale, number)
         degraded, clean = (to_tensor(side)[None] for side in pair)
         with torch.autocast("cpu", torch.bfloat16):
-            totals += torch.stack([capped(network(degraded).float(), clean) for network in networks])
+            totals += torch.stack([measure(network(degraded).float(), clean) for network in networks])
     return (totals / len(chosen)).tolist()
 
 
@@ -123,17 +130,29 @@ def capped(restored: Tensor, clean: Tensor) -> Tensor:
     return (-10 * (restored.clamp(0, 1) - clean).square().mean().log10()).clamp(max=SCORE_LIMIT)
 
 
+def measure_of(recipe: TrainConfig) -> Measure:
+    """What experts are compared by, in dB: PSNR, or how small the perceptual loss is if the recipe is adversarial."""
+    if not recipe.losses.is_adversarial:
+        return capped
+    classifier = load_classifier().eval()
+
+    def likeness(restored: Tensor, clean: Tensor) -> Tensor:
+        return -10 * perceptual_loss(classifier(restored.clamp(0, 1)), classifier(clean)).log10()
+
+    return likeness
+
+
 @torch.inference_mode()
 def observe(
     names: list[str], recipe: TrainConfig, data: Path, degraded_ones: int, numbers: range
 ) -> tuple[Tensor, Tensor]:
-    """What the gate reads of these crops, (crops, reads); PSNR of the mixtures, (crops, experts, experts).
+    """What the gate reads of these crops, (crops, reads); scores of the mixtures, (crops, experts, experts).
 
     It reads every second crop as a photograph of many tiles, the others as one of a single tile. The mixture of an
     expert with itself is that expert, that of two is half of each: not a number from HALVED on. From number
     `degraded_ones` on the crops are clean, most of them drawn, and all experts count as if they kept them.
     """
-    joined, _ = join(names)
+    (joined, _), measure = join(names), measure_of(recipe)
     photos, rest = photographs(recipe, data)[0], (recipe.scale, recipe.seed, recipe.dark)
     sampler = CropSampler(photos, recipe.degradation, *rest, recipe.drawn, recipe.shrunk)
     clean_ones = CropSampler(photos, {"clean": 1.0}, *rest, DRAWN)
@@ -152,7 +171,7 @@ def observe(
             degraded, clean = centre(degraded, SCORED // scale), centre(clean, SCORED)
             for (i, j), network in mixtures.items():
                 if i == j or number < HALVED:
-                    scores[row, i, j] = scores[row, j, i] = capped(network(degraded).float(), clean)
+                    scores[row, i, j] = scores[row, j, i] = measure(network(degraded).float(), clean)
     return torch.stack(reads), scores
 
 
