@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Train several networks side by side for a fixed time, each from the weights that ship: what a GPU lent by the minute wants.
 #
-#     bash tools/train_side_by_side.sh DATA/train OUT MINUTES denoise-night deblur-defocus gan [-- OPTIONS OF hfpie train]
+#     bash tools/train_side_by_side.sh DATA/train OUT MINUTES denoise-night deblur-defocus gan-jpeg [-- OPTIONS OF hfpie train]
 #
 # On a GPU they share it by NVIDIA's multi-process service, which doubles what one training alone reaches. The cores are
 # shared out among them. Every minute, and at the end, OUT gets NAME.safetensors (the best so far), NAME.csv and NAME.log;
@@ -18,9 +18,10 @@ runs=${RUNS:-runs}
 same_size="--set crop=192 --set batch=32 --set echo=2 --set finish.batch=12"
 enlarging="--set crop=256 --set batch=32 --set echo=4 --set finish.batch=16"
 
-# the experts that ship, each with its number in the checkpoint of its task
-declare -A experts=([denoise-night]=2 [denoise-gaussian]=3 [denoise-grain]=4 [deblur-motion]=2
-    [deblur-gaussian]=3 [deblur-gaussian-jpeg]=4 [deblur-defocus]=5)
+# the experts that ship, each with its checkpoint and its number there
+declare -A experts=([denoise-night]="denoise 2" [denoise-gaussian]="denoise 3" [denoise-grain]="denoise 4"
+    [denoise-awgn-high]="denoise-awgn 2" [deblur-motion]="deblur 2" [deblur-gaussian]="deblur 3"
+    [deblur-gaussian-jpeg]="deblur 4" [deblur-defocus]="deblur 5" [gan-jpeg]="sr-x4-gan 1" [gan-bicubic]="sr-x4-gan 2")
 
 recipe() { # the options of one training
     case $1 in
@@ -33,7 +34,7 @@ recipe() { # the options of one training
         ;;
     sr) echo "--task sr --recipe compact-sr-jpeg --init compact.sr-x4 $enlarging" ;;
     bicubic) echo "--task sr --recipe compact-sr-bicubic --init compact.sr-x4-bicubic --rate 0.005 $enlarging" ;;
-    gan) echo "--task sr --gan --recipe compact --init compact.sr-x4-gan --set batch=64 --set echo=2" ;;
+    gan-*) echo "--task sr --gan --recipe compact-sr-$1 --init $out/$1-before.safetensors --set batch=32 --set echo=2" ;;
     large-denoise) echo "--task denoise --recipe large --set batch=16 --set echo=2 --set finish.batch=4 --set compile=false" ;;
     large-sr) echo "--task sr --recipe large --set crop=192 --set batch=16 --set echo=4 --set finish.batch=4 --set compile=false" ;;
     *) echo "train_side_by_side.sh: unknown training: $1" >&2 && return 2 ;;
@@ -52,8 +53,9 @@ keep() { # copy what there is; a checkpoint is written atomically, and its copy 
 for name in "${names[@]}"; do recipe "$name" >/dev/null; done
 mkdir -p "$out" "$runs"
 for name in "${names[@]}"; do
+    # shellcheck disable=SC2086  # a checkpoint and a number
     [ -z "${experts[$name]:-}" ] ||
-        "${PYTHON:-python3}" tools/split.py "compact.${name%%-*}" "${experts[$name]}" "$out/$name-before.safetensors"
+        "${PYTHON:-python3}" tools/split.py compact.${experts[$name]} "$out/$name-before.safetensors"
 done
 if command -v nvidia-cuda-mps-control >/dev/null; then nvidia-cuda-mps-control -d || true; fi
 threads=$(($(nproc) / ${#names[@]}))
