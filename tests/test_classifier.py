@@ -3,17 +3,21 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from hfpie_cli.distributed import Ranks
 from hfpie_cli.errors import UnavailableError
 from hfpie_cli.models.classifier import SameConv
 from hfpie_cli.training import losses
+from hfpie_cli.training.config import load_config
 from hfpie_cli.training.gan import adversarial_step, make_adversaries
+from hfpie_cli.training.layout import recipe_path
 from hfpie_cli.training.losses import LossConfig
 from hfpie_cli.training.objective import CPU, Restoration
 from hfpie_cli.weights import perceptual
 from hfpie_cli.weights.perceptual import load_classifier
+from tools.join import measure_of
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +66,7 @@ def test_the_perceptual_loss_grows_with_blur(network, cat):
         with torch.inference_mode():
             return losses.perceptual_loss(network(picture), network(cat)).item()
 
-    blurred = [torch.nn.functional.avg_pool2d(cat, k, 1, k // 2, count_include_pad=False) for k in (3, 5, 9)]
+    blurred = [F.avg_pool2d(cat, k, 1, k // 2, count_include_pad=False) for k in (3, 5, 9)]
     values = [loss(cat), *map(loss, blurred)]
     assert values[0] == pytest.approx(0, abs=1e-6)
     assert values == sorted(values)
@@ -83,7 +87,7 @@ def test_a_discriminator_of_the_maps_is_trained_and_trains_the_restored_picture(
     objective, adversaries = Restoration(config), make_adversaries(config, CPU, Ranks())
     judge = adversaries["maps"].network
     before = [p.clone() for p in judge.parameters()]
-    blurred = torch.nn.functional.avg_pool2d(cat, 5, 1, 2).requires_grad_(True)
+    blurred = F.avg_pool2d(cat, 5, 1, 2).requires_grad_(True)
     first = adversarial_step(objective, adversaries, blurred, cat, 0)
     first.backward()
     assert blurred.grad.abs().sum() > 0
@@ -105,3 +109,13 @@ def test_another_file_is_refused_before_it_is_read(monkeypatch):
     monkeypatch.setattr(perceptual, "SHA256", "0" * 64)
     with pytest.raises(UnavailableError, match="not the file"):
         load_classifier()
+
+
+@pytest.mark.parametrize(("recipe", "adversarial"), [("compact-sr", False), ("compact-sr-gan", True)])
+def test_experts_are_compared_by_what_they_were_trained_for(network, cat, recipe, adversarial):
+    measure = measure_of(load_config(recipe_path(recipe, "")))
+    restored = F.avg_pool2d(F.pad(cat, (2, 2, 2, 2), mode="replicate"), 5, stride=1)
+    with torch.inference_mode():
+        distances = losses.perceptual_loss(network(restored), network(cat)), (restored - cat).square().mean()
+        measured = float(measure(restored, cat))
+    assert measured == pytest.approx(-10 * float(distances[0 if adversarial else 1].log10()), abs=1e-3)
