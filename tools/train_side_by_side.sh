@@ -28,13 +28,16 @@ recipe() { # the options of one training
     denoise) echo "--task denoise --recipe compact --init compact.denoise --rate 0.005 $same_size" ;;
     awgn) echo "--task denoise --recipe compact-denoise-awgn --init compact.denoise-awgn --rate 0.005 $same_size" ;;
     deblur) echo "--task deblur --recipe compact --init compact.deblur --rate 0.005 $same_size" ;;
-    denoise-* | deblur-*)
+    denoise-* | deblur-* | gan-*)
         [ -n "${experts[$1]:-}" ] || { echo "train_side_by_side.sh: unknown expert: $1" >&2 && return 2; }
-        echo "--task ${1%%-*} --recipe compact-$1 --init $out/$1-before.safetensors $same_size"
+        local from="--init $out/$1-before.safetensors"
+        case $1 in
+        gan-*) echo "--task sr --gan --recipe compact-sr-$1 $from --set batch=32 --set echo=2" ;;
+        *) echo "--task ${1%%-*} --recipe compact-$1 $from $same_size" ;;
+        esac
         ;;
     sr) echo "--task sr --recipe compact-sr-jpeg --init compact.sr-x4 $enlarging" ;;
     bicubic) echo "--task sr --recipe compact-sr-bicubic --init compact.sr-x4-bicubic --rate 0.005 $enlarging" ;;
-    gan-*) echo "--task sr --gan --recipe compact-sr-$1 --init $out/$1-before.safetensors --set batch=32 --set echo=2" ;;
     large-denoise) echo "--task denoise --recipe large --set batch=16 --set echo=2 --set finish.batch=4 --set compile=false" ;;
     large-sr) echo "--task sr --recipe large --set crop=192 --set batch=16 --set echo=4 --set finish.batch=4 --set compile=false" ;;
     *) echo "train_side_by_side.sh: unknown training: $1" >&2 && return 2 ;;

@@ -21,7 +21,7 @@ REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation in the training set itself
 PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of a paired data set
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
 GRID_SHIFT = 8  # largest offset of a crop in the degraded area, pixels: moves the JPEG grid
-SMALLEST = 2.0  # the most times that a photograph is shrunk
+MOST_SHRUNK = 2.0  # the largest factor that a photograph is shrunk by
 DARKEST = 3.0  # the most stops that a picture is darkened by
 GAMMA = 2.2  # of the pictures' values
 
@@ -47,8 +47,8 @@ class CropSampler:
     drawn: float = 0.0
     """Share of crops that `draw_any` draws instead of cutting them from photographs."""
     shrunk: float = 0.0
-    """Share of crops of photographs shrunk by up to SMALLEST first. A camera's pictures hold little detail as fine as a
-    pixel; shrunk ones do, as most pictures of the web and of benchmarks."""
+    """Share of crops of photographs shrunk by up to MOST_SHRUNK first. Pictures of a camera hold little detail as fine
+    as a pixel; shrunk ones do, as most pictures of the web and of benchmarks."""
 
     def batch(self, step: int, indices: Sequence[int], crop: int) -> tuple[Tensor, Tensor]:
         """(degraded (n, 3, crop / scale, crop / scale), clean (n, 3, crop, crop)), float32 around [0, 1].
@@ -67,7 +67,7 @@ class CropSampler:
         name = names[rng.choice(len(names), p=shares / shares.sum())]
         if name == PAIRS:
             return self._aligned(self.data.degraded, self.data.paired, rng, crop)
-        shrink = rng.uniform(1, SMALLEST) if rng.random() < self.shrunk else 1.0
+        shrink = rng.uniform(1, MOST_SHRUNK) if rng.random() < self.shrunk else 1.0
         if name == REDUCED and shrink == 1:
             return self._aligned(self.data.reduced, self.data.photos, rng, crop)
         return self._synthetic(name, rng, crop, shrink)
