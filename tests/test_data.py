@@ -14,7 +14,7 @@ from PIL import Image
 
 from hfpie_cli.data.benchmarks import open_folders
 from hfpie_cli.data.crops import PAIRS, CropSampler, as_floats, validation_pair
-from hfpie_cli.data.decoded import open_store, reduced_store
+from hfpie_cli.data.decoded import Reduced, made_store, open_store
 from hfpie_cli.data.scenes import hold_out, scene_of, scenes_by_look, scenes_by_name
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.data.training_set import TrainingSet
@@ -180,7 +180,7 @@ def test_a_store_of_which_anything_has_changed_is_made_anew(photos, tmp_path):
     def opened():
         said.clear()
         store = open_store(paths, photos, cache, said.append)
-        small = reduced_store(store, 2, said.append)
+        small = made_store(store, Reduced(2), said.append)
         assert [np.array_equal(store[i], np.asarray(Image.open(path))) for i, path in enumerate(paths)] == [True] * 6
         return [line.split()[0] for line in said], [picture.copy() for picture in small]
 
@@ -287,7 +287,8 @@ def slopes(clean):
 
 @pytest.mark.parametrize(("mix", "scale"), [({"clean": 1}, 1), ({"bicubic-x4": 1}, 4)])
 def test_a_share_of_the_photographs_is_shrunk_by_up_to_two(tmp_path, mix, scale):
-    data = opener_in(tmp_path, scale=scale).training_set(ramps(tmp_path / "photos", side=240), None, None)
+    opener = replace(opener_in(tmp_path, scale=scale), shrinks=True)
+    data = opener.training_set(ramps(tmp_path / "photos", side=240), None, None)
     found = {}
     for share in (0, 1):
         degraded, clean = CropSampler(data, mix, scale, seed=0, shrunk=share).batch(0, range(24), 32)
@@ -300,9 +301,10 @@ def test_a_share_of_the_photographs_is_shrunk_by_up_to_two(tmp_path, mix, scale)
 
 
 def test_a_crop_is_shrunk_no_further_than_its_photograph_allows(tmp_path):
-    data = opener_in(tmp_path).training_set(ramps(tmp_path / "photos", side=80), None, None)
+    opener = replace(opener_in(tmp_path), shrinks=True)
+    data = opener.training_set(ramps(tmp_path / "photos", side=80), None, None)
     _, clean = CropSampler(data, {"clean": 1}, 1, seed=0, shrunk=1.0).batch(0, range(12), 32)  # cut from 64 pixels
-    assert 1.0 < slopes(clean).mean() < 1.35  # 80 of 64 at most
+    assert slopes(clean).mean() == pytest.approx(80 / 67, abs=0.05)  # the next size has 57
 
 
 def test_every_second_held_out_photograph_is_halved(tmp_path):

@@ -161,7 +161,7 @@ def test_the_discriminator_notices_the_finest_detail_first():
 def test_what_strided_layers_see_moves_over_all_places_of_their_grid():
     at = torch.arange(40.0)
     picture = (at[:, None] * 40 + at).expand(1, 1, 40, 40)
-    cut = [shifted(picture, step) for step in range(64)]
+    cut = [shifted(picture, torch.tensor(step)) for step in range(64)]
     assert {tuple(c.shape) for c in cut} == {(1, 1, 32, 32)}
     assert {divmod(int(c[0, 0, 0, 0]), 40) for c in cut} == {(top, left) for top in range(8) for left in range(8)}
 

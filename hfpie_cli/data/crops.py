@@ -21,7 +21,6 @@ REDUCED = f"bicubic-x{SR_SCALE}"  # a degradation in the training set itself
 PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of a paired data set
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
 GRID_SHIFT = 8  # largest offset of a crop in the degraded area, pixels: moves the JPEG grid
-MOST_SHRUNK = 2.0  # the largest factor that a photograph is shrunk by
 DARKEST = 3.0  # the most stops that a picture is darkened by
 GAMMA = 2.2  # of the pictures' values
 
@@ -47,8 +46,8 @@ class CropSampler:
     drawn: float = 0.0
     """Share of crops that `draw_any` draws instead of cutting them from photographs."""
     shrunk: float = 0.0
-    """Share of crops of photographs shrunk by up to MOST_SHRUNK first. Pictures of a camera hold little detail as fine
-    as a pixel; shrunk ones do, as most pictures of the web and of benchmarks."""
+    """Share of crops of photographs that the data has shrunk. Pictures of a camera hold little detail as fine as a
+    pixel; shrunk ones do, as most pictures of the web and of benchmarks."""
 
     def batch(self, step: int, indices: Sequence[int], crop: int) -> tuple[Tensor, Tensor]:
         """(degraded (n, 3, crop / scale, crop / scale), clean (n, 3, crop, crop)), float32 around [0, 1].
@@ -67,15 +66,22 @@ class CropSampler:
         name = names[rng.choice(len(names), p=shares / shares.sum())]
         if name == PAIRS:
             return self._aligned(self.data.degraded, self.data.paired, rng, crop)
-        shrink = rng.uniform(1, MOST_SHRUNK) if rng.random() < self.shrunk else 1.0
-        if name == REDUCED and shrink == 1:
-            return self._aligned(self.data.reduced, self.data.photos, rng, crop)
-        return self._synthetic(name, rng, crop, shrink)
+        if name == REDUCED:
+            data = self._size(rng, crop)
+            return self._aligned(data.reduced, data.photos, rng, crop)
+        return self._synthetic(name, rng, crop)
 
-    def _synthetic(self, name: str, rng: np.random.Generator, crop: int, shrink: float) -> tuple[Picture, Picture]:
+    def _size(self, rng: np.random.Generator, side: int) -> TrainingSet:
+        """The photographs themselves, or at one of the smaller sizes that hold a square of `side` pixels."""
+        if rng.random() >= self.shrunk:
+            return self.data
+        large_enough = [smaller for smaller in self.data.shrunk if smaller.photos.shortest >= side]
+        return large_enough[int(rng.integers(len(large_enough)))] if large_enough else self.data
+
+    def _synthetic(self, name: str, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
         margin = DEGRADATIONS[name].margin  # degrade the surroundings too, then cut: blur and JPEG need them
         side = crop + 2 * margin * self.scale
-        clean = draw_any(rng, side, side) if rng.random() < self.drawn else self._photographed(rng, side, shrink)
+        clean = draw_any(rng, side, side) if rng.random() < self.drawn else self._photographed(rng, side)
         if rng.random() < self.dark:
             clean = darkened(clean, rng.uniform(0, DARKEST))
         degraded = DEGRADATIONS[name](clean, rng)
@@ -83,13 +89,11 @@ class CropSampler:
         square = ((at, at), (small, small))
         return rectangle(degraded, *square), rectangle(clean, *square, self.scale)
 
-    def _photographed(self, rng: np.random.Generator, side: int, shrink: float) -> Picture:
-        picture = self.data.photos[self.data.photos.draw(rng)]
-        cut = max(side, min(round(side * shrink), *picture.shape[:2]))
-        picture = _padded(picture, cut)
-        top, left = (int(rng.integers(n - cut + 1)) for n in picture.shape[:2])
-        square = resize(rectangle(picture, (top, left), (cut, cut)), side, side)
-        return as_floats(turned(square, int(rng.integers(8))))
+    def _photographed(self, rng: np.random.Generator, side: int) -> Picture:
+        photos = self._size(rng, side).photos
+        picture = _padded(photos[photos.draw(rng)], side)
+        top, left = (int(rng.integers(n - side + 1)) for n in picture.shape[:2])
+        return as_floats(turned(rectangle(picture, (top, left), (side, side)), int(rng.integers(8))))
 
     def _aligned(
         self, small: PhotoStore, large: PhotoStore, rng: np.random.Generator, crop: int

@@ -11,7 +11,8 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, reduce
 from pathlib import Path
 from shutil import disk_usage
 from typing import Protocol, TypeVar
@@ -27,6 +28,7 @@ from ..photos.hidden import fill_hidden
 from ..photos.limits import pixel_limit
 from ..photos.photo import FULL_SCALE, Pixels, to_8bit, to_16bit
 from ..photos.reader import read_photo
+from ..photos.resize import resize
 from ..settings import default_threads
 from ..shown import counted
 from . import listing
@@ -52,23 +54,78 @@ def untracked(things: Iterable[Item], total: int, what: str) -> Iterable[Item]:
     return things
 
 
+class Making(Protocol):
+    """Makes another picture of a photograph, (h, w, 3) uint8 or uint16."""
+
+    @property
+    def name(self) -> str:
+        """Part of a file's name."""
+
+    @property
+    def doing(self) -> str:
+        """What the user is told meanwhile."""
+
+    def __call__(self, pixels: Pixels) -> Pixels: ...
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """Reduced bicubically (`reduce_bicubic`) by a whole factor, uint8."""
+
+    scale: int
+    """The factor."""
+    doing: str = "reducing"
+    """Told to the user."""
+
+    @property
+    def name(self) -> str:
+        """Part of a file's name."""
+        return f"x{self.scale}"
+
+    def __call__(self, pixels: Pixels) -> Pixels:
+        short = [(0, max(self.scale - n, 0)) for n in pixels.shape[:2]]
+        whole = np.pad(pixels, [*short, (0, 0)], mode="symmetric").astype(np.float32)
+        return to_8bit(reduce_bicubic(whole / np.float32(FULL_SCALE[pixels.dtype.name]), self.scale))
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """Resized (`resize`) to a part of each side, of the photograph's own type."""
+
+    factor: float
+    """By which each side gets shorter."""
+    doing: str = "shrinking"
+    """Told to the user."""
+
+    @property
+    def name(self) -> str:
+        """Part of a file's name."""
+        return f"shrunk-{self.factor:.2f}"
+
+    def __call__(self, pixels: Pixels) -> Pixels:
+        height, width = (max(round(n / self.factor), 1) for n in pixels.shape[:2])
+        return np.ascontiguousarray(resize(pixels, height, width))
+
+
 class PhotoStore:
     """Read-only pictures by number: `store[i]` is (h, w, 3) RGB, uint8 or uint16, a view of the file.
 
-    One that did not fit there is decoded from its own file below `root`, and reduced by `scale`, at every call.
+    One that did not fit there is decoded from its own file below `root`, and made anew, at every call.
     """
 
-    def __init__(self, file: Path, entries: list[Entry], root: Path, scale: int = 1, digest: str = "") -> None:
-        """digest: the SHA-256 of the file, for what is made from it."""
-        self.file, self.root, self.scale, self.digest = file, root, scale, digest
+    def __init__(
+        self, file: Path, entries: list[Entry], root: Path, made: tuple[Making, ...] = (), digest: str = ""
+    ) -> None:
+        """made: what was done to the photographs, in order. digest: of the file (SHA-256), for what is made from it."""
+        self.file, self.root, self.made, self.digest = file, root, made, digest
         self.entries = entries
 
-    def __reduce__(self) -> tuple[type[PhotoStore], tuple[Path, list[Entry], Path, int]]:
+    def __reduce__(self) -> tuple[type[PhotoStore], tuple[Path, list[Entry], Path, tuple[Making, ...]]]:
         return PhotoStore, (
             self.file,
             self.entries,
             self.root,
-            self.scale,
+            self.made,
         )  # pickled without pixels: another process maps the file
 
     def __len__(self) -> int:
@@ -77,7 +134,7 @@ class PhotoStore:
     def __getitem__(self, index: int) -> Pixels:
         entry = self.entries[index]
         if entry.offset is None:
-            return _shrunk(_recent(self.root / entry.name), self.scale)
+            return reduce(lambda pixels, making: making(pixels), self.made, _recent(self.root / entry.name))
         pixels = self._pixels[entry.offset : entry.offset + entry.bytes].view(entry.type)
         return pixels.reshape(entry.height, entry.width, 3)
 
@@ -91,11 +148,16 @@ class PhotoStore:
 
     def pick(self, indices: Iterable[int]) -> PhotoStore:
         """The photographs with these numbers, sharing the pixels."""
-        return PhotoStore(self.file, [self.entries[index] for index in indices], self.root, self.scale)
+        return PhotoStore(self.file, [self.entries[index] for index in indices], self.root, self.made)
 
     def draw(self, rng: np.random.Generator) -> int:
         """A random photograph's number, with a probability proportional to the square root of its pixels."""
         return int(np.searchsorted(self._shares, rng.random() * self._shares[-1], side="right"))
+
+    @cached_property
+    def shortest(self) -> float:
+        """The median of the photographs' shorter sides, pixels."""
+        return float(np.median([min(entry.height, entry.width) for entry in self.entries]))
 
     @cached_property
     def _pixels(self) -> NDArray[np.uint8]:
@@ -141,22 +203,14 @@ def open_store(
     return PhotoStore(index.with_suffix(".rgb"), entries, root, digest=kept.digest)
 
 
-def reduced_store(store: PhotoStore, scale: int, say: Callable[[str], None], track: Tracker = untracked) -> PhotoStore:
-    """Every photograph of a whole store reduced bicubically (`reduce_bicubic`), uint8; made once and kept beside it."""
-    index = store.file.with_name(f"{store.file.stem}-x{scale}.json")
+def made_store(store: PhotoStore, making: Making, say: Callable[[str], None], track: Tracker = untracked) -> PhotoStore:
+    """What is made of every photograph of a whole store; made once and kept beside it."""
+    index = store.file.with_name(f"{store.file.stem}-{making.name}.json")
     if (kept := listing.read(index)) is None or kept.made_of != store.digest or _has_room(kept, index.parent):
-        say(f"reducing {counted(len(store), 'photograph')} into {index.parent}")
-        small = _in_order(lambda number: _shrunk(store[number], scale), range(len(store)))
-        kept = _keep(index, store.names, track(small, len(store), "reducing"), made_of=store.digest)
-    return PhotoStore(index.with_suffix(".rgb"), kept.entries, store.root, scale)
-
-
-def _shrunk(pixels: Pixels, scale: int) -> Pixels:
-    if scale == 1:
-        return pixels
-    short = [(0, max(scale - n, 0)) for n in pixels.shape[:2]]
-    whole = np.pad(pixels, [*short, (0, 0)], mode="symmetric").astype(np.float32)
-    return to_8bit(reduce_bicubic(whole / np.float32(FULL_SCALE[pixels.dtype.name]), scale))
+        say(f"{making.doing} {counted(len(store), 'photograph')} into {index.parent}")
+        made = _in_order(lambda number: making(store[number]), range(len(store)))
+        kept = _keep(index, store.names, track(made, len(store), making.doing), made_of=store.digest)
+    return PhotoStore(index.with_suffix(".rgb"), kept.entries, store.root, (*store.made, making), kept.digest)
 
 
 def _has_room(kept: Listing, cache: Path) -> bool:

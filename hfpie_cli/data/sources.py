@@ -8,10 +8,11 @@ from pathlib import Path
 
 from ..errors import UnavailableError
 from .catalogue import DataSet, data_sets
-from .decoded import PhotoStore, Tracker, open_store, reduced_store, untracked
+from .decoded import PhotoStore, Reduced, Shrunk, Tracker, made_store, open_store, untracked
 from .matching import find_pairs, go_together, holds, pair_folders, photos_below, training_photos
 from .training_set import TrainingSet
 
+SHRINKS = (2**0.25, 2**0.5, 2**0.75, 2.0)  # factors by which photographs are shrunk for training
 Pairs = Sequence[tuple[Path, Path]]  # (degraded, clean)
 
 
@@ -29,6 +30,8 @@ class Opener:
     """Called with progress messages, and with every file that cannot be decoded."""
     track: Tracker = untracked
     """Shows the progress of decoding."""
+    shrinks: bool = False
+    """Whether photographs are wanted at smaller sizes too."""
 
     def training_set(self, data: Path | None, degraded: Path | None, clean: Path | None) -> TrainingSet:
         """A training set from a folder of photographs or a data set, and from two folders of pairs; either may be None.
@@ -36,12 +39,20 @@ class Opener:
         Raises UnavailableError if nothing is found, or if the sides of a pair do not fit each other.
         """
         found = self._folder(data) if data else TrainingSet()
-        if len(found.photos) and self.scale > 1:
-            found = replace(found, reduced=reduced_store(found.photos, self.scale, self.say, self.track))
+        if len(found.photos):
+            shrunk = (self._made(found.photos, Shrunk(factor)) for factor in SHRINKS if self.shrinks)
+            found = replace(self._whole(found), shrunk=tuple(self._whole(TrainingSet(photos)) for photos in shrunk))
         if degraded is None or clean is None:
             return found
         paired, small = self._pairs(pair_folders(degraded, clean), degraded, clean)
         return replace(found, paired=paired, degraded=small)
+
+    def _whole(self, found: TrainingSet) -> TrainingSet:
+        """With the reduced photographs that enlarging is trained on."""
+        return replace(found, reduced=self._made(found.photos, Reduced(self.scale))) if self.scale > 1 else found
+
+    def _made(self, store: PhotoStore, making: Reduced | Shrunk) -> PhotoStore:
+        return made_store(store, making, self.say, self.track)
 
     def _folder(self, folder: Path) -> TrainingSet:
         entry = published_as(folder)

@@ -20,6 +20,8 @@ class TrainingSet:
     """Clean photographs."""
     reduced: PhotoStore = NOTHING
     """reduced[i] is photos[i] reduced bicubically by the scale; empty at scale 1."""
+    shrunk: tuple[TrainingSet, ...] = ()
+    """The same photographs, and the same reduced, at smaller sizes; empty where a recipe wants none."""
     paired: PhotoStore = NOTHING
     """Clean pictures of the pairs."""
     degraded: PhotoStore = NOTHING
@@ -54,7 +56,8 @@ class TrainingSet:
         chosen_pairs = [number for number, name in enumerate(self.paired.names) if name in pairs]
         reduced = self.reduced.pick(chosen) if len(self.reduced) else NOTHING
         sides = (self.paired.pick(chosen_pairs), self.degraded.pick(chosen_pairs))
-        return TrainingSet(self.photos.pick(chosen), reduced, *sides)
+        shrunk = tuple(smaller._named(photos, set()) for smaller in self.shrunk)
+        return TrainingSet(self.photos.pick(chosen), reduced, shrunk, *sides)
 
 
 def _hash(name: str) -> str:

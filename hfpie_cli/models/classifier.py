@@ -6,6 +6,7 @@ behind it folded in.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -50,8 +51,13 @@ class InvertedResidual(nn.Module):
 class Classifier(nn.Module):
     """(n, 3, h, w) RGB in [0, 1] -> the maps of the stem and of every stage, from 1/2 down to 1/16 of the size."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self) -> None:
         super().__init__()
+        for name, values in (("mean", MEAN), ("deviation", STD)):
+            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
         self.stem = SameConv(3, STEM, 3, stride=2)
         stages, inputs = [], STEM
         for blocks, kernel, stride, expansion, outputs in STAGES:
@@ -63,8 +69,7 @@ class Classifier(nn.Module):
         self.stages = nn.ModuleList(stages)
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        mean, std = (picture.new_tensor(values)[:, None, None] for values in (MEAN, STD))
-        maps = [F.relu6(self.stem((picture - mean) / std))]
+        maps = [F.relu6(self.stem((picture - self.mean) / self.deviation))]
         for stage in self.stages:
             maps.append(stage(maps[-1]))
         return maps

@@ -152,5 +152,6 @@ def _shared(config: TrainConfig, ranks: Ranks) -> TrainConfig:
 
 
 def _open(config: TrainConfig, folders: Folders, console: Console) -> TrainingSet:
-    opener = Opener(config.task, config.scale, cache_folder() / "decoded", console.say, console.track)
+    shrinks = config.shrunk > 0
+    opener = Opener(config.task, config.scale, cache_folder() / "decoded", console.say, console.track, shrinks)
     return opener.training_set(folders.data, folders.degraded, folders.clean)

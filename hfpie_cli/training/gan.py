@@ -32,8 +32,9 @@ class Adversary:
         self.weight, self.device = weight, device
         self.network = network.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._trained = ranks.together(self.network)
-        fused = device.torch_device.type == "cuda"
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=rate, betas=DISCRIMINATOR_BETAS, fused=fused)
+        self.optimizer = torch.optim.Adam(
+            network.parameters(), lr=rate, betas=DISCRIMINATOR_BETAS, **_kind_of_adam(device)
+        )
 
     def part(self) -> None:
         """Release the wrapper that averages gradients, as Run.part does."""
@@ -46,7 +47,8 @@ class Adversary:
     def load(self, state: dict[str, Any]) -> None:
         """Restore what `state` returned."""
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        groups = [{**group, **_kind_of_adam(self.device)} for group in state["optimizer"]["param_groups"]]
+        self.optimizer.load_state_dict({**state["optimizer"], "param_groups": groups})
 
     def learn(self, restored: Sequence[Tensor], clean: Sequence[Tensor]) -> None:
         """Train the discriminator for one step."""
@@ -67,6 +69,12 @@ class Adversary:
         return torch.stack([losses.generator_loss(logits.float()) for logits in judged]).mean()
 
 
+def _kind_of_adam(device: Device) -> dict[str, bool]:
+    """Arguments of torch's Adam: on CUDA one kernel, which a graph can record."""
+    on_gpu = device.torch_device.type == "cuda"
+    return {"fused": on_gpu, "capturable": on_gpu}
+
+
 def make_adversaries(config: LossConfig, device: Device, ranks: Ranks) -> dict[str, Adversary]:
     """The discriminators that the losses need, by their view of the pictures; may be empty."""
     width, rate, found = config.discriminator_width, config.discriminator_rate, {}
@@ -78,7 +86,7 @@ def make_adversaries(config: LossConfig, device: Device, ranks: Ranks) -> dict[s
 
 
 def adversarial_step(
-    objective: Restoration, adversaries: Mapping[str, Adversary], restored: Tensor, clean: Tensor, step: int
+    objective: Restoration, adversaries: Mapping[str, Adversary], restored: Tensor, clean: Tensor, step: Tensor
 ) -> Tensor:
     """One step of every discriminator, then the network's loss with their adversarial terms."""
     total, views = objective.compared(restored, clean, step)

@@ -23,6 +23,7 @@ from ..errors import HfpieError
 from ..interruption import Interruption
 from .budget import CHECK_EVERY, LAST_REPORT, REPORTS, Budget, Minutes, Steps
 from .gan import adversarial_step
+from .graphs import CudaRecorder, Losses, Recorded, Work
 from .loading import batches
 from .log import RunLog
 from .objective import Restoration
@@ -48,10 +49,11 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
     log.scored(run.pictures, max(len(held_out.photos), len(held_out.paired)))
     log.moved(run.step, budget.progress(run.step))
     log.doing("first step")
+    gradients = chosen_gradients(run)
     with Interruption() as interruption:
         for degraded, clean in pace.waiting_for(batches(run, training, budget)):
             rate = run.config.rate_at(budget.middle(run.step), run.step)
-            pace.count(*train_step(run, degraded, clean, rate), clean)
+            pace.count(*train_step(run, gradients, degraded, clean, rate), clean)
             run.step += 1
             if run.step % CHECK_EVERY == 0:
                 log.step(pace.loss(), pace.pixels_per_second(), pace.waiting())
@@ -101,16 +103,30 @@ def _begin(run: Run, held_out: HeldOut, pace: Pace) -> tuple[Budget, HeldOut]:
     return budget, held_out.thinned(pictures)
 
 
-def train_step(run: Run, degraded: Tensor, clean: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+def chosen_gradients(run: Run) -> Work:
+    """How this run computes its gradients: recorded on one GPU, step by step elsewhere."""
+
+    def compute(degraded: Tensor, clean: Tensor, step: Tensor) -> Losses:
+        """(loss, norm of its gradient before it is clipped); leaves the gradients in the network."""
+        with run.device.autocast():
+            restored = run.trained(degraded)
+        if run.adversaries and isinstance(run.objective, Restoration):
+            loss = adversarial_step(run.objective, run.adversaries, restored.float(), clean, step)
+        else:
+            loss = run.objective.loss(restored.float(), clean, step)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip or math.inf)
+        return loss.detach(), norm
+
+    on_one_gpu = run.device.torch_device.type == "cuda" and run.ranks.count == 1
+    if not on_one_gpu or run.config.compile or not isinstance(run.objective, Restoration):
+        return compute
+    return Recorded(compute, run.network.parameters(), CudaRecorder())
+
+
+def train_step(run: Run, gradients: Work, degraded: Tensor, clean: Tensor, rate: float) -> Losses:
     """One step of optimisation on a batch: (loss, norm of its gradient before it is clipped)."""
-    with run.device.autocast():
-        restored = run.trained(degraded)
-    if run.adversaries and isinstance(run.objective, Restoration):
-        loss = adversarial_step(run.objective, run.adversaries, restored.float(), clean, run.step)
-    else:
-        loss = run.objective.loss(restored.float(), clean, run.step)
-    loss.backward()  # type: ignore[no-untyped-call]
-    norm = nn.utils.clip_grad_norm_(run.network.parameters(), run.config.clip or math.inf)
+    losses = gradients(degraded, clean, torch.full((), run.step, device=degraded.device))
     for optimizer in run.optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate * group["share"]
@@ -119,7 +135,7 @@ def train_step(run: Run, degraded: Tensor, clean: Tensor, rate: float) -> tuple[
     decay = min(run.config.ema, (1 + run.step) / (10 + run.step))
     with torch.no_grad():
         torch._foreach_lerp_(list(run.average.parameters()), list(run.network.parameters()), 1 - decay)
-    return loss.detach(), norm
+    return losses
 
 
 class Pace:

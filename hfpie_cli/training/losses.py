@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -116,8 +117,13 @@ def perceptual_loss(restored: Sequence[Tensor], clean: Sequence[Tensor]) -> Tens
 def gradient_magnitude(picture: Tensor) -> Tensor:
     """(n, c, h, w) -> (n, 1, h, w): Prewitt gradients of the colours' mean (equation 2), border repeated."""
     grey = F.pad(picture.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-    kernels = torch.stack([PREWITT, PREWITT.T])[:, None].to(grey)
-    return F.conv2d(grey, kernels).square().sum(1, keepdim=True).sqrt()
+    return F.conv2d(grey, _prewitt(grey.device, grey.dtype)).square().sum(1, keepdim=True).sqrt()
+
+
+@lru_cache
+def _prewitt(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Both filters, copied once: a CUDA graph cannot record a copy from the CPU."""
+    return torch.stack([PREWITT, PREWITT.T])[:, None].to(device, dtype)
 
 
 def gms_map(restored: Tensor, clean: Tensor) -> Tensor:

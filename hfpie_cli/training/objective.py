@@ -30,9 +30,9 @@ CPU = Device(torch.device("cpu"), "fp32")
 
 
 class Objective(Protocol):
-    """A training loss, of a step counted from 0, and a validation score in dB."""
+    """A training loss, of a step counted from 0 (int64, no dimensions), and a validation score in dB."""
 
-    def loss(self, restored: Tensor, clean: Tensor, step: int) -> Tensor: ...
+    def loss(self, restored: Tensor, clean: Tensor, step: Tensor) -> Tensor: ...
 
     def score(self, restored: Pixels, clean: Pixels) -> float: ...
 
@@ -65,11 +65,11 @@ class Restoration:
             self.classifier = load_classifier().requires_grad_(False)
             self.classifier.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def loss(self, restored: Tensor, clean: Tensor, step: int) -> Tensor:
+    def loss(self, restored: Tensor, clean: Tensor, step: Tensor) -> Tensor:
         """The weighted sum of the terms."""
         return self.compared(restored, clean, step)[0]
 
-    def compared(self, restored: Tensor, clean: Tensor, step: int) -> tuple[Tensor, dict[str, View]]:
+    def compared(self, restored: Tensor, clean: Tensor, step: Tensor) -> tuple[Tensor, dict[str, View]]:
         """(the loss, the views for discriminators: the `picture`, and a classifier's `maps` if one runs)."""
         config, compared, wanted = self.config, restored, clean
         if config.gms:
@@ -96,14 +96,16 @@ class Restoration:
         return min(psnr(to_8bit_range(restored), to_8bit_range(clean)), SCORE_LIMIT)
 
 
-def shifted(picture: Tensor, step: int) -> Tensor:
+def shifted(picture: Tensor, step: Tensor) -> Tensor:
     """Cut at one of the 64 offsets in a grid of 8 pixels, another at every step.
 
     On a fixed grid the strided layers of a discriminator or a classifier teach a network patterns of the grid's period.
     """
-    top, left = divmod(29 * step % 64, 8)
-    height, width = ((n - 8) // 8 * 8 for n in picture.shape[2:])
-    return picture[..., top : top + height, left : left + width]
+    offset = 29 * step % 64
+    for axis, start in ((2, offset // 8), (3, offset % 8)):
+        length = (picture.shape[axis] - 8) // 8 * 8
+        picture = picture.index_select(axis, start + torch.arange(length, device=picture.device))
+    return picture
 
 
 class HighpassExtraction:
@@ -112,7 +114,7 @@ class HighpassExtraction:
     def __init__(self, config: HighpassConfig) -> None:
         self.cutoff = config.cutoff
 
-    def loss(self, restored: Tensor, clean: Tensor, step: int) -> Tensor:
+    def loss(self, restored: Tensor, clean: Tensor, step: Tensor) -> Tensor:
         """Mean squared difference."""
         return nn.functional.mse_loss(restored, fft_highpass(clean, self.cutoff))
 
