@@ -27,7 +27,7 @@ def enlarge(picture: Tensor, scale: int) -> Tensor:
 def phases(picture: Tensor, scale: int) -> Tensor:
     """The same before its pixel-shuffle: (n, c, h, w) -> (n, c scale^2, h, w)."""
     device = picture.device
-    weight = _kernel(picture.shape[1], scale).to(device).contiguous(memory_format=torch.channels_last)
+    weight = _kernel(picture.shape[1], scale, device)
     padded = F.pad(picture.float(), (REACH,) * 4, mode="replicate")
     exact = torch.backends.cudnn.flags(allow_tf32=False)  # TF32's 10 bits would show in 16-bit files
     kind = "cpu" if device.type == "meta" else device.type  # autocast knows no meta device
@@ -36,12 +36,13 @@ def phases(picture: Tensor, scale: int) -> Tensor:
 
 
 @lru_cache
-def _kernel(channels: int, scale: int) -> Tensor:
-    """(channels scale^2, channels, 5, 5): each channel depends only on itself."""
+def _kernel(channels: int, scale: int, device: torch.device) -> Tensor:
+    """(channels scale^2, channels, 5, 5): each channel depends only on itself. Copied to a device once."""
     rows = torch.stack([_taps((phase + 0.5) / scale - 0.5) for phase in range(scale)])
     one = torch.einsum("it,ju->ijtu", rows, rows).reshape(scale**2, *(2 * REACH + 1,) * 2)
     each = torch.einsum("cd,ptu->cpdtu", torch.eye(channels, dtype=one.dtype, device="cpu"), one)
-    return each.reshape(channels * scale**2, channels, *one.shape[1:]).float()
+    kernel = each.reshape(channels * scale**2, channels, *one.shape[1:]).float()
+    return kernel.to(device).contiguous(memory_format=torch.channels_last)
 
 
 def _taps(offset: float) -> Tensor:
