@@ -107,7 +107,8 @@ def join(names: list[str]) -> tuple[Experts, Checkpoint]:
 
 def photographs(recipe: TrainConfig, data: Path) -> tuple[TrainingSet, TrainingSet]:
     """(those to fit the gate to, those held out)."""
-    opener = Opener(recipe.task, recipe.scale, cache_folder() / "decoded", lambda line: None)
+    cache, shrinks = cache_folder() / "decoded", recipe.shrunk > 0
+    opener = Opener(recipe.task, recipe.scale, cache, lambda line: None, shrinks=shrinks)
     return opener.training_set(data, None, None).split()
 
 

@@ -98,7 +98,8 @@ def _begin(run: Run, held_out: HeldOut, pace: Pace) -> tuple[Budget, HeldOut]:
     run.pictures = pictures
     if not run.config.minutes:
         return Steps(run.config), held_out
-    report = (2 * pictures + PARTS_PICTURES * PARTS_SCORES) * seconds + saving
+    examined = PARTS_PICTURES * (PARTS_SCORES if pictures >= PICTURES_FOR_PARTS else 1)
+    report = (2 * pictures + examined) * seconds + saving
     budget = Minutes(run.config, run.ranks, run.step, pace.seconds(), report_cost=report, save_cost=saving)
     return budget, held_out.thinned(pictures)
 
