@@ -41,7 +41,7 @@ def main() -> None:
     restored, clean = map(Path, sys.argv[1:3])
     originals = {path.stem: path for path in sorted(clean.iterdir())}
     rows = []
-    for path in sorted(restored.iterdir()):
+    for path in sorted(restored.glob("[!.]*")):  # hfpie keeps a hidden record of a folder beside its pictures
         original = next(originals[stem] for stem in originals if path.stem == stem or path.stem.startswith(f"{stem}_"))
         rows.append(compare(read_photo(path).pixels, read_photo(original).pixels))
         print(f"{path.name}: power {rows[-1][0]:.3f} coherence {rows[-1][1]:.3f}")
