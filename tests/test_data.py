@@ -14,7 +14,7 @@ from PIL import Image
 
 from hfpie_cli.data.benchmarks import open_folders
 from hfpie_cli.data.crops import PAIRS, CropSampler, as_floats, validation_pair
-from hfpie_cli.data.decoded import Reduced, made_store, open_store
+from hfpie_cli.data.decoded import made_store, open_store, reducing
 from hfpie_cli.data.scenes import hold_out, scene_of, scenes_by_look, scenes_by_name
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.data.training_set import TrainingSet
@@ -180,7 +180,7 @@ def test_a_store_of_which_anything_has_changed_is_made_anew(photos, tmp_path):
     def opened():
         said.clear()
         store = open_store(paths, photos, cache, said.append)
-        small = made_store(store, Reduced(2), said.append)
+        small = made_store(store, reducing(2), said.append)
         assert [np.array_equal(store[i], np.asarray(Image.open(path))) for i, path in enumerate(paths)] == [True] * 6
         return [line.split()[0] for line in said], [picture.copy() for picture in small]
 

@@ -72,10 +72,10 @@ class CropSampler:
         return self._synthetic(name, rng, crop)
 
     def _size(self, rng: np.random.Generator, side: int) -> TrainingSet:
-        """The photographs themselves, or at one of the smaller sizes that hold a square of `side` pixels."""
+        """The photographs themselves, or at one of the smaller sizes of which most hold a square of `side` pixels."""
         if rng.random() >= self.shrunk:
             return self.data
-        large_enough = [smaller for smaller in self.data.shrunk if smaller.photos.shortest >= side]
+        large_enough = [smaller for smaller in self.data.shrunk if smaller.photos.typical_side >= side]
         return large_enough[int(rng.integers(len(large_enough)))] if large_enough else self.data
 
     def _synthetic(self, name: str, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, reduce
+from functools import cached_property, lru_cache, partial, reduce
 from pathlib import Path
 from shutil import disk_usage
 from typing import Protocol, TypeVar
@@ -54,57 +54,37 @@ def untracked(things: Iterable[Item], total: int, what: str) -> Iterable[Item]:
     return things
 
 
-class Making(Protocol):
-    """Makes another picture of a photograph, (h, w, 3) uint8 or uint16."""
-
-    @property
-    def name(self) -> str:
-        """Part of a file's name."""
-
-    @property
-    def doing(self) -> str:
-        """What the user is told meanwhile."""
-
-    def __call__(self, pixels: Pixels) -> Pixels: ...
-
-
 @dataclass(frozen=True)
-class Reduced:
+class Making:
+    """How another picture is made of each photograph."""
+
+    name: str
+    """Part of a file's name."""
+    doing: str
+    """What the user is told meanwhile."""
+    make: Callable[[Pixels], Pixels]
+    """(h, w, 3) uint8 or uint16 to the other picture; can be pickled."""
+
+
+def reducing(scale: int) -> Making:
     """Reduced bicubically (`reduce_bicubic`) by a whole factor, uint8."""
-
-    scale: int
-    """The factor."""
-    doing: str = "reducing"
-    """Told to the user."""
-
-    @property
-    def name(self) -> str:
-        """Part of a file's name."""
-        return f"x{self.scale}"
-
-    def __call__(self, pixels: Pixels) -> Pixels:
-        short = [(0, max(self.scale - n, 0)) for n in pixels.shape[:2]]
-        whole = np.pad(pixels, [*short, (0, 0)], mode="symmetric").astype(np.float32)
-        return to_8bit(reduce_bicubic(whole / np.float32(FULL_SCALE[pixels.dtype.name]), self.scale))
+    return Making(f"x{scale}", "reducing", partial(_reduced, scale=scale))
 
 
-@dataclass(frozen=True)
-class Shrunk:
-    """Resized (`resize`) to a part of each side, of the photograph's own type."""
+def shrinking(factor: float) -> Making:
+    """Resized (`resize`), each side shorter by the factor, of the photograph's own type."""
+    return Making(f"shrunk-{factor:.2f}", "shrinking", partial(_shrunk, factor=factor))
 
-    factor: float
-    """By which each side gets shorter."""
-    doing: str = "shrinking"
-    """Told to the user."""
 
-    @property
-    def name(self) -> str:
-        """Part of a file's name."""
-        return f"shrunk-{self.factor:.2f}"
+def _reduced(pixels: Pixels, scale: int) -> Pixels:
+    short = [(0, max(scale - n, 0)) for n in pixels.shape[:2]]
+    whole = np.pad(pixels, [*short, (0, 0)], mode="symmetric").astype(np.float32)
+    return to_8bit(reduce_bicubic(whole / np.float32(FULL_SCALE[pixels.dtype.name]), scale))
 
-    def __call__(self, pixels: Pixels) -> Pixels:
-        height, width = (max(round(n / self.factor), 1) for n in pixels.shape[:2])
-        return np.ascontiguousarray(resize(pixels, height, width))
+
+def _shrunk(pixels: Pixels, factor: float) -> Pixels:
+    height, width = (max(round(n / factor), 1) for n in pixels.shape[:2])
+    return np.ascontiguousarray(resize(pixels, height, width))
 
 
 class PhotoStore:
@@ -134,7 +114,7 @@ class PhotoStore:
     def __getitem__(self, index: int) -> Pixels:
         entry = self.entries[index]
         if entry.offset is None:
-            return reduce(lambda pixels, making: making(pixels), self.made, _recent(self.root / entry.name))
+            return reduce(lambda pixels, making: making.make(pixels), self.made, _recent(self.root / entry.name))
         pixels = self._pixels[entry.offset : entry.offset + entry.bytes].view(entry.type)
         return pixels.reshape(entry.height, entry.width, 3)
 
@@ -155,7 +135,7 @@ class PhotoStore:
         return int(np.searchsorted(self._shares, rng.random() * self._shares[-1], side="right"))
 
     @cached_property
-    def shortest(self) -> float:
+    def typical_side(self) -> float:
         """The median of the photographs' shorter sides, pixels."""
         return float(np.median([min(entry.height, entry.width) for entry in self.entries]))
 
@@ -208,7 +188,7 @@ def made_store(store: PhotoStore, making: Making, say: Callable[[str], None], tr
     index = store.file.with_name(f"{store.file.stem}-{making.name}.json")
     if (kept := listing.read(index)) is None or kept.made_of != store.digest or _has_room(kept, index.parent):
         say(f"{making.doing} {counted(len(store), 'photograph')} into {index.parent}")
-        made = _in_order(lambda number: making(store[number]), range(len(store)))
+        made = _in_order(lambda number: making.make(store[number]), range(len(store)))
         kept = _keep(index, store.names, track(made, len(store), making.doing), made_of=store.digest)
     return PhotoStore(index.with_suffix(".rgb"), kept.entries, store.root, (*store.made, making), kept.digest)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import UnavailableError
 from .catalogue import DataSet, data_sets
-from .decoded import PhotoStore, Reduced, Shrunk, Tracker, made_store, open_store, untracked
+from .decoded import Making, PhotoStore, Tracker, made_store, open_store, reducing, shrinking, untracked
 from .matching import find_pairs, go_together, holds, pair_folders, photos_below, training_photos
 from .training_set import TrainingSet
 
@@ -40,7 +40,7 @@ class Opener:
         """
         found = self._folder(data) if data else TrainingSet()
         if len(found.photos):
-            shrunk = (self._made(found.photos, Shrunk(factor)) for factor in SHRINKS if self.shrinks)
+            shrunk = (self._made(found.photos, shrinking(factor)) for factor in SHRINKS if self.shrinks)
             found = replace(self._whole(found), shrunk=tuple(self._whole(TrainingSet(photos)) for photos in shrunk))
         if degraded is None or clean is None:
             return found
@@ -49,9 +49,9 @@ class Opener:
 
     def _whole(self, found: TrainingSet) -> TrainingSet:
         """With the reduced photographs that enlarging is trained on."""
-        return replace(found, reduced=self._made(found.photos, Reduced(self.scale))) if self.scale > 1 else found
+        return replace(found, reduced=self._made(found.photos, reducing(self.scale))) if self.scale > 1 else found
 
-    def _made(self, store: PhotoStore, making: Reduced | Shrunk) -> PhotoStore:
+    def _made(self, store: PhotoStore, making: Making) -> PhotoStore:
         return made_store(store, making, self.say, self.track)
 
     def _folder(self, folder: Path) -> TrainingSet:
