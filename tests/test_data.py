@@ -300,6 +300,20 @@ def test_a_share_of_the_photographs_is_shrunk_by_up_to_two(tmp_path, mix, scale)
     assert found[1].max() < 2.1
 
 
+def test_shrunk_photographs_are_split_as_the_photographs_are_and_need_no_disk(tmp_path, monkeypatch):
+    folder, opener = ramps(tmp_path / "photos", count=6, side=64), replace(opener_in(tmp_path, scale=4), shrinks=True)
+    kept = opener.training_set(folder, None, None)
+    for part in kept.split():
+        for smaller in part.shrunk:
+            assert smaller.photos.names == smaller.reduced.names == part.photos.names
+    monkeypatch.setattr("hfpie_cli.data.decoded.disk_usage", lambda path: shutil.disk_usage(path)._replace(free=0))
+    made = replace(opener, cache=tmp_path / "full").training_set(folder, None, None)
+    assert {entry.offset for smaller in made.shrunk for entry in smaller.reduced.entries} == {None}
+    for there, here in zip(kept.shrunk, made.shrunk, strict=True):
+        assert all(map(np.array_equal, there.photos, here.photos))
+        assert all(map(np.array_equal, there.reduced, here.reduced))
+
+
 def test_a_crop_is_shrunk_no_further_than_its_photograph_allows(tmp_path):
     opener = replace(opener_in(tmp_path), shrinks=True)
     data = opener.training_set(ramps(tmp_path / "photos", side=80), None, None)
