@@ -10,6 +10,7 @@ from hfpie_cli.data.crops import CropSampler, darkened
 from hfpie_cli.degradations.blur import Lens, draw_kernel
 from hfpie_cli.degradations.named import DEGRADATIONS, Impulses, Jpeg
 from hfpie_cli.degradations.operations import (
+    LUMA,
     blur,
     disc_kernel,
     gaussian_kernel,
@@ -145,6 +146,20 @@ def test_a_camera_without_noise_changes_nothing_but_by_jpeg():
         camera = replace(Camera.draw(np.random.default_rng(seed), (30, 100)), hot=0)
         same = camera.without_jpeg().photograph(picture, 0.0, np.random.default_rng(0))
         assert np.abs(same - picture).max() < 1.01 / 255
+
+
+def test_cameras_that_smooth_their_noise_leave_it_wide():
+    levels, widths = [], []
+    for seed in range(24):
+        noise = DEGRADATIONS["day-smoothed"](flat(0.4, 160), np.random.default_rng(seed)) - 0.4
+        luma = noise @ np.array(LUMA, np.float32)
+        levels.append(-10 * np.log10((noise**2).mean()))
+        blue = noise[..., 2] - luma
+        widths.append((correlation(np.dstack([luma] * 3)), correlation(np.dstack([blue] * 3), 4)))
+    assert 27 < min(levels) < max(levels) < 46
+    fine, wide = np.median(widths, 0)
+    assert fine == pytest.approx(0.66, abs=0.15)  # as PolyU's 60 pairs have them: 0.66 and 0.60
+    assert wide == pytest.approx(0.60, abs=0.15)
 
 
 def test_sensor_noise_is_spread_evenly_down_to_14_db():

@@ -25,7 +25,7 @@ def test_every_kind_fills_any_size(kind, size):
         assert np.array_equal(picture, KINDS[kind](np.random.default_rng(seed), *size))
 
 
-@pytest.mark.parametrize("kind", ["page", "screen", "line art", "shapes"])
+@pytest.mark.parametrize("kind", ["page", "screen", "line art", "diagram", "shapes"])
 def test_most_of_a_drawing_is_flat(kind):
     pictures = [KINDS[kind](np.random.default_rng(seed), 160, 160) for seed in range(20)]
     equal = np.array([(np.abs(np.diff(picture, axis=1)).max(2) == 0).mean() for picture in pictures])
@@ -38,6 +38,13 @@ def test_text_is_smooth_edged():
         np.concatenate([KINDS["page"](np.random.default_rng(i), 96, 96).reshape(-1, 3) for i in range(5)])
     )
     assert len(greys) > 40
+
+
+def test_diagrams_have_coloured_lines_without_soft_edges():
+    pictures = [KINDS["diagram"](np.random.default_rng(seed), 160, 160) for seed in range(40)]
+    colours = [len(np.unique(picture.reshape(-1, 3), axis=0)) for picture in pictures]
+    assert sum(number <= 5 for number in colours) > 15  # text is antialiased
+    assert sum(bool(np.ptp(picture, axis=2).any()) for picture in pictures) > 25
 
 
 def test_skies_and_ramps_have_more_than_8_bits():

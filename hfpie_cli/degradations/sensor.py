@@ -25,6 +25,8 @@ THIN_SIDE = 48  # approximate side of the subsampled picture that a strength is 
 THIN_ROUNDS, EXACT_ROUNDS = 4, 24
 NO_NOISE = 100.0  # dB; larger values are clipped to this
 TOLERANCE = 0.02  # dB; tolerance of a search for a strength
+LUMA_SMOOTHING, CHROMA_SMOOTHING = (0.5, 1.3), (1.5, 4.0)  # sigma in cameras that smooth their noise, pixels
+BLOTCHES = (0.0, 0.3)  # how far their smoothed chroma noise regains its strength
 STRONGEST = 0.6  # strongest training noise; more would hide a dark picture
 
 
@@ -118,6 +120,15 @@ class Camera:
         """The same camera with a lossless file."""
         return replace(self, first_quality=0, quality=0)
 
+    def smoothing(self, rng: np.random.Generator) -> Camera:
+        """The same camera with its noise smoothed, more than most do: what is left spans several pixels."""
+        return replace(
+            self,
+            luma=float(rng.uniform(*LUMA_SMOOTHING)),
+            chroma=float(rng.uniform(*CHROMA_SMOOTHING)),
+            blotches=float(rng.uniform(*BLOTCHES)),
+        )
+
     def _developed(self, picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
         """What the sensor's noise adds to the picture after the tone curve, with black and white clipped."""
         linear = to_linear(picture, self.contrast)
@@ -201,9 +212,13 @@ class Sensor:
     """Range of the PSNR, dB."""
     quality: tuple[int, int] = (30, 100)
     """Range of JPEG quality."""
+    smoothing: bool = False
+    """Whether every camera smooths its noise, chroma most, as good ones do in daylight."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         camera = Camera.draw(rng, self.quality)
+        if self.smoothing:
+            camera = camera.smoothing(rng)
         target, seed = float(rng.uniform(*self.psnr)), int(rng.integers(2**62))
         strength = estimated_strength(camera, picture, target, seed)
         return camera.photograph(picture, min(strength, STRONGEST), np.random.default_rng(seed))
