@@ -188,6 +188,7 @@ DRAWN_SETS = {  # of `hfpie eval --dataset`
     "screenshot": DrawnSet(screen, seed=1),
     "lineart": DrawnSet(line_art, seed=2),
     "ramp": DrawnSet(ramp, seed=3, bits=16),
+    "diagram": DrawnSet(diagram, seed=4),
 }
 
 
