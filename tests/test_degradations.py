@@ -27,10 +27,9 @@ from hfpie_cli.degradations.sensor import (
     mosaic,
     search,
     smoothed,
-    to_linear,
-    to_values,
 )
 from hfpie_cli.degradations.small_photos import FILTERS, Reduction, reduce_by
+from hfpie_cli.degradations.tones import to_linear, to_values
 from hfpie_cli.degradations.web import Enlarged, EnlargedLosses, Grain, Webp
 from hfpie_cli.photos.quality import psnr as psnr_of
 

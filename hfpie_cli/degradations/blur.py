@@ -18,7 +18,8 @@ from .operations import (
     product,
     quantise,
 )
-from .sensor import Sensor, to_linear, to_values
+from .sensor import Sensor
+from .tones import to_linear, to_values
 
 GAUSSIAN, DISC = (0.3, 3.0), (0.5, 6.0)  # sigma and radius: pixels, uniform
 MOTION = (3.0, 40.0)  # length of the path: pixels, log-uniform

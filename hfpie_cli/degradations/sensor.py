@@ -8,7 +8,6 @@ network learns to remove noise, not to undo a camera's other processing. Only JP
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -16,9 +15,8 @@ from numpy.typing import NDArray
 
 from ..photos.quality import psnr
 from .operations import LUMA, Picture, jpeg, quantise, resized
+from .tones import to_linear, to_values
 
-GAMMA = 2.2
-TONES = 4096  # samples of a tone curve
 BILINEAR_GREEN = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4
 BILINEAR_RED_BLUE = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 4
 THIN_SIDE = 48  # approximate side of the subsampled picture that a strength is estimated on, pixels
@@ -263,28 +261,6 @@ def search(
         strength *= 10 ** (error / 20)
     _, strength, degraded = min(tried, key=lambda trial: trial[0])
     return strength, degraded
-
-
-def to_linear(values: Picture, contrast: float = 0.0) -> Picture:
-    """Linear light of values, both 0 to 1, before a tone curve: a gamma mixed with an S curve by `contrast`."""
-    return _tone_curves(contrast)[1][np.rint(values.clip(0, 1) * np.float32(TONES - 1)).astype(np.uint16)]
-
-
-def to_values(linear: Picture, contrast: float = 0.0) -> Picture:
-    """The picture's values of linear light after that tone curve, clipped to 0 to 1."""
-    return _tone_curves(contrast)[0][np.rint(np.sqrt(linear.clip(0, 1)) * np.float32(TONES - 1)).astype(np.uint16)]
-
-
-@lru_cache(maxsize=64)
-def _tone_curves(contrast: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(picture's values by the root of linear light, linear light by the picture's values), both 0 to 1 in TONES steps.
-
-    A gamma of 2.2, mixed with an S (3 x^2 - 2 x^3 of it) by `contrast`. The root makes steps finer in the shadows.
-    """
-    at = np.linspace(0, 1, TONES)
-    plain = at ** (2 / GAMMA)
-    curve = (1 - contrast) * plain + contrast * (3 - 2 * plain) * plain**2
-    return curve.astype(np.float32), np.square(np.interp(at, curve, at)).astype(np.float32)
 
 
 def mosaic(picture: Picture, phase: tuple[int, int]) -> Picture:
