@@ -54,7 +54,7 @@ def screen(rng: np.random.Generator, height: int, width: int) -> Picture:
 
 def line_art(rng: np.random.Generator, height: int, width: int) -> Picture:
     """Lines, curves, circles, polygons and hatching of one ink, mostly black, on paper, mostly white."""
-    ground, ink = ((255, 255, 255), (0, 0, 0)) if rng.random() < 0.7 else _contrasting(rng)
+    ground, ink = _paper(rng)
     canvas = _filled(height, width, ground)
     for _ in range(int(rng.integers(4, 16))):
         thickness = int(rng.choice([1, 1, 1, 2, 3, 5]))
@@ -75,7 +75,7 @@ def line_art(rng: np.random.Generator, height: int, width: int) -> Picture:
 
 def diagram(rng: np.random.Generator, height: int, width: int) -> Picture:
     """Lines, circles and polygons of several inks without antialiasing, as plotting and CAD programs draw them."""
-    ground, ink = ((255, 255, 255), (0, 0, 0)) if rng.random() < 0.7 else _contrasting(rng)
+    ground, ink = _paper(rng)
     inks = [ink, *(_colour(rng) for _ in range(int(rng.integers(1, 4))))]
     canvas = _filled(height, width, ground)
     for _ in range(int(rng.integers(4, 20))):
@@ -215,6 +215,11 @@ def _contrasting(rng: np.random.Generator) -> tuple[Colour, Colour]:
     light = _rgb_of(255 - rng.integers(0, 50, 3) * (rng.random() < 0.6))
     dark = _rgb_of(rng.integers(0, 110, 3) * (rng.random() < 0.6))
     return (light, dark) if rng.random() < 0.75 else (dark, light)
+
+
+def _paper(rng: np.random.Generator) -> tuple[Colour, Colour]:
+    """(ground, ink): white and black in seven of ten, else as `_contrasting` has them."""
+    return ((255, 255, 255), (0, 0, 0)) if rng.random() < 0.7 else _contrasting(rng)
 
 
 def _rgb_of(numbers: NDArray[np.integer]) -> Colour:
