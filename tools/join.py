@@ -65,6 +65,12 @@ def main() -> None:
     )
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--ridge", type=float, default=0.003, help="weight of the gate's squared weights, dB")
+    parser.add_argument(
+        "--close",
+        type=float,
+        default=CLOSE,
+        help="dB between experts from which the better one is clearly preferred; less where experts are nearly alike",
+    )
     given = parser.parse_args()
     joined, first = join(given.experts)
     recipe = mixed([load_config(recipe_path(name, "")) for name in given.recipes])
@@ -74,7 +80,7 @@ def main() -> None:
         shares = [range(start, count, given.processes) for start in range(given.processes)]
         observed = list(pool.map(partial(observe, given.experts, recipe, given.data, given.crops), shares))
     reads, scores = (torch.cat(parts) for parts in zip(*observed, strict=True))
-    fit_gate(joined, reads, leaving_alone(with_halves(scores)), given.ridge)
+    fit_gate(joined, reads, leaving_alone(with_halves(scores)), given.ridge, given.close)
     save_checkpoint(given.out, dataclasses.replace(first, config=joined.config, weights=joined.state_dict()))
     for name in recipe.validation:
         scores_there = held_out_scores(joined, held_out, name, measure_of(recipe))
@@ -228,14 +234,14 @@ def expected(shares: Tensor, scores: Tensor) -> Tensor:
     return (shares * alone).sum(1) + 2 * (shares[:, :, None] * shares[:, None] * between).sum((1, 2))
 
 
-def fit_gate(joined: Experts, reads: Tensor, scores: Tensor, ridge: float) -> None:
+def fit_gate(joined: Experts, reads: Tensor, scores: Tensor, ridge: float, close: float = CLOSE) -> None:
     """Fit the gate by L-BFGS, from equal shares; `reads` and `scores` are those of `observe`."""
     reads, scores = reads.clone(), scores.clone()  # out of inference mode
     middle, spread = reads.mean(0), reads.std(0) + 1e-6
     standard = (reads - middle) / spread
     weight = torch.zeros(scores.shape[1], reads.shape[1], requires_grad=True)
     bias = torch.zeros(scores.shape[1], requires_grad=True)
-    best = (scores.diagonal(dim1=1, dim2=2) / CLOSE).softmax(1)
+    best = (scores.diagonal(dim1=1, dim2=2) / close).softmax(1)
 
     def choosing() -> Tensor:
         return F.cross_entropy(standard @ weight.T + bias, best)
