@@ -1,5 +1,6 @@
 """Experts: networks of one shape, mixed into one for each photograph as a gate reads its averages."""
 
+from argparse import ArgumentTypeError
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,7 +18,8 @@ from hfpie_cli.training.run import setup
 from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hfpie_cli.weights.registry import resolve
 from tests.test_train import changed
-from tools.join import expected, fit_gate, mixed, with_halves
+from tools.gate import expected, fit_gate, handicap, handicapped, with_halves
+from tools.join import mixed
 
 SHAPE = NetworkConfig(widths=(8, 12, 16), bodies=(1, 2, 1), tails=(1, 1, 0), unshuffle=2)
 CPU = Device(torch.device("cpu"), "fp32")
@@ -219,6 +221,19 @@ def test_the_gate_s_crops_are_the_first_recipe_s_and_in_equal_parts_the_others()
     assert both.degradation == pytest.approx(shares)
     assert both.validation == ("awgn", "clean", "jpeg", "impulse")
     assert mixed([general]).degradation == pytest.approx({"awgn": 0.75, "clean": 0.25})
+
+
+def test_a_handicap_counts_on_its_degradations_alone_and_by_half_in_mixtures():
+    scores = torch.full((3, 2, 2), 30.0)
+    less = handicapped(scores, ["awgn", "sensor", "jpeg"], [handicap("2:awgn,jpeg:1.0"), handicap("1:jpeg:0.5")])
+    assert less.tolist() == [[[30, 29.5], [29.5, 29]], [[30, 30], [30, 30]], [[29.5, 29.25], [29.25, 29]]]
+    assert scores.min() == 30
+
+
+@pytest.mark.parametrize("text", ["1:noise:1.0", "1:awgn", "one:awgn:1.0", "1:awgn:much"])
+def test_a_handicap_is_an_expert_degradations_and_decibels(text):
+    with pytest.raises((ValueError, ArgumentTypeError)):
+        handicap(text)
 
 
 def test_what_is_expected_of_shares_goes_through_the_measured_mixtures():

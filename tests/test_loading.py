@@ -45,6 +45,14 @@ def test_loaders_give_the_batches_that_the_process_makes_itself(data):
         assert torch.equal(unpacked(small), plain)
 
 
+def test_a_sample_s_degradation_is_known_without_making_it(data):
+    sampler = CropSampler(data, {"awgn-50": 0.5, "clean": 0.5}, 1, 0)
+    named = [sampler.degradation(step, 0) for step in range(12)]
+    changed = [not np.array_equal(*sampler.sample(step, 0, 32)) for step in range(12)]
+    assert [name == "awgn-50" for name in named] == changed
+    assert len(set(named)) == 2
+
+
 def test_all_cores_but_one_load():
     assert loaders(16, 1) == 15
     assert loaders(128, 8) == 15

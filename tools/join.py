@@ -1,12 +1,14 @@
 """Join checkpoints of one network as experts of one, and fit the gate that mixes them.
 
-    python tools/join.py OUT A B [C ...] --recipes RECIPE_OF_A RECIPE_OF_B [RECIPE_OF_C ...] --data DATA/train
+    python -m tools.join OUT A B [C ...] --recipes RECIPE_OF_A RECIPE_OF_B [RECIPE_OF_C ...] --data DATA/train
 
 The gate is fitted to crops of the recipes' degradations, half of them of the first recipe's: first to choose the best
 expert of each, then to maximise the PSNR of the mixtures, as measured for each expert and, on the first
 crops, for half of each two. Experts that were trained far apart are worse mixed than alone; then the gate chooses.
 There may be more recipes than experts: crops that the gate must know. A recipe that is named twice counts twice.
 Where the first recipe is adversarial, perceptual loss in dB takes the place of PSNR.
+`--less 1:day-any,sensor:1.0` counts 1 dB less for the first expert on these degradations: where it is better on
+simulated noise than on real pairs.
 It takes one process a core; set OMP_NUM_THREADS=1.
 """
 
@@ -23,7 +25,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hfpie_cli.data.crops import CropSampler, validation_pair
@@ -41,13 +42,12 @@ from hfpie_cli.training.objective import SCORE_LIMIT
 from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hfpie_cli.weights.perceptual import load_classifier
 from hfpie_cli.weights.registry import resolve
+from tools.gate import CLOSE, fit_gate, handicap, handicapped, leaving_alone, with_halves
 
 CROP = 512  # side of the clean crops that the gate reads, pixels
 SCORED = 160  # side of their centre, which is scored
-CLOSE = 0.2  # dB between experts, from which the better one is clearly preferred
 SMALL = (200, 256, 320)  # sides of the crops that are read as pictures of one tile
 DRAWN = 0.75  # of the clean crops
-CLEAN = 5.0  # dB that all but the first expert count less on what that one leaves as it is
 HALVED = 300  # crops that halves of two experts are measured on
 
 Measure = Callable[[Tensor, Tensor], Tensor]  # of restored and clean pictures (n, 3, h, w): dB
@@ -71,6 +71,9 @@ def main() -> None:
         default=CLOSE,
         help="dB between experts from which the better one is clearly preferred; less where experts are nearly alike",
     )
+    parser.add_argument(
+        "--less", type=handicap, action="append", default=[], metavar="EXPERT:DEGRADATION[,...]:DB", help="repeatable"
+    )
     given = parser.parse_args()
     joined, first = join(given.experts)
     recipe = mixed([load_config(recipe_path(name, "")) for name in given.recipes])
@@ -79,8 +82,10 @@ def main() -> None:
         count = given.crops + (given.clean if recipe.scale == 1 else 0)
         shares = [range(start, count, given.processes) for start in range(given.processes)]
         observed = list(pool.map(partial(observe, given.experts, recipe, given.data, given.crops), shares))
-    reads, scores = (torch.cat(parts) for parts in zip(*observed, strict=True))
-    fit_gate(joined, reads, leaving_alone(with_halves(scores)), given.ridge, given.close)
+    reads, scores = torch.cat([part[0] for part in observed]), torch.cat([part[1] for part in observed])
+    degradations = [name for part in observed for name in part[2]]
+    scores = handicapped(leaving_alone(with_halves(scores)), degradations, given.less)
+    fit_gate(joined, reads, scores, given.ridge, given.close)
     save_checkpoint(given.out, dataclasses.replace(first, config=joined.config, weights=joined.state_dict()))
     for name in recipe.validation:
         scores_there = held_out_scores(joined, held_out, name, measure_of(recipe))
@@ -152,8 +157,9 @@ def measure_of(recipe: TrainConfig) -> Measure:
 @torch.inference_mode()
 def observe(
     names: list[str], recipe: TrainConfig, data: Path, degraded_ones: int, numbers: range
-) -> tuple[Tensor, Tensor]:
-    """What the gate reads of these crops, (crops, reads); scores of the mixtures, (crops, experts, experts).
+) -> tuple[Tensor, Tensor, list[str]]:
+    """What the gate reads of these crops, (crops, reads); scores of the mixtures, (crops, experts, experts); their
+    degradations.
 
     It reads every second crop as a photograph of many tiles, the others as one of a single tile. The mixture of an
     expert with itself is that expert, that of two is half of each: not a number from HALVED on. From number
@@ -166,9 +172,11 @@ def observe(
     count, side, scale = len(names), joined.config.network.sample_side, recipe.scale
     halves = torch.eye(count)[:, None] / 2 + torch.eye(count) / 2  # (i, j, shares)
     mixtures = {(i, j): joined.mixed(halves[i, j]) for i in range(count) for j in range(i + 1)}
-    reads, scores = [], torch.full((len(numbers), count, count), torch.nan)
+    reads, scores, degradations = [], torch.full((len(numbers), count, count), torch.nan), []
     for row, number in enumerate(numbers):
-        degraded, clean = (sampler if number < degraded_ones else clean_ones).batch(number, [0], CROP)
+        chosen = sampler if number < degraded_ones else clean_ones
+        degraded, clean = chosen.batch(number, [0], CROP)
+        degradations.append(chosen.degradation(number, 0))
         with torch.autocast("cpu", torch.bfloat16):
             seen = squares(degraded, side) if number % 2 else centre(degraded, SMALL[number // 2 % len(SMALL)] // scale)
             reads.append(joined.gate_input(seen))
@@ -179,7 +187,7 @@ def observe(
             for (i, j), network in mixtures.items():
                 if i == j or number < HALVED:
                     scores[row, i, j] = scores[row, j, i] = measure(network(degraded).float(), clean)
-    return torch.stack(reads), scores
+    return torch.stack(reads), scores, degradations
 
 
 def squares(picture: Tensor, side: int) -> Tensor:
@@ -192,81 +200,6 @@ def centre(picture: Tensor, side: int) -> Tensor:
     """The central square of that side."""
     start = (picture.shape[-1] - side) // 2
     return picture[..., start : start + side, start : start + side]
-
-
-def with_halves(scores: Tensor) -> Tensor:
-    """The scores of all halves: where they were not measured, the mean of both experts and what halves gain over it.
-
-    For each two experts, a line by how far their own scores lie apart, fitted to what was measured; level where fewer
-    than two distances were. Halves of experts of which one is far worse are far better than their mean.
-    """
-    alone = scores.diagonal(dim1=1, dim2=2)
-    means, apart = (alone[:, :, None] + alone[:, None]) / 2, (alone[:, :, None] - alone[:, None]).abs()
-    filled = scores.clone()
-    print("dB that halves of two experts are better than their mean: where both score alike, more for each dB apart")
-    for i in range(scores.shape[1]):
-        for j in range(i):
-            known = ~scores[:, i, j].isnan()
-            gains, gaps = (scores - means)[known, i, j], apart[known, i, j]
-            columns = torch.stack([torch.ones_like(gaps), gaps], 1)[:, : 2 if len(gaps.unique()) > 1 else 1]
-            alike, slope = F.pad(torch.linalg.lstsq(columns, gains[:, None]).solution.flatten(), (0, 1))[:2]
-            print(f"{j + 1} and {i + 1}: {alike:.2f}, {slope:.2f}")
-            guessed = means[:, i, j] + alike + slope * apart[:, i, j]
-            filled[:, i, j] = filled[:, j, i] = torch.where(known, scores[:, i, j], guessed)
-    return filled
-
-
-def leaving_alone(scores: Tensor) -> Tensor:
-    """Scores by which what the first expert leaves as it is, is left to it: all others have CLEAN less there.
-
-    Beyond SCORE_LIMIT all look alike, but a clean picture must come out unchanged.
-    """
-    clean = scores[:, 0, 0] >= SCORE_LIMIT - 0.01
-    less = torch.full(scores.shape[1:], CLEAN)
-    less[0, 0] = 0
-    return torch.where(clean[:, None, None], scores.clamp(max=SCORE_LIMIT) - less, scores)
-
-
-def expected(shares: Tensor, scores: Tensor) -> Tensor:
-    """PSNR expected of shares (n, experts) by the parabolas through the measured mixtures (n, experts, experts)."""
-    alone = scores.diagonal(dim1=1, dim2=2)
-    between = scores - (alone[:, :, None] + alone[:, None]) / 2  # of halves beyond the mean of both
-    return (shares * alone).sum(1) + 2 * (shares[:, :, None] * shares[:, None] * between).sum((1, 2))
-
-
-def fit_gate(joined: Experts, reads: Tensor, scores: Tensor, ridge: float, close: float = CLOSE) -> None:
-    """Fit the gate by L-BFGS, from equal shares; `reads` and `scores` are those of `observe`."""
-    reads, scores = reads.clone(), scores.clone()  # out of inference mode
-    middle, spread = reads.mean(0), reads.std(0) + 1e-6
-    standard = (reads - middle) / spread
-    weight = torch.zeros(scores.shape[1], reads.shape[1], requires_grad=True)
-    bias = torch.zeros(scores.shape[1], requires_grad=True)
-    best = (scores.diagonal(dim1=1, dim2=2) / close).softmax(1)
-
-    def choosing() -> Tensor:
-        return F.cross_entropy(standard @ weight.T + bias, best)
-
-    def mixing() -> Tensor:
-        return -expected((standard @ weight.T + bias).softmax(1), scores).mean()
-
-    for loss in (choosing, mixing):
-        optimizer = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
-
-        def closure() -> float:
-            optimizer.zero_grad()  # noqa: B023
-            total = ridge * weight.square().sum() + loss()  # noqa: B023
-            total.backward()
-            return float(total.detach())
-
-        optimizer.step(closure)
-    with torch.no_grad():
-        shares, alone = (standard @ weight.T + bias).softmax(1), scores.diagonal(dim1=1, dim2=2)
-        chosen = ", ".join(f"{share:.2f}" for share in shares.mean(0))
-        print(f"dB over {len(reads)} crops: experts {', '.join(f'{score:.3f}' for score in alone.mean(0))}, ", end="")
-        print(f"the best of each {alone.max(1).values.mean():.3f}, mixed {expected(shares, scores).mean():.3f}")
-        print(f"shares {chosen}")
-        joined.gate.weight.copy_(weight / spread)
-        joined.gate.bias.copy_(bias - weight @ (middle / spread))
 
 
 if __name__ == "__main__":

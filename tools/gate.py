@@ -1,0 +1,120 @@
+"""Fit the gate of joined experts to what each of them, and halves of two, scored on many crops; see tools/join.py."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hfpie_cli.degradations.named import DEGRADATIONS
+from hfpie_cli.models.experts import Experts
+from hfpie_cli.training.objective import SCORE_LIMIT
+
+CLOSE = 0.2  # dB between experts, from which the better one is clearly preferred
+CLEAN = 5.0  # dB that all but the first expert count less on what that one leaves as it is
+
+
+def with_halves(scores: Tensor) -> Tensor:
+    """The scores of all halves: where they were not measured, the mean of both experts and what halves gain over it.
+
+    For each two experts, a line by how far their own scores lie apart, fitted to what was measured; level where fewer
+    than two distances were. Halves of experts of which one is far worse are far better than their mean.
+    """
+    alone = scores.diagonal(dim1=1, dim2=2)
+    means, apart = (alone[:, :, None] + alone[:, None]) / 2, (alone[:, :, None] - alone[:, None]).abs()
+    filled = scores.clone()
+    print("dB that halves of two experts are better than their mean: where both score alike, more for each dB apart")
+    for i in range(scores.shape[1]):
+        for j in range(i):
+            known = ~scores[:, i, j].isnan()
+            gains, gaps = (scores - means)[known, i, j], apart[known, i, j]
+            columns = torch.stack([torch.ones_like(gaps), gaps], 1)[:, : 2 if len(gaps.unique()) > 1 else 1]
+            alike, slope = F.pad(torch.linalg.lstsq(columns, gains[:, None]).solution.flatten(), (0, 1))[:2]
+            print(f"{j + 1} and {i + 1}: {alike:.2f}, {slope:.2f}")
+            guessed = means[:, i, j] + alike + slope * apart[:, i, j]
+            filled[:, i, j] = filled[:, j, i] = torch.where(known, scores[:, i, j], guessed)
+    return filled
+
+
+def leaving_alone(scores: Tensor) -> Tensor:
+    """Scores by which what the first expert leaves as it is, is left to it: all others have CLEAN less there.
+
+    Beyond SCORE_LIMIT all look alike, but a clean picture must come out unchanged.
+    """
+    clean = scores[:, 0, 0] >= SCORE_LIMIT - 0.01
+    less = torch.full(scores.shape[1:], CLEAN)
+    less[0, 0] = 0
+    return torch.where(clean[:, None, None], scores.clamp(max=SCORE_LIMIT) - less, scores)
+
+
+@dataclasses.dataclass(frozen=True)
+class Handicap:
+    """What an expert counts less on some degradations."""
+
+    expert: int
+    degradations: frozenset[str]
+    less: float
+    """dB."""
+
+
+def handicap(text: str) -> Handicap:
+    """EXPERT:DEGRADATION[,...]:DB, experts numbered from 1. Raises ValueError for anything else."""
+    expert, names, less = text.split(":")
+    if unknown := sorted(set(names.split(",")) - set(DEGRADATIONS)):
+        raise argparse.ArgumentTypeError(f"no degradations: {', '.join(unknown)}")
+    return Handicap(int(expert) - 1, frozenset(names.split(",")), float(less))
+
+
+def handicapped(scores: Tensor, degradations: list[str], handicaps: list[Handicap]) -> Tensor:
+    """Scores of crops of these degradations, less what the handicaps say; half of it where two experts are mixed."""
+    scores = scores.clone()
+    for one in handicaps:
+        rows = torch.tensor([name in one.degradations for name in degradations])
+        scores[rows, one.expert] -= one.less / 2
+        scores[rows, :, one.expert] -= one.less / 2
+    return scores
+
+
+def expected(shares: Tensor, scores: Tensor) -> Tensor:
+    """PSNR expected of shares (n, experts) by the parabolas through the measured mixtures (n, experts, experts)."""
+    alone = scores.diagonal(dim1=1, dim2=2)
+    between = scores - (alone[:, :, None] + alone[:, None]) / 2  # of halves beyond the mean of both
+    return (shares * alone).sum(1) + 2 * (shares[:, :, None] * shares[:, None] * between).sum((1, 2))
+
+
+def fit_gate(joined: Experts, reads: Tensor, scores: Tensor, ridge: float, close: float = CLOSE) -> None:
+    """Fit the gate by L-BFGS, from equal shares; `reads` and `scores` are those of `observe`."""
+    reads, scores = reads.clone(), scores.clone()  # out of inference mode
+    middle, spread = reads.mean(0), reads.std(0) + 1e-6
+    standard = (reads - middle) / spread
+    weight = torch.zeros(scores.shape[1], reads.shape[1], requires_grad=True)
+    bias = torch.zeros(scores.shape[1], requires_grad=True)
+    best = (scores.diagonal(dim1=1, dim2=2) / close).softmax(1)
+
+    def choosing() -> Tensor:
+        return F.cross_entropy(standard @ weight.T + bias, best)
+
+    def mixing() -> Tensor:
+        return -expected((standard @ weight.T + bias).softmax(1), scores).mean()
+
+    for loss in (choosing, mixing):
+        optimizer = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
+
+        def closure() -> float:
+            optimizer.zero_grad()  # noqa: B023
+            total = ridge * weight.square().sum() + loss()  # noqa: B023
+            total.backward()
+            return float(total.detach())
+
+        optimizer.step(closure)
+    with torch.no_grad():
+        shares, alone = (standard @ weight.T + bias).softmax(1), scores.diagonal(dim1=1, dim2=2)
+        chosen = ", ".join(f"{share:.2f}" for share in shares.mean(0))
+        print(f"dB over {len(reads)} crops: experts {', '.join(f'{score:.3f}' for score in alone.mean(0))}, ", end="")
+        print(f"the best of each {alone.max(1).values.mean():.3f}, mixed {expected(shares, scores).mean():.3f}")
+        print(f"shares {chosen}")
+        joined.gate.weight.copy_(weight / spread)
+        joined.gate.bias.copy_(bias - weight @ (middle / spread))
