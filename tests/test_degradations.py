@@ -161,6 +161,18 @@ def test_cameras_that_smooth_their_noise_leave_it_wide():
     assert wide == pytest.approx(0.60, abs=0.15)
 
 
+def test_smoothed_noise_saved_as_jpeg_shows_the_grid_of_blocks():
+    """Steps from pixel to pixel over the borders of 8 x 8 blocks against all others."""
+    grids = {"day-jpeg": [], "day-smoothed": []}
+    for name, found in grids.items():
+        for seed in range(12):
+            degraded = DEGRADATIONS[name](flat(0.4, 160), np.random.default_rng(seed))
+            steps = np.abs(np.diff(degraded.mean(2), axis=1)).mean(0)
+            found.append(steps[7::8].mean() / np.delete(steps, np.arange(7, len(steps), 8)).mean())
+    assert np.median(grids["day-jpeg"]) > 1.5
+    assert np.median(grids["day-smoothed"]) < 1.2
+
+
 def test_sensor_noise_is_spread_evenly_down_to_14_db():
     picture = photo(3)
     reached = [psnr(DEGRADATIONS["sensor"](picture, np.random.default_rng(seed)), picture) for seed in range(80)]

@@ -25,7 +25,7 @@ def test_every_kind_fills_any_size(kind, size):
         assert np.array_equal(picture, KINDS[kind](np.random.default_rng(seed), *size))
 
 
-@pytest.mark.parametrize("kind", ["page", "screen", "line art", "diagram", "shapes"])
+@pytest.mark.parametrize("kind", ["page", "screen", "line art", "diagram", "label", "shapes"])
 def test_most_of_a_drawing_is_flat(kind):
     pictures = [KINDS[kind](np.random.default_rng(seed), 160, 160) for seed in range(20)]
     equal = np.array([(np.abs(np.diff(picture, axis=1)).max(2) == 0).mean() for picture in pictures])

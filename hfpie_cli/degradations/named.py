@@ -168,6 +168,7 @@ SAME_SIZE: dict[str, Degradation] = {
     "night-any": Sensor(psnr=(13, 22)),
     "day-any": Sensor(psnr=(22, 44)),
     "day-smoothed": Sensor(psnr=(28, 42), quality=(85, 100), smoothing=True),
+    "day-jpeg": Sensor(psnr=(26, 42), quality=(50, 92), smoothing=True),
     **{f"night-{level}": Night(level) for level in (16, 20, 24)},
     "jpeg": Jpeg((15, 95), twice=0.3),
     **{f"jpeg-{quality}": Jpeg((quality, quality), chroma=True) for quality in (20, 40)},
