@@ -230,7 +230,7 @@ def test_a_handicap_counts_on_its_degradations_alone_and_by_half_in_mixtures():
     assert scores.min() == 30
 
 
-@pytest.mark.parametrize("text", ["1:noise:1.0", "1:awgn", "one:awgn:1.0", "1:awgn:much"])
+@pytest.mark.parametrize("text", ["1:noise:1.0", "0:awgn:1.0", "1:awgn", "one:awgn:1.0", "1:awgn:much"])
 def test_a_handicap_is_an_expert_degradations_and_decibels(text):
     with pytest.raises((ValueError, ArgumentTypeError)):
         handicap(text)

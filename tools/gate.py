@@ -61,10 +61,14 @@ class Handicap:
 
 
 def handicap(text: str) -> Handicap:
-    """EXPERT:DEGRADATION[,...]:DB, experts numbered from 1. Raises ValueError for anything else."""
+    """EXPERT:DEGRADATION[,...]:DB, experts numbered from 1. Raises ArgumentTypeError for a name or number that does not
+    exist, ValueError for another form.
+    """
     expert, names, less = text.split(":")
     if unknown := sorted(set(names.split(",")) - set(DEGRADATIONS)):
         raise argparse.ArgumentTypeError(f"no degradations: {', '.join(unknown)}")
+    if int(expert) < 1:
+        raise argparse.ArgumentTypeError(f"experts are numbered from 1: {expert}")
     return Handicap(int(expert) - 1, frozenset(names.split(",")), float(less))
 
 

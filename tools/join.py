@@ -72,11 +72,21 @@ def main() -> None:
         help="dB between experts from which the better one is clearly preferred; less where experts are nearly alike",
     )
     parser.add_argument(
-        "--less", type=handicap, action="append", default=[], metavar="EXPERT:DEGRADATION[,...]:DB", help="repeatable"
+        "--less",
+        type=handicap,
+        action="append",
+        default=[],
+        metavar="EXPERT:DEGRADATION[,...]:DB",
+        help="dB that an expert counts less on these degradations of the recipes; repeatable",
     )
     given = parser.parse_args()
     joined, first = join(given.experts)
     recipe = mixed([load_config(recipe_path(name, "")) for name in given.recipes])
+    for one in given.less:
+        if one.expert >= len(given.experts) or not one.degradations <= set(recipe.degradation):
+            parser.error(
+                f"--less: no expert {one.expert + 1}, or not all of {', '.join(one.degradations)} in the recipes"
+            )
     _, held_out = photographs(recipe, given.data)  # decoded before the processes start
     with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
         count = given.crops + (given.clean if recipe.scale == 1 else 0)

@@ -19,7 +19,8 @@ same_size="--set crop=192 --set batch=32 --set echo=2 --set finish.batch=12"
 enlarging="--set crop=256 --set batch=32 --set echo=4 --set finish.batch=16"
 
 # the experts that ship, each with its checkpoint and its number there
-declare -A experts=([denoise-night]="denoise 2" [denoise-gaussian]="denoise 3" [denoise-grain]="denoise 4"
+declare -A experts=([denoise-web]="denoise 1" [denoise-night]="denoise 2" [denoise-gaussian]="denoise 3"
+    [denoise-grain]="denoise 4" [denoise-day]="denoise 5"
     [denoise-awgn-high]="denoise-awgn 3" [deblur-motion]="deblur 2" [deblur-gaussian]="deblur 3"
     [deblur-gaussian-jpeg]="deblur 4" [deblur-defocus]="deblur 5" [gan-jpeg]="sr-x4-gan 1" [gan-bicubic]="sr-x4-gan 2")
 

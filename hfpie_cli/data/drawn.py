@@ -104,8 +104,7 @@ def label(rng: np.random.Generator, height: int, width: int) -> Picture:
         left, top, right, bottom = _box(rng, height // 2, width // 2, 16)
         down, across = int(rng.integers(height // 2 + 1)), int(rng.integers(width // 2 + 1))
         bars, gap = int(rng.integers(1, 4)), int(rng.integers(1, 4))
-        stripes = np.arange(right - left) % (bars + gap) < bars
-        code = np.where(stripes[:, None], np.uint8(ink), np.uint8(ground))[None].repeat(bottom - top, 0)
+        code = np.array([ink if x % (bars + gap) < bars else ground for x in range(right - left)], np.uint8)
         canvas[top + down : bottom + down, left + across : right + across] = code
     return _as_picture(canvas)
 
