@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data as photographs
 
 from hfpie_cli import Restorer
-from hfpie_cli.data.drawn import diagram
+from hfpie_cli.data.drawn import KINDS, diagram
 from hfpie_cli.degradations.named import DEGRADATIONS, GaussianNoise, Jpeg
 from hfpie_cli.degradations.web import Grain, Webp
 from hfpie_cli.evaluation.parts import PEAK_LIMIT, examine, without
@@ -201,9 +201,17 @@ def test_clean_hairlines_keep_their_ink(task):
     assert np.median(kept) > 55
 
 
+@pytest.mark.parametrize("seed", [1000, 1006, 1041])
+def test_clean_bar_codes_are_left_alone(seed):
+    """Stripes as fine as there are: a gate that saw none gave the last two to the expert of grain, 44 and 46 dB."""
+    drawn = np.rint(KINDS["label"](np.random.default_rng(seed), 200, 260) * 255).astype(np.uint8)
+    assert psnr(Restorer.from_weights("denoise")(drawn), drawn) > 48
+
+
 EXPERT = {  # which expert has what, counted from 0
     "compact.deblur": {"motion-jpeg": 1, "gaussian-blur": 2, "gaussian-blur-jpeg": 3, "defocus-4": 4},
     "compact.denoise": {"night-16": 1, "awgn-25-grey": 2, "clean": 0},
+    "compact.denoise-awgn": {"awgn-10": 0, "awgn-25": 1, "awgn-50": 2},
     "compact.sr-x4": {"jpeg-50-x4": 0, "noise-10-x4": 0, "bicubic-x4": 1},
 }
 
