@@ -39,7 +39,7 @@ class EnlargedLosses:
         halved = bool(rng.integers(2))
         saved = webp(small, quality) if rng.random() < 1 / 4 else jpeg(small, quality, subsample=halved)
         losses = resized(saved - small.clip(0, 1), *picture.shape[:2])
-        return finish(picture + losses, (0, 0), (80, 98) if rng.random() < 1 / 2 else None, rng)
+        return _half_as_jpeg(picture + losses, (80, 98), rng)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Enlarged:
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         soft = resized(_reduced(picture, rng.uniform(*self.factor)), *picture.shape[:2])
-        return finish(soft, (0, 0), self.quality if rng.random() < 1 / 2 else None, rng)
+        return _half_as_jpeg(soft, self.quality, rng)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,12 @@ class Grain:
         strength = rng.uniform(*self.sigma) / 255 * (1 - rng.uniform(*self.fading) * distance)
         noise = np.sqrt(1 - coloured) * grey + np.sqrt(coloured) * colours
         grainy = np.asarray(picture + strength * noise, np.float32)
-        return finish(grainy, (0, 0), self.quality if rng.random() < 1 / 2 else None, rng)
+        return _half_as_jpeg(grainy, self.quality, rng)
+
+
+def _half_as_jpeg(picture: Picture, quality: tuple[int, int], rng: np.random.Generator) -> Picture:
+    """In 8 bits, half of the time through JPEG of a quality in this range."""
+    return finish(picture, (0, 0), quality if rng.random() < 1 / 2 else None, rng)
 
 
 def _reduced(picture: Picture, factor: float) -> Picture:
