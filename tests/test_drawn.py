@@ -10,6 +10,8 @@ from hfpie_cli.cli import app
 from hfpie_cli.data.benchmarks import open_benchmark
 from hfpie_cli.data.crops import CropSampler
 from hfpie_cli.data.drawn import DRAWN_SETS, KINDS, SHARES, draw_any
+from hfpie_cli.data.training_set import TrainingSet
+from hfpie_cli.degradations.named import DEGRADATIONS
 from hfpie_cli.errors import UsageError
 from hfpie_cli.evaluation.scoring import input_method, score
 
@@ -66,6 +68,14 @@ def test_a_share_of_the_crops_is_drawn(data):
     drawn = [bool((a - b).abs().max() > 0) for a, b in zip(photos, mixed, strict=True)]
     assert 18 <= sum(drawn) <= 42
     assert not CropSampler(data, {"awgn-25": 1}, 1, seed=0, drawn=1.0).batch(0, range(2), 32)[0].isnan().any()
+
+
+def test_crops_of_photographs_that_are_reduced_once_are_drawn_too():
+    sampler = CropSampler(TrainingSet(), {"bicubic-x4": 1}, 4, seed=0, drawn=1.0)  # without a photograph
+    for step in range(4):
+        degraded, clean = sampler.sample(step, 0, 64)
+        expected = DEGRADATIONS["bicubic-x4"](clean, np.random.default_rng(0))
+        assert np.abs(degraded - expected)[3:-3, 3:-3].max() < 1.5 / 255  # elsewhere a crop lacks its surroundings
 
 
 @pytest.mark.parametrize("name", DRAWN_SETS)

@@ -63,10 +63,10 @@ class CropSampler:
         name, rng = self._begun(step, index)
         if name == PAIRS:
             return self._aligned(self.data.degraded, self.data.paired, rng, crop)
-        if name == REDUCED:
+        if name == REDUCED and rng.random() >= self.drawn:
             data = self._size(rng, crop)
             return self._aligned(data.reduced, data.photos, rng, crop)
-        return self._synthetic(name, rng, crop)
+        return self._synthetic(name, rng, crop, drawn=name == REDUCED or rng.random() < self.drawn)
 
     def degradation(self, step: int, index: int) -> str:
         """The name in `mix` by which that sample is degraded."""
@@ -86,10 +86,10 @@ class CropSampler:
         large_enough = [smaller for smaller in self.data.shrunk if smaller.photos.typical_side >= side]
         return large_enough[int(rng.integers(len(large_enough)))] if large_enough else self.data
 
-    def _synthetic(self, name: str, rng: np.random.Generator, crop: int) -> tuple[Picture, Picture]:
+    def _synthetic(self, name: str, rng: np.random.Generator, crop: int, *, drawn: bool) -> tuple[Picture, Picture]:
         margin = DEGRADATIONS[name].margin  # degrade the surroundings too, then cut: blur and JPEG need them
         side = crop + 2 * margin * self.scale
-        clean = draw_any(rng, side, side) if rng.random() < self.drawn else self._photographed(rng, side)
+        clean = draw_any(rng, side, side) if drawn else self._photographed(rng, side)
         if rng.random() < self.dark:
             clean = darkened(clean, rng.uniform(0, DARKEST))
         degraded = DEGRADATIONS[name](clean, rng)
