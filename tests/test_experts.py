@@ -13,6 +13,7 @@ from hfpie_cli.device import Device
 from hfpie_cli.evaluation.parts import examine_weights
 from hfpie_cli.models.experts import Experts, ExpertsConfig, diagonal, expert_weights
 from hfpie_cli.models.network import NetworkConfig
+from hfpie_cli.models.quantisation import COARSE, READS, STEP
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.training.run import setup
 from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -224,10 +225,33 @@ def test_the_gate_s_crops_are_the_first_recipe_s_and_in_equal_parts_the_others()
 
 
 def test_a_handicap_counts_on_its_degradations_alone_and_by_half_in_mixtures():
-    scores = torch.full((3, 2, 2), 30.0)
-    less = handicapped(scores, ["awgn", "sensor", "jpeg"], [handicap("2:awgn,jpeg:1.0"), handicap("1:jpeg:0.5")])
+    scores, reads = torch.full((3, 2, 2), 30.0), torch.zeros(3, 9)
+    handicaps = [handicap("2:awgn,jpeg:1.0"), handicap("1:jpeg:0.5")]
+    less = handicapped(scores, reads, ["awgn", "sensor", "jpeg"], handicaps)
     assert less.tolist() == [[[30, 29.5], [29.5, 29]], [[30, 30], [30, 30]], [[29.5, 29.25], [29.25, 29]]]
     assert scores.min() == 30
+
+
+def test_a_handicap_does_not_count_behind_coarse_jpeg():
+    scores, reads = torch.full((2, 2, 2), 30.0), torch.zeros(2, 9)
+    reads[:, STEP - READS] = torch.tensor([COARSE - 0.1, COARSE + 0.1])
+    less = handicapped(scores, reads, ["jpeg", "jpeg"], [handicap("1:jpeg:1.0")])
+    assert less.tolist() == [[[29, 29.5], [29.5, 30]], [[30, 30], [30, 30]]]
+
+
+def test_a_gate_is_not_stuck_between_experts_that_are_worse_mixed():
+    """A few pictures want the other expert, and halves are far worse: fitted to mixtures at once, all get the same."""
+    generator = torch.Generator().manual_seed(0)
+    experts, few = Experts(ExpertsConfig(SHAPE, 2)), torch.arange(1000) % 20 == 0
+    reads = torch.randn(1000, experts.gate.in_features, generator=generator)
+    reads[:, -1] = few.float() + 0.3 * reads[:, -1]
+    alone = torch.where(few[:, None], torch.tensor([30.4, 30.0]), torch.tensor([30.0, 31.0]))
+    scores = torch.diag_embed(alone)
+    scores[:, 0, 1] = scores[:, 1, 0] = 28.0
+    fit_gate(experts, reads, scores, 0.003)
+    shares = (reads @ experts.gate.weight.T + experts.gate.bias).softmax(1)
+    assert shares[few, 0].mean() > 0.7
+    assert shares[~few, 1].mean() > 0.95
 
 
 @pytest.mark.parametrize("text", ["1:noise:1.0", "0:awgn:1.0", "1:awgn", "one:awgn:1.0", "1:awgn:much"])

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from hfpie_cli.degradations.named import DEGRADATIONS
 from hfpie_cli.models.experts import Experts
+from hfpie_cli.models.quantisation import COARSE, READS, STEP
 from hfpie_cli.training.objective import SCORE_LIMIT
 
 CLOSE = 0.2  # dB between experts, from which the better one is clearly preferred
+LIGHTLY = 0.03  # of the ridge: what JPEG left is read by few numbers, which may weigh much
 CLEAN = 5.0  # dB that all but the first expert count less on what that one leaves as it is
 
 
@@ -72,11 +74,14 @@ def handicap(text: str) -> Handicap:
     return Handicap(int(expert) - 1, frozenset(names.split(",")), float(less))
 
 
-def handicapped(scores: Tensor, degradations: list[str], handicaps: list[Handicap]) -> Tensor:
-    """Scores of crops of these degradations, less what the handicaps say; half of it where two experts are mixed."""
-    scores = scores.clone()
+def handicapped(scores: Tensor, reads: Tensor, degradations: list[str], handicaps: list[Handicap]) -> Tensor:
+    """Scores of crops of these degradations, less what the handicaps say; half of it where two experts are mixed.
+
+    Where JPEG rounded coarsely, by more than COARSE, nothing is taken off: real noise does not survive that.
+    """
+    scores, fine = scores.clone(), reads[:, STEP - READS] < COARSE
     for one in handicaps:
-        rows = torch.tensor([name in one.degradations for name in degradations])
+        rows = fine & torch.tensor([name in one.degradations for name in degradations])
         scores[rows, one.expert] -= one.less / 2
         scores[rows, :, one.expert] -= one.less / 2
     return scores
@@ -90,32 +95,43 @@ def expected(shares: Tensor, scores: Tensor) -> Tensor:
 
 
 def fit_gate(joined: Experts, reads: Tensor, scores: Tensor, ridge: float, close: float = CLOSE) -> None:
-    """Fit the gate by L-BFGS, from equal shares; `reads` and `scores` are those of `observe`."""
+    """Fit the gate by L-BFGS, from equal shares; `reads` and `scores` are those of `observe`.
+
+    First to choose the best expert, then to maximise what one expert drawn by these shares scores, last what they
+    score mixed. Mixtures of experts that are far apart are worse than each of them: fitted to mixtures too soon, the
+    gate gets stuck at the wrong one.
+    """
     reads, scores = reads.clone(), scores.clone()  # out of inference mode
     middle, spread = reads.mean(0), reads.std(0) + 1e-6
     standard = (reads - middle) / spread
     weight = torch.zeros(scores.shape[1], reads.shape[1], requires_grad=True)
     bias = torch.zeros(scores.shape[1], requires_grad=True)
-    best = (scores.diagonal(dim1=1, dim2=2) / close).softmax(1)
+    alone = scores.diagonal(dim1=1, dim2=2)
+    best = (alone / close).softmax(1)
+    ridges = torch.full(reads.shape[1:], ridge)
+    ridges[-READS:] *= LIGHTLY
 
     def choosing() -> Tensor:
         return F.cross_entropy(standard @ weight.T + bias, best)
 
+    def drawing() -> Tensor:
+        return -((standard @ weight.T + bias).softmax(1) * alone).sum(1).mean()
+
     def mixing() -> Tensor:
         return -expected((standard @ weight.T + bias).softmax(1), scores).mean()
 
-    for loss in (choosing, mixing):
+    for loss in (choosing, drawing, mixing):
         optimizer = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
 
         def closure() -> float:
             optimizer.zero_grad()  # noqa: B023
-            total = ridge * weight.square().sum() + loss()  # noqa: B023
+            total = (ridges * weight.square()).sum() + loss()  # noqa: B023
             total.backward()
             return float(total.detach())
 
         optimizer.step(closure)
     with torch.no_grad():
-        shares, alone = (standard @ weight.T + bias).softmax(1), scores.diagonal(dim1=1, dim2=2)
+        shares = (standard @ weight.T + bias).softmax(1)
         chosen = ", ".join(f"{share:.2f}" for share in shares.mean(0))
         print(f"dB over {len(reads)} crops: experts {', '.join(f'{score:.3f}' for score in alone.mean(0))}, ", end="")
         print(f"the best of each {alone.max(1).values.mean():.3f}, mixed {expected(shares, scores).mean():.3f}")

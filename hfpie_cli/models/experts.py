@@ -1,6 +1,7 @@
 """Experts: several networks of one shape, mixed into one for each photograph.
 
-    sample -> first expert -> averages of its tail, spectrum -> gate -> shares -> weights, mixed -> one network
+    sample -> first expert -> averages of its tail ---+
+           -> spectrum, traces of JPEG ---------------+-> gate -> shares -> weights, mixed -> one network
 
 Blur of different kinds asks for different kernels, but a photograph has one kind. What the first expert does to it
 tells which. It is soft merging as in Muqeeth et al., "Soft merging of experts with adaptive routing" (2023), with one
@@ -20,6 +21,7 @@ from .blocks import TINY, normalised
 from .contract import Contract, Restoring
 from .network import Network, NetworkConfig
 from .pooling import SAMPLE_GRID, MeasuringPool, Pool, pool_each
+from .quantisation import READS, jpeg_traces
 from .spectrum import BANDS, log_spectrum
 
 MOST_EXPERTS = 8
@@ -47,7 +49,7 @@ class ExpertsConfig:
     @property
     def reads(self) -> int:
         """Numbers that the gate reads: see Experts.gate_input."""
-        return (self.network.widths[0] + 1) * self.network.tails[0] + 2 * BANDS - 1
+        return (self.network.widths[0] + 1) * self.network.tails[0] + 2 * BANDS - 1 + READS
 
     @property
     def scale(self) -> int:
@@ -115,8 +117,8 @@ class Experts(Restoring):
 
         (ExpertsConfig.reads,) float32: the averages of each block divided by their root mean square, all together of
         unit length; the logarithms of these root mean squares, which tell how much there is to restore; the logarithmic
-        spectrum of the sample, and its steps from band to band. A quarter of a grid of squares is enough, those on its
-        diagonal, and of a single picture the diagonal of a grid over it.
+        spectrum of the sample, and its steps from band to band; what JPEG left in it. A quarter of a grid of squares is
+        enough, those on its diagonal, and of a single picture the diagonal of a grid over it.
         """
         pool = MeasuringPool()
         if len(sample) >= SAMPLE_GRID**2:
@@ -128,7 +130,7 @@ class Experts(Restoring):
         read = torch.cat([normalised(average, (0,)) for average in tail])
         levels = torch.stack([(average.square().mean() + TINY).log() / 2 for average in tail])
         spectrum = log_spectrum(sample)
-        return torch.cat([read / len(read) ** 0.5, levels, spectrum, spectrum.diff()])
+        return torch.cat([read / len(read) ** 0.5, levels, spectrum, spectrum.diff(), jpeg_traces(sample)])
 
     def each(self) -> list[Network]:
         return [self._expert(number) for number in range(len(self.experts))]

@@ -17,9 +17,9 @@ def log_spectrum(pictures: Tensor) -> Tensor:
     Each square of at most GRID pixels a side less its mean, behind a Hann window. Computed on the CPU, where sums have
     one order: on a GPU it could differ from run to run.
     """
-    luma = (pictures.detach().float().cpu() * torch.tensor(LUMA)[:, None, None]).sum(1)
-    height, width = (min(side, GRID) for side in luma.shape[1:])
-    squares = luma.unfold(1, height, height).unfold(2, width, width).flatten(0, 2)
+    grey = luma(pictures)
+    height, width = (min(side, GRID) for side in grey.shape[1:])
+    squares = grey.unfold(1, height, height).unfold(2, width, width).flatten(0, 2)
     window = torch.outer(torch.hann_window(height), torch.hann_window(width))
     still = (squares - squares.mean((1, 2), keepdim=True)) * window
     power = torch.fft.rfft2(still, s=(GRID, GRID)).abs().square().mean(0) / (height * width)
@@ -27,3 +27,8 @@ def log_spectrum(pictures: Tensor) -> Tensor:
     band = (radius * 2 * BANDS).long().clamp(max=BANDS).flatten()  # the corners beyond 1/2 are left out
     sums = torch.zeros(BANDS + 1).index_add_(0, band, power.flatten())
     return (sums / band.bincount(minlength=BANDS + 1) + LEAST).log()[:BANDS].to(pictures.device)
+
+
+def luma(pictures: Tensor) -> Tensor:
+    """The luma of pictures (n, 3, h, w), RGB: (n, h, w), float32, on the CPU, without gradient."""
+    return (pictures.detach().float().cpu() * torch.tensor(LUMA)[:, None, None]).sum(1)
