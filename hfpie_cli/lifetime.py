@@ -22,6 +22,11 @@ def open_streams() -> None:
             setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  # as long as the process lives
 
 
+def drop_output() -> None:
+    """Connect standard output to the null device: what it could not take is not written again when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Within the block, import torch without garbage collection of its objects, then or later."""

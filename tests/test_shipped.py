@@ -202,15 +202,15 @@ def test_clean_hairlines_keep_their_ink(task):
 
 
 @pytest.mark.parametrize(("seed", "least"), [(1000, 60), (1006, 60), (1041, 45)])
-def test_clean_bar_codes_are_left_alone(seed, least):
-    """Stripes as fine as there are: a gate that saw none gave the last two to the expert of grain, 44 and 46 dB."""
+def test_clean_bar_codes_hardly_change(seed, least):
+    """Stripes as fine as there are. The first two are left alone; the last, the first expert changes a little."""
     drawn = np.rint(KINDS["label"](np.random.default_rng(seed), 200, 260) * 255).astype(np.uint8)
     assert psnr(Restorer.from_weights("denoise")(drawn), drawn) > least
 
 
 EXPERT = {  # which expert has what, counted from 0
     "compact.deblur": {"motion-jpeg": 1, "gaussian-blur": 2, "gaussian-blur-jpeg": 3, "defocus-4": 4},
-    "compact.denoise": {"night-16": 1, "awgn-25-grey": 2, "clean": 0},
+    "compact.denoise": {"night-16": 1, "awgn-25-grey": 2, "clean": 0, "jpeg-20": 0},
     "compact.denoise-awgn": {"awgn-10": 0, "awgn-25": 1, "awgn-50": 2},
     "compact.sr-x4": {"jpeg-50-x4": 0, "noise-10-x4": 0, "bicubic-x4": 1},
 }

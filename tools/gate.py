@@ -77,7 +77,7 @@ def handicap(text: str) -> Handicap:
 def handicapped(scores: Tensor, reads: Tensor, degradations: list[str], handicaps: list[Handicap]) -> Tensor:
     """Scores of crops of these degradations, less what the handicaps say; half of it where two experts are mixed.
 
-    Where JPEG rounded coarsely, by more than COARSE, nothing is taken off: real noise does not survive that.
+    Where the logarithm of JPEG's step exceeds COARSE, nothing is taken off: real noise does not survive that.
     """
     scores, fine = scores.clone(), reads[:, STEP - READS] < COARSE
     for one in handicaps:

@@ -3,12 +3,13 @@
     python -m tools.join OUT A B [C ...] --recipes RECIPE_OF_A RECIPE_OF_B [RECIPE_OF_C ...] --data DATA/train
 
 The gate is fitted to crops of the recipes' degradations, half of them of the first recipe's: first to choose the best
-expert of each, last to maximise the PSNR of the mixtures, as measured for each expert and, on the first
-crops, for half of each two. Experts that were trained far apart are worse mixed than alone; then the gate chooses.
+expert of each, then to maximise the PSNR of one expert drawn by the shares, last that of the mixtures, as measured for
+each expert and, on the first crops, for half of each two. Experts that were trained far apart are worse mixed than
+alone; then the gate chooses.
 There may be more recipes than experts: crops that the gate must know. A recipe that is named twice counts twice.
 Where the first recipe is adversarial, perceptual loss in dB takes the place of PSNR.
 `--less 1:day-any,sensor:1.0` counts 1 dB less for the first expert on these degradations, where it is better on
-simulated noise than on real pairs; but not behind JPEG of quality 60 and less.
+simulated noise than on real pairs; but not behind JPEG of quality 61 and less.
 It takes one process a core; set OMP_NUM_THREADS=1.
 """
 

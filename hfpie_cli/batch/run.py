@@ -17,6 +17,7 @@ from ..console import Console
 from ..errors import HfpieError
 from ..files import atomic_path, sha256_of
 from ..jobs import Job
+from ..lifetime import drop_output
 from ..outcome import Outcome
 from ..photos.contents import Content, first_of, read_content
 from ..photos.film_parts import Kept
@@ -191,6 +192,7 @@ class Stages:
         except BrokenPipeError:  # ends the run
             raise
         except OSError as error:
+            drop_output()
             raise HfpieError(f"standard output: cannot write it ({error.strerror})") from None
 
     def _write(self, target: Path, job: Job, done: Restored) -> None:

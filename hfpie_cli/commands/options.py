@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
-import os
 import sys
 import traceback
 import typing
@@ -21,6 +20,7 @@ from ..console import Console
 from ..errors import ExitCode, HfpieError
 from ..hub.client import Hub
 from ..interruption import Stopped
+from ..lifetime import drop_output
 from ..photos.limits import LIMIT_VARIABLE, raised_limit
 from .shell import METAVARS, Command
 
@@ -137,7 +137,7 @@ def run_safely(run: Callable[[Options], int], options: Options) -> int:
             options.console().say("hfpie: interrupted")
         return int(stop.code if isinstance(stop, Stopped) else ExitCode.INTERRUPTED)
     except BrokenPipeError:  # the reader of standard output has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return int(ExitCode.FAILED)
     except Exception as error:
         if options.debug:

@@ -21,11 +21,11 @@ MOST_SIDE = 71  # pixels a side that are looked at: 8 blocks on any of the 64 gr
 NEAR = 1.0 / 255  # of zero: what rounding to 8 bits makes of a frequency that was rounded to nothing
 LEAST = 1.5 / 255  # magnitude from which a frequency was not rounded to nothing
 LOWEST = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))  # (down, across) of the frequencies whose steps are read
-STEPS = (3, 80)  # that are tried, 1/255: finer ones drown in the rounding to 8 bits
+STEPS = (3, 80)  # from, and up to but not, the steps that are tried, 1/255: finer ones drown in the rounding to 8 bits
 LIKELY = 0.5  # mean cosine from which a step is believed
 ENOUGH = 10  # magnitudes to read a step from
 AGREEING = 2  # frequencies that have one
-COARSE = 2.2  # logarithm of the step of quality 60, above which cameras save
+COARSE = 2.2  # logarithm of the step of quality 61; cameras save finer
 READS = 3  # numbers that `jpeg_traces` returns
 STEP = 1  # which of them is the logarithm of the step
 
@@ -34,9 +34,10 @@ def jpeg_traces(pictures: Tensor) -> Tensor:
     """(READS,) float32 of pictures (n, 3, h, w) around [0, 1], each with a grid of its own.
 
     The share of frequencies near zero on the grid that has most, less the mean of all 64 grids: 0 where there are no
-    blocks. The logarithm of the step of low luma frequencies, 1/255: about 3.4 for quality 20, 1.8 for 75, 0.4 for
-    none. By how much it exceeds COARSE, or 0. Pictures of less than 15 pixels a side have no step. Computed on the CPU,
-    as `log_spectrum`.
+    blocks. The logarithm of the step of low luma frequencies, 1/255: about 3.4 for quality 20, 1.8 for 75, 0.4 for none
+    and for 90 and better; qualities below 10 are told as some other. By how much it exceeds COARSE, or 0. A drawing may
+    have flat areas and repeated distances that look like a step. In units of the range to which deep pictures are
+    stretched. Pictures of less than 15 pixels a side have no step. Computed on the CPU, as `log_spectrum`.
     """
     rows, columns = ((min(side, MOST_SIDE) - SIDE + 1) // SIDE for side in pictures.shape[-2:])
     peak, step = 0.0, math.log(255 * LEAST)
