@@ -111,14 +111,17 @@ def fit_gate(joined: Experts, reads: Tensor, scores: Tensor, ridge: float, close
     ridges = torch.full(reads.shape[1:], ridge)
     ridges[-READS:] *= LIGHTLY
 
+    def logits() -> Tensor:
+        return standard @ weight.T + bias
+
     def choosing() -> Tensor:
-        return F.cross_entropy(standard @ weight.T + bias, best)
+        return F.cross_entropy(logits(), best)
 
     def drawing() -> Tensor:
-        return -((standard @ weight.T + bias).softmax(1) * alone).sum(1).mean()
+        return -(logits().softmax(1) * alone).sum(1).mean()
 
     def mixing() -> Tensor:
-        return -expected((standard @ weight.T + bias).softmax(1), scores).mean()
+        return -expected(logits().softmax(1), scores).mean()
 
     for loss in (choosing, drawing, mixing):
         optimizer = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
@@ -131,7 +134,7 @@ def fit_gate(joined: Experts, reads: Tensor, scores: Tensor, ridge: float, close
 
         optimizer.step(closure)
     with torch.no_grad():
-        shares = (standard @ weight.T + bias).softmax(1)
+        shares = logits().softmax(1)
         chosen = ", ".join(f"{share:.2f}" for share in shares.mean(0))
         print(f"dB over {len(reads)} crops: experts {', '.join(f'{score:.3f}' for score in alone.mean(0))}, ", end="")
         print(f"the best of each {alone.max(1).values.mean():.3f}, mixed {expected(shares, scores).mean():.3f}")

@@ -52,9 +52,9 @@ def jpeg_traces(pictures: Tensor) -> Tensor:
 
 def _frequencies(grey: Tensor, rows: int, columns: int) -> Tensor:
     """The magnitudes of the lowest frequencies of all blocks on all grids: (n, WAVES^2, rows, SIDE, columns, SIDE)."""
-    seen = grey[:, None, : (rows + 1) * SIDE - 1, : (columns + 1) * SIDE - 1]
+    seen, down = grey[:, None, : (rows + 1) * SIDE - 1, : (columns + 1) * SIDE - 1], _cosines()
     with torch.autocast("cpu", enabled=False):
-        found = F.conv2d(F.conv2d(seen, _cosines()), _cosines().mT.repeat(WAVES, 1, 1, 1), groups=WAVES)
+        found = F.conv2d(F.conv2d(seen, down), down.mT.repeat(WAVES, 1, 1, 1), groups=WAVES)
     return found.abs().view(len(found), WAVES**2, rows, SIDE, columns, SIDE)
 
 
