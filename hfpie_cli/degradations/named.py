@@ -20,6 +20,7 @@ from .operations import (
     jpeg_on_another_grid,
     quantise,
     reduce_bicubic,
+    sometimes_jpeg,
 )
 from .sensor import Night, Sensor
 from .small_photos import SmallPhoto
@@ -110,7 +111,7 @@ class Impulses:
         if rng.random() < 0.6:
             values = np.rint(values)
         degraded = np.where(struck, values, picture)
-        return finish(degraded, (0, 0), self.quality if rng.random() < 1 / 3 else None, rng)
+        return sometimes_jpeg(degraded, self.quality, 1 / 3, rng)
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,11 @@ def finish(
     return jpeg(picture, int(rng.integers(quality[0], quality[1] + 1)), subsample=bool(rng.integers(2)))
 
 
+def sometimes_jpeg(picture: Picture, quality: tuple[int, int], share: float, rng: np.random.Generator) -> Picture:
+    """In 8 bits, this share of the time through JPEG with a quality in `quality`."""
+    return finish(picture, (0, 0), quality if rng.random() < share else None, rng)
+
+
 def reduce_bicubic(picture: Picture, scale: int = SR_SCALE) -> Picture:
     """Antialiased bicubic reduction as Matlab's imresize does it, rounded to 8 bits (paper 4.2.3)."""
     height, width = picture.shape[0] // scale, picture.shape[1] // scale

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .operations import Picture, finish, jpeg, resized, webp
+from .operations import Picture, jpeg, resized, sometimes_jpeg, webp
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class EnlargedLosses:
         halved = bool(rng.integers(2))
         saved = webp(small, quality) if rng.random() < 1 / 4 else jpeg(small, quality, subsample=halved)
         losses = resized(saved - small.clip(0, 1), *picture.shape[:2])
-        return _half_as_jpeg(picture + losses, (80, 98), rng)
+        return sometimes_jpeg(picture + losses, (80, 98), 1 / 2, rng)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Enlarged:
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         soft = resized(_reduced(picture, rng.uniform(*self.factor)), *picture.shape[:2])
-        return _half_as_jpeg(soft, self.quality, rng)
+        return sometimes_jpeg(soft, self.quality, 1 / 2, rng)
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,7 @@ class Grain:
         strength = rng.uniform(*self.sigma) / 255 * (1 - rng.uniform(*self.fading) * distance)
         noise = np.sqrt(1 - coloured) * grey + np.sqrt(coloured) * colours
         grainy = np.asarray(picture + strength * noise, np.float32)
-        return _half_as_jpeg(grainy, self.quality, rng)
-
-
-def _half_as_jpeg(picture: Picture, quality: tuple[int, int], rng: np.random.Generator) -> Picture:
-    """In 8 bits, half of the time through JPEG of a quality in this range."""
-    return finish(picture, (0, 0), quality if rng.random() < 1 / 2 else None, rng)
+        return sometimes_jpeg(grainy, self.quality, 1 / 2, rng)
 
 
 def _reduced(picture: Picture, factor: float) -> Picture:
