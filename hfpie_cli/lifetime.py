@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import HfpieError
+
 
 def open_streams() -> None:
     """Connect standard streams that the caller has closed (`hfpie ... >&-`) to the null device.
@@ -25,6 +27,21 @@ def open_streams() -> None:
 def drop_output() -> None:
     """Connect standard output to the null device: what it could not take is not written again when the process ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def full_output(error: OSError) -> HfpieError | None:
+    """What to tell if `error` came from printing: standard output does not take it, and it is dropped. Else None."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        drop_output()
+        return cannot_write_output(error)
+    return None
+
+
+def cannot_write_output(error: OSError) -> HfpieError:
+    """What to tell of a standard output that takes no more."""
+    return HfpieError(f"standard output: cannot write it ({error.strerror})")
 
 
 @contextmanager

@@ -87,6 +87,17 @@ def test_a_picture_that_does_not_fit_behind_standard_output_is_told(photo, ident
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+@pytest.mark.parametrize("words", [(), ("--help",), ("--version",), ("weights",), ("sr", "-h"), ("weights", "list")])
+def test_text_that_does_not_fit_behind_standard_output_is_told(monkeypatch, words):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    with Path("/dev/full").open("wb") as full:
+        words = [sys.executable, "-m", "hfpie_cli", *words]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    told = "hfpie: standard output: cannot write it (No space left on device)"
+    assert (done.returncode, done.stderr.splitlines()) == (ExitCode.FAILED, [told])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
 def test_what_standard_output_did_not_take_is_not_written_again_at_the_end():
     """The interpreter would end with 120, whatever the command returned."""
     program = """

@@ -11,7 +11,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ..console import Console
-from ..errors import HfpieError, UsageError
+from ..errors import ExitCode, HfpieError, UsageError
+from ..lifetime import cannot_write_output, drop_output
 from ..photos.formats import is_photo
 from ..suggest import near
 from ..tasks import TASKS
@@ -123,7 +124,7 @@ def _no_command(name: str, program: str, commands: list[str]) -> UsageError:
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Turn parsing errors into a message and a hint."""
+    """Turn parsing errors, and help that standard output does not take, into a message and a hint."""
     try:
         yield
     except HfpieError as error:
@@ -134,6 +135,12 @@ def _plain_errors() -> Iterator[None]:
             raise
         Console().error(_as_ours(error))
         raise typer.Exit(error.exit_code) from None
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or error.filename:  # the parser ends quietly when the reader has gone
+            raise
+        drop_output()
+        Console().error(cannot_write_output(error))
+        raise typer.Exit(int(ExitCode.FAILED)) from None
 
 
 def _as_ours(error: Any) -> UsageError:
