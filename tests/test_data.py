@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from hfpie_cli.data.benchmarks import open_folders
-from hfpie_cli.data.crops import PAIRS, CropSampler, as_floats, validation_pair
+from hfpie_cli.data.crops import PAIRS, CropSampler, as_floats, sharpened, validation_pair
 from hfpie_cli.data.decoded import made_store, open_store, reducing
 from hfpie_cli.data.scenes import hold_out, scene_of, scenes_by_look, scenes_by_name
 from hfpie_cli.data.sources import Opener
@@ -283,6 +283,34 @@ def ramps(folder, count=4, side=200):
 def slopes(clean):
     """Of each crop (n, 3, h, w) of a ramp: by how much of 255 it brightens from pixel to pixel."""
     return 255 * (clean.amax((1, 2, 3)) - clean.amin((1, 2, 3))) / (clean.shape[-1] - 1)
+
+
+@pytest.mark.parametrize(("mix", "scale"), [({"clean": 1}, 1), ({"bicubic-x4": 1}, 4)])
+def test_a_share_of_the_crops_of_photographs_is_sharpened(tmp_path, mix, scale):
+    columns = np.repeat([112, 144], 100).astype(np.uint8)  # grey, a step, lighter grey
+    save_picture(tmp_path / "photos" / "step.png", np.broadcast_to(columns[None, :, None], (200, 200, 3)))
+    data = opener_in(tmp_path, scale=scale).training_set(tmp_path / "photos", None, None)
+    steps = {}
+    for share in (0, 0.5):
+        degraded, clean = CropSampler(data, mix, scale, seed=0, sharpened=share).batch(0, range(60), 128)
+        there = clean[(clean.amin((1, 2, 3)) < 0.5) & (clean.amax((1, 2, 3)) > 0.5)]  # those that hold the step
+        steps[share] = 255 * torch.stack([there.amin((1, 2, 3)), there.amax((1, 2, 3))], 1)
+        assert (degraded.mean((1, 2, 3)) - clean.mean((1, 2, 3))).abs().max() < 1 / 255  # the rims stay on average
+    assert torch.allclose(steps[0], torch.tensor([112.0, 144.0]), atol=0.01)
+    with_rims = steps[0.5][:, 1] > 145
+    assert 0.25 < with_rims.float().mean() < 0.75
+    assert torch.allclose(steps[0.5].sum(1), torch.tensor(256.0), atol=0.1)  # as much below as above
+
+
+def test_an_unsharp_mask_adds_what_blur_takes():
+    step = np.repeat(np.float32([0.25, 0.75]), 20)[None, :, None].repeat(40, 0).repeat(3, 2)
+    sharp = sharpened(step, 1.0, 0.8)
+    kernel = np.exp(-0.5 * np.arange(-4, 5) ** 2.0)
+    beyond = 0.5 * kernel[5:].sum() / kernel.sum()  # what the darker side takes from the first lighter pixel
+    assert sharp[20, 20] == pytest.approx(0.75 + 0.8 * beyond, abs=2e-4)
+    assert sharp[20, 19] == pytest.approx(0.25 - 0.8 * beyond, abs=2e-4)
+    assert sharp[20, 0] == pytest.approx(0.25, abs=1e-6)
+    assert sharpened(step, 1.5, 30.0).max() == 1
 
 
 @pytest.mark.parametrize(("mix", "scale"), [({"clean": 1}, 1), ({"bicubic-x4": 1}, 4)])

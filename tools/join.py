@@ -178,7 +178,7 @@ def observe(
     """
     (joined, _), measure = join(names), measure_of(recipe)
     photos, rest = photographs(recipe, data)[0], (recipe.scale, recipe.seed, recipe.dark)
-    sampler = CropSampler(photos, recipe.degradation, *rest, recipe.drawn, recipe.shrunk)
+    sampler = CropSampler(photos, recipe.degradation, *rest, recipe.drawn, recipe.shrunk, recipe.sharpened)
     clean_ones = CropSampler(photos, {"clean": 1.0}, *rest, DRAWN)
     count, side, scale = len(names), joined.config.network.sample_side, recipe.scale
     halves = torch.eye(count)[:, None] / 2 + torch.eye(count) / 2  # (i, j, shares)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,6 +23,8 @@ PAIRS = "pairs"  # in a mix of degradations: the published degraded pictures of 
 VALIDATION_CROP = 256  # side of the central crop that validation scores, pixels
 GRID_SHIFT = 8  # largest offset of a crop in the degraded area, pixels: moves the JPEG grid
 DARKEST = 3.0  # the most stops that a picture is darkened by
+SHARPENING_SIGMA = (0.5, 1.5)  # pixels, of an unsharp mask
+SHARPENING_AMOUNT = (0.2, 1.6)  # of the detail, added to it
 GAMMA = 2.2  # of the pictures' values
 
 
@@ -48,6 +51,9 @@ class CropSampler:
     shrunk: float = 0.0
     """Share of crops of photographs that the data has shrunk. Pictures of a camera hold little detail as fine as a
     pixel; shrunk ones do, as most pictures of the web and of benchmarks."""
+    sharpened: float = 0.0
+    """Share of crops of photographs that an unsharp mask sharpens before they are degraded: the sharp crop, with its
+    rims, is the clean one."""
 
     def batch(self, step: int, indices: Sequence[int], crop: int) -> tuple[Tensor, Tensor]:
         """(degraded (n, 3, crop / scale, crop / scale), clean (n, 3, crop, crop)), float32 around [0, 1].
@@ -63,10 +69,12 @@ class CropSampler:
         name, rng = self._begun(step, index)
         if name == PAIRS:
             return self._aligned(self.data.degraded, self.data.paired, rng, crop)
-        if name == REDUCED and rng.random() >= self.drawn:
+        drawn = rng.random() < self.drawn
+        sharp = not drawn and self.sharpened > 0 and rng.random() < self.sharpened
+        if name == REDUCED and not drawn and not sharp:
             data = self._size(rng, crop)
             return self._aligned(data.reduced, data.photos, rng, crop)
-        return self._synthetic(name, rng, crop, drawn=name == REDUCED or rng.random() < self.drawn)
+        return self._synthetic(name, rng, crop, drawn=drawn, sharp=sharp)
 
     def degradation(self, step: int, index: int) -> str:
         """The name in `mix` by which that sample is degraded."""
@@ -86,12 +94,16 @@ class CropSampler:
         large_enough = [smaller for smaller in self.data.shrunk if smaller.photos.typical_side >= side]
         return large_enough[int(rng.integers(len(large_enough)))] if large_enough else self.data
 
-    def _synthetic(self, name: str, rng: np.random.Generator, crop: int, *, drawn: bool) -> tuple[Picture, Picture]:
+    def _synthetic(
+        self, name: str, rng: np.random.Generator, crop: int, *, drawn: bool, sharp: bool
+    ) -> tuple[Picture, Picture]:
         margin = DEGRADATIONS[name].margin  # degrade the surroundings too, then cut: blur and JPEG need them
         side = crop + 2 * margin * self.scale
         clean = draw_any(rng, side, side) if drawn else self._photographed(rng, side)
         if rng.random() < self.dark:
             clean = darkened(clean, rng.uniform(0, DARKEST))
+        if sharp:
+            clean = sharpened(clean, rng.uniform(*SHARPENING_SIGMA), rng.uniform(*SHARPENING_AMOUNT))
         degraded = DEGRADATIONS[name](clean, rng)
         at, small = margin + int(rng.integers(-GRID_SHIFT, GRID_SHIFT + 1)), crop // self.scale
         square = ((at, at), (small, small))
@@ -157,6 +169,12 @@ def turned(picture: Pixels, turn: int) -> Pixels:
 def darkened(picture: Picture, stops: float) -> Picture:
     """The picture with 2^-stops of its light. With a gamma, scaling linear light also scales the values."""
     return picture * np.float32(2 ** (-stops / GAMMA))
+
+
+def sharpened(picture: Picture, sigma: float, amount: float) -> Picture:
+    """The picture and `amount` times what a Gaussian blur of `sigma` pixels removes from it, in [0, 1]."""
+    soft = cv2.GaussianBlur(picture, (0, 0), sigma)
+    return np.clip(cv2.addWeighted(picture, 1 + amount, soft, -amount, 0), 0, 1)
 
 
 def as_floats(picture: Pixels) -> Picture:

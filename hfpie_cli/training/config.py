@@ -39,6 +39,7 @@ RANGES = {  # of plain numbers
     "dark": (0, 1),
     "drawn": (0, 1),
     "shrunk": (0, 1),
+    "sharpened": (0, 1),
     "seed": (0, MANY),
     "echo": (1, 1000),
     "validate_every": (1, MANY),
@@ -115,6 +116,8 @@ class TrainConfig:
     """Share of crops that are drawn (text, lines, flat shapes, skies), not photographed."""
     shrunk: float = 0.0
     """Share of crops of photographs shrunk by up to 2 first: finer detail. Half of those held out are, too."""
+    sharpened: float = 0.0
+    """Share of crops of photographs that an unsharp mask sharpens first, as many published pictures are."""
     echo: int = 1
     """Steps for each degraded batch (loading.Echoes); above 1, a resumed run differs in its last bits."""
     losses: LossConfig = field(default_factory=LossConfig)

@@ -113,7 +113,7 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
 def batches(run: Run, training: TrainingSet, budget: Budget) -> Iterator[tuple[Tensor, Tensor]]:
     """(degraded, clean) of the steps from the run's on, float32 on its device, without end."""
     config, on_gpu = run.config, run.device.torch_device.type == "cuda"
-    chosen = (config.dark, config.drawn, config.shrunk)
+    chosen = (config.dark, config.drawn, config.shrunk, config.sharpened)
     sampler = CropSampler(training, config.degradation, config.scale, config.seed, *chosen)
     loader = DataLoader(
         Batches(sampler, packed=on_gpu),
