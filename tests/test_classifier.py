@@ -8,7 +8,7 @@ from PIL import Image
 
 from hfpie_cli.distributed import Ranks
 from hfpie_cli.errors import UnavailableError
-from hfpie_cli.models.classifier import SameConv
+from hfpie_cli.models.classifier import CHANNELS, SameConv
 from hfpie_cli.training import losses
 from hfpie_cli.training.config import load_config
 from hfpie_cli.training.gan import adversarial_step, make_adversaries
@@ -34,22 +34,27 @@ def cat():
 
 def test_maps_halve_as_the_architecture_says(network, cat):
     with torch.inference_mode():
-        maps = network(cat)
-    assert [tuple(m.shape[1:]) for m in maps] == [
+        shapes = [tuple(m.shape[1:]) for m in network(cat)]
+    assert shapes == [
         (32, 96, 96),
-        (16, 96, 96),
-        (24, 48, 48),
-        (40, 24, 24),
-        (80, 12, 12),
-        (112, 12, 12),
+        (96, 96, 96),
+        *[(144, 48, 48)] * 2,
+        *[(240, 24, 24)] * 2,
+        *[(480, 12, 12)] * 3,
+        *[(672, 12, 12)] * 2,
     ]
+    assert [channels for channels, *_ in shapes] == list(CHANNELS)
 
 
-def test_trained_weights_give_maps_on_the_scale_they_were_trained_for(network, cat):
-    """Folding a normalisation wrongly lets the maps grow or shrink from stage to stage."""
+def test_trained_weights_give_activations_on_the_scale_they_were_trained_for(network, cat):
+    """Folding a normalisation wrongly lets the maps grow or shrink, or leaves most of them at 0 or 6."""
     with torch.inference_mode():
-        deviations = [m.std().item() for m in network(cat)[1:]]
-    assert all(3 < deviation < 20 for deviation in deviations), deviations
+        maps = network(cat)
+    assert all(0 <= m.min() and m.max() <= 6 for m in maps)
+    deviations = [m.std().item() for m in maps]
+    assert all(0.7 < deviation < 2.1 for deviation in deviations), deviations
+    between = [((m > 0) & (m < 6)).float().mean().item() for m in maps]
+    assert all(0.3 < share < 0.8 for share in between), between
 
 
 def test_padding_at_stride_2_is_below_and_right():

@@ -6,6 +6,8 @@ behind it folded in.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,7 +21,18 @@ STAGES = (  # blocks, kernel, stride of the first block, expansion, maps
     (3, 3, 2, 6, 80),
     (3, 5, 1, 6, 112),
 )
-CHANNELS = (STEM, *(maps for *_, maps in STAGES))  # of what the classifier returns
+
+
+def _widened() -> Iterator[int]:
+    """The maps of every expansion, in order."""
+    inputs = STEM
+    for blocks, _, _, expansion, outputs in STAGES:
+        for block in range(blocks if expansion > 1 else 0):
+            yield (inputs if block == 0 else outputs) * expansion
+        inputs = outputs
+
+
+CHANNELS = (STEM, *_widened())  # of what the classifier returns
 
 
 class SameConv(nn.Conv2d):
@@ -32,7 +45,10 @@ class SameConv(nn.Conv2d):
 
 
 class InvertedResidual(nn.Module):
-    """Widen by 1x1, filter each map, narrow by 1x1; added to the input if the shapes agree."""
+    """Widen by 1x1, filter each map, narrow by 1x1; added to the input if the shapes agree.
+
+    (n, inputs, h, w) -> (the activations of the widened maps, the output).
+    """
 
     def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -42,14 +58,18 @@ class InvertedResidual(nn.Module):
         self.project = nn.Conv2d(inner, outputs, 1)
         self.adds = stride == 1 and inputs == outputs
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         inner = x if self.expand is None else F.relu6(self.expand(x))
         narrowed: Tensor = self.project(F.relu6(self.depthwise(inner)))
-        return x + narrowed if self.adds else narrowed
+        return inner, x + narrowed if self.adds else narrowed
 
 
 class Classifier(nn.Module):
-    """(n, 3, h, w) RGB in [0, 1] -> the maps of the stem and of every stage, from 1/2 down to 1/16 of the size."""
+    """(n, 3, h, w) RGB in [0, 1] -> the activations of the stem and of every expansion, from 1/2 down to 1/16.
+
+    They tell restored from clean pictures as people and other classifiers do; the narrow maps between the blocks do
+    not, for they have few channels and no activation.
+    """
 
     mean: Tensor
     deviation: Tensor
@@ -69,7 +89,10 @@ class Classifier(nn.Module):
         self.stages = nn.ModuleList(stages)
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        maps = [F.relu6(self.stem((picture - self.mean) / self.deviation))]
+        x = F.relu6(self.stem((picture - self.mean) / self.deviation))
+        maps = []
         for stage in self.stages:
-            maps.append(stage(maps[-1]))
+            for block in stage:
+                inner, x = block(x)
+                maps.append(inner)
         return maps
