@@ -50,7 +50,7 @@ def test_trained_weights_give_activations_on_the_scale_they_were_trained_for(net
     """Folding a normalisation wrongly lets the maps grow or shrink, or leaves most of them at 0 or 6."""
     with torch.inference_mode():
         maps = network(cat)
-    assert all(0 <= m.min() and m.max() <= 6 for m in maps)
+    assert all(m.min() >= 0 and m.max() <= 6 for m in maps)
     deviations = [m.std().item() for m in maps]
     assert all(0.7 < deviation < 2.1 for deviation in deviations), deviations
     between = [((m > 0) & (m < 6)).float().mean().item() for m in maps]

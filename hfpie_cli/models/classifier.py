@@ -7,6 +7,7 @@ behind it folded in.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -23,16 +24,31 @@ STAGES = (  # blocks, kernel, stride of the first block, expansion, maps
 )
 
 
-def _widened() -> Iterator[int]:
-    """The maps of every expansion, in order."""
+class BlockShape(NamedTuple):
+    """An inverted residual block."""
+
+    inputs: int
+    outputs: int
+    kernel: int
+    stride: int
+    expansion: int
+
+    @property
+    def widened(self) -> int:
+        """Its maps between the first and the last convolution."""
+        return self.inputs * self.expansion
+
+
+def _blocks() -> Iterator[BlockShape]:
     inputs = STEM
-    for blocks, _, _, expansion, outputs in STAGES:
-        for block in range(blocks if expansion > 1 else 0):
-            yield (inputs if block == 0 else outputs) * expansion
-        inputs = outputs
+    for blocks, kernel, stride, expansion, outputs in STAGES:
+        for number in range(blocks):
+            yield BlockShape(inputs, outputs, kernel, stride if number == 0 else 1, expansion)
+            inputs = outputs
 
 
-CHANNELS = (STEM, *_widened())  # of what the classifier returns
+BLOCKS = tuple(_blocks())
+CHANNELS = tuple(shape.widened for shape in BLOCKS)  # of what the classifier returns; the first block does not widen
 
 
 class SameConv(nn.Conv2d):
@@ -50,13 +66,13 @@ class InvertedResidual(nn.Module):
     (n, inputs, h, w) -> (the activations of the widened maps, the output).
     """
 
-    def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, expansion: int) -> None:
+    def __init__(self, shape: BlockShape) -> None:
         super().__init__()
-        inner = inputs * expansion
-        self.expand = nn.Conv2d(inputs, inner, 1) if expansion > 1 else None
-        self.depthwise = SameConv(inner, inner, kernel, stride=stride, groups=inner)
-        self.project = nn.Conv2d(inner, outputs, 1)
-        self.adds = stride == 1 and inputs == outputs
+        inner = shape.widened
+        self.expand = nn.Conv2d(shape.inputs, inner, 1) if shape.expansion > 1 else None
+        self.depthwise = SameConv(inner, inner, shape.kernel, stride=shape.stride, groups=inner)
+        self.project = nn.Conv2d(inner, shape.outputs, 1)
+        self.adds = shape.stride == 1 and shape.inputs == shape.outputs
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         inner = x if self.expand is None else F.relu6(self.expand(x))
@@ -79,20 +95,12 @@ class Classifier(nn.Module):
         for name, values in (("mean", MEAN), ("deviation", STD)):
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
         self.stem = SameConv(3, STEM, 3, stride=2)
-        stages, inputs = [], STEM
-        for blocks, kernel, stride, expansion, outputs in STAGES:
-            shape = {"kernel": kernel, "expansion": expansion}
-            first = InvertedResidual(inputs, outputs, stride=stride, **shape)
-            others = (InvertedResidual(outputs, outputs, stride=1, **shape) for _ in range(blocks - 1))
-            stages.append(nn.Sequential(first, *others))
-            inputs = outputs
-        self.stages = nn.ModuleList(stages)
+        self.blocks = nn.ModuleList(InvertedResidual(shape) for shape in BLOCKS)
 
     def forward(self, picture: Tensor) -> list[Tensor]:
         x = F.relu6(self.stem((picture - self.mean) / self.deviation))
         maps = []
-        for stage in self.stages:
-            for block in stage:
-                inner, x = block(x)
-                maps.append(inner)
+        for block in self.blocks:
+            inner, x = block(x)
+            maps.append(inner)
         return maps

