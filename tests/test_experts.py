@@ -218,14 +218,20 @@ def test_halves_measured_at_one_distance_gain_the_same_everywhere():
 
 def test_the_gate_s_crops_are_the_first_recipe_s_and_in_equal_parts_the_others():
     general, one, other = (
-        changed(degradation=mix, validation=tuple(mix))
-        for mix in ({"awgn": 3.0, "clean": 1.0}, {"jpeg": 5.0}, {"awgn": 0.5, "impulse": 0.5})
+        changed(degradation=mix, validation=tuple(mix), drawn=drawn)
+        for mix, drawn in (
+            ({"awgn": 3.0, "clean": 1.0}, 0.1),
+            ({"jpeg": 5.0}, 0.0),
+            ({"awgn": 0.5, "impulse": 0.5}, 0.9),
+        )
     )
     both = mixed([general, one, other])
     shares = {"awgn": 0.375 + 0.125, "clean": 0.125, "jpeg": 0.25, "impulse": 0.125}
     assert both.degradation == pytest.approx(shares)
     assert both.validation == ("awgn", "clean", "jpeg", "impulse")
+    assert both.drawn == pytest.approx(0.05 + 0.225)
     assert mixed([general]).degradation == pytest.approx({"awgn": 0.75, "clean": 0.25})
+    assert mixed([general]).drawn == 0.1
 
 
 def test_a_handicap_counts_on_its_degradations_alone_and_by_half_in_mixtures():

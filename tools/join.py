@@ -2,10 +2,10 @@
 
     python -m tools.join OUT A B [C ...] --recipes RECIPE_OF_A RECIPE_OF_B [RECIPE_OF_C ...] --data DATA/train
 
-The gate is fitted to crops of the recipes' degradations, half of them of the first recipe's: first to choose the best
-expert of each, then to maximise the PSNR of one expert drawn by the shares, last that of the mixtures, as measured for
-each expert and, on the first crops, for half of each two. Experts that were trained far apart are worse mixed than
-alone; then the gate chooses.
+The gate is fitted to crops of the recipes' degradations, half of them of the first recipe's, and as many of them drawn:
+first to choose the best expert of each, then to maximise the PSNR of one expert drawn by the shares, last that of the
+mixtures, as measured for each expert and, on the first crops, for half of each two. Experts that were trained far
+apart are worse mixed than alone; then the gate chooses.
 There may be more recipes than experts: crops that the gate must know. A recipe that is named twice counts twice.
 Where the first recipe is adversarial, perceptual loss in dB takes the place of PSNR.
 `--less 1:day-any,sensor:1.0` counts 1 dB less for the first expert on these degradations, where it is better on
@@ -104,15 +104,17 @@ def main() -> None:
 
 
 def mixed(recipes: list[TrainConfig]) -> TrainConfig:
-    """The first recipe, half of its degradations those of the others; what any of them validates."""
+    """The first recipe, half of its degradations and drawn crops those of the others; what any of them validates."""
     first, others = recipes[0], recipes[1:]
     mix: dict[str, float] = defaultdict(float)
+    drawn = 0.0
     for number, recipe in enumerate(recipes):
         weight = 1.0 if not others else 0.5 if number == 0 else 0.5 / len(others)
+        drawn += weight * recipe.drawn
         for name, share in recipe.degradation.items():
             mix[name] += weight * share / sum(recipe.degradation.values())
     validated = dict.fromkeys(name for recipe in recipes for name in recipe.validation)
-    return dataclasses.replace(first, degradation=dict(mix), validation=tuple(validated))
+    return dataclasses.replace(first, degradation=dict(mix), drawn=drawn, validation=tuple(validated))
 
 
 def join(names: list[str]) -> tuple[Experts, Checkpoint]:
