@@ -30,17 +30,17 @@ def drop_output() -> None:
 
 
 def full_output(error: OSError) -> HfpieError | None:
-    """What to tell if `error` came from printing: standard output does not take it, and it is dropped. Else None."""
+    """`lost_output` if `error` came from printing, for then standard output cannot be flushed either; else None."""
     try:
         sys.stdout.flush()
     except OSError:
-        drop_output()
-        return cannot_write_output(error)
+        return lost_output(error)
     return None
 
 
-def cannot_write_output(error: OSError) -> HfpieError:
-    """What to tell of a standard output that takes no more."""
+def lost_output(error: OSError) -> HfpieError:
+    """Drop standard output, which failed with `error`; what to tell of it."""
+    drop_output()
     return HfpieError(f"standard output: cannot write it ({error.strerror})")
 
 

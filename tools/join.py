@@ -28,7 +28,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hfpie_cli.data.crops import CropSampler, validation_pair
+from hfpie_cli.data.crops import validation_pair
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.data.training_set import TrainingSet
 from hfpie_cli.files import cache_folder
@@ -38,6 +38,7 @@ from hfpie_cli.models.pooling import SAMPLE_GRID
 from hfpie_cli.tensors import to_tensor
 from hfpie_cli.training.config import TrainConfig, load_config
 from hfpie_cli.training.layout import recipe_path
+from hfpie_cli.training.loading import sampler_of
 from hfpie_cli.training.losses import perceptual_loss
 from hfpie_cli.training.objective import SCORE_LIMIT
 from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -179,9 +180,8 @@ def observe(
     `degraded_ones` on the crops are clean, most of them drawn, and all experts count as if they kept them.
     """
     (joined, _), measure = join(names), measure_of(recipe)
-    photos, rest = photographs(recipe, data)[0], (recipe.scale, recipe.seed, recipe.dark)
-    sampler = CropSampler(photos, recipe.degradation, *rest, recipe.drawn, recipe.shrunk, recipe.sharpened)
-    clean_ones = CropSampler(photos, {"clean": 1.0}, *rest, DRAWN)
+    sampler = sampler_of(recipe, photographs(recipe, data)[0])
+    clean_ones = dataclasses.replace(sampler, mix={"clean": 1.0}, drawn=DRAWN, shrunk=0.0, sharpened=0.0)
     count, side, scale = len(names), joined.config.network.sample_side, recipe.scale
     halves = torch.eye(count)[:, None] / 2 + torch.eye(count) / 2  # (i, j, shares)
     mixtures = {(i, j): joined.mixed(halves[i, j]) for i in range(count) for j in range(i + 1)}

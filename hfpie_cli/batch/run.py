@@ -17,7 +17,7 @@ from ..console import Console
 from ..errors import HfpieError
 from ..files import atomic_path, sha256_of
 from ..jobs import Job
-from ..lifetime import cannot_write_output, drop_output
+from ..lifetime import lost_output
 from ..outcome import Outcome
 from ..photos.contents import Content, first_of, read_content
 from ..photos.film_parts import Kept
@@ -192,8 +192,7 @@ class Stages:
         except BrokenPipeError:  # ends the run
             raise
         except OSError as error:
-            drop_output()
-            raise cannot_write_output(error) from None
+            raise lost_output(error) from None
 
     def _write(self, target: Path, job: Job, done: Restored) -> None:
         journal, loaded = self.selector.journals.of(target), done.loaded

@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from ..console import Console
 from ..errors import ExitCode, HfpieError, UsageError
-from ..lifetime import cannot_write_output, drop_output
+from ..lifetime import lost_output
 from ..photos.formats import is_photo
 from ..suggest import near
 from ..tasks import TASKS
@@ -138,8 +138,7 @@ def _plain_errors() -> Iterator[None]:
     except OSError as error:
         if isinstance(error, BrokenPipeError) or error.filename:  # the parser ends quietly when the reader has gone
             raise
-        drop_output()
-        Console().error(cannot_write_output(error))
+        Console().error(lost_output(error))
         raise typer.Exit(int(ExitCode.FAILED)) from None
 
 

@@ -22,6 +22,7 @@ from ..data.training_set import TrainingSet
 from ..settings import default_threads
 from ..tensors import Turn
 from .budget import Budget
+from .config import TrainConfig
 from .run import Run
 
 ECHO_POOL = 32  # batches that crops are drawn from, if each is used several times
@@ -110,13 +111,17 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
         return (packed(degraded), packed(clean)) if self.packed else (degraded, clean)
 
 
+def sampler_of(config: TrainConfig, data: TrainingSet) -> CropSampler:
+    """The crops that a recipe trains on."""
+    chosen = (config.dark, config.drawn, config.shrunk, config.sharpened)
+    return CropSampler(data, config.degradation, config.scale, config.seed, *chosen)
+
+
 def batches(run: Run, training: TrainingSet, budget: Budget) -> Iterator[tuple[Tensor, Tensor]]:
     """(degraded, clean) of the steps from the run's on, float32 on its device, without end."""
     config, on_gpu = run.config, run.device.torch_device.type == "cuda"
-    chosen = (config.dark, config.drawn, config.shrunk, config.sharpened)
-    sampler = CropSampler(training, config.degradation, config.scale, config.seed, *chosen)
     loader = DataLoader(
-        Batches(sampler, packed=on_gpu),
+        Batches(sampler_of(config, training), packed=on_gpu),
         batch_size=None,
         sampler=Requests(run, budget),
         num_workers=loaders(default_threads(), run.ranks.local_count) if on_gpu else 0,
