@@ -13,7 +13,7 @@ from . import __version__
 from .commands import compare, data, doctor, restore, train, weights
 from .commands import eval as evaluation
 from .commands.shell import Group
-from .lifetime import leave, open_streams
+from .lifetime import leave, open_streams, watch_output
 
 app = typer.Typer(
     name="hfpie",
@@ -53,6 +53,7 @@ doctor.register(app)
 def main() -> None:
     """The console script."""
     open_streams()
+    watch_output()
     # read by libgomp when torch loads: by default its waiting threads spin and take cores from others
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with suppress(OSError):  # its own descriptor: while C libraries decode, descriptor 2 is redirected

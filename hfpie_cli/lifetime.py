@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import gc
+import io
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from .errors import HfpieError
 
@@ -24,24 +26,34 @@ def open_streams() -> None:
             setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  # as long as the process lives
 
 
+class Output(io.FileIO):
+    """Standard output that tells in one line when it is full, and takes nothing more from then on."""
+
+    def write(self, data: Any) -> int:
+        """As FileIO. Raises HfpieError where that raises OSError, but for a reader that has gone."""
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            drop_output()
+            raise HfpieError(f"standard output: cannot write it ({error.strerror})") from None
+
+
+def watch_output() -> None:
+    """Put an Output under standard output, unless that is a terminal, which cannot be full."""
+    old = sys.stdout
+    if old.isatty():
+        return
+    old.flush()
+    below = io.BufferedWriter(Output(old.fileno(), "w", closefd=False))
+    at_once = bool(old.line_buffering or getattr(old, "write_through", False))
+    sys.stdout = io.TextIOWrapper(below, old.encoding, old.errors, line_buffering=at_once)
+
+
 def drop_output() -> None:
     """Connect standard output to the null device: what it could not take is not written again when the process ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def full_output(error: OSError) -> HfpieError | None:
-    """`lost_output` if `error` came from printing, for then standard output cannot be flushed either; else None."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return lost_output(error)
-    return None
-
-
-def lost_output(error: OSError) -> HfpieError:
-    """Drop standard output, which failed with `error`; what to tell of it."""
-    drop_output()
-    return HfpieError(f"standard output: cannot write it ({error.strerror})")
 
 
 @contextmanager

@@ -86,33 +86,56 @@ def test_a_picture_that_does_not_fit_behind_standard_output_is_told(photo, ident
     assert done.stderr.startswith("hfpie: standard output: cannot write it (No space left on device)")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
-@pytest.mark.parametrize("words", [(), ("--help",), ("--version",), ("weights",), ("sr", "-h"), ("weights", "list")])
-def test_text_that_does_not_fit_behind_standard_output_is_told(monkeypatch, words):
-    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+NO_SPACE = "hfpie: standard output: cannot write it (No space left on device)"
+TEXTS = [
+    (),
+    ("--help",),
+    ("--version",),
+    ("weights",),
+    ("sr", "-h"),
+    ("weights", "list"),
+    ("weights", "list", "--json"),
+]
+
+
+def into_full(words: list[str]) -> tuple[int, list[str]]:
+    """Run the program with a full standard output: its exit code and what it says."""
     with Path("/dev/full").open("wb") as full:
-        words = [sys.executable, "-m", "hfpie_cli", *words]
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    told = "hfpie: standard output: cannot write it (No space left on device)"
-    assert (done.returncode, done.stderr.splitlines()) == (ExitCode.FAILED, [told])
+    return done.returncode, done.stderr.splitlines()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
-def test_what_standard_output_did_not_take_is_not_written_again_at_the_end():
-    """The interpreter would end with 120, whatever the command returned."""
-    program = """
-import sys
-from hfpie_cli.lifetime import drop_output
-try:
-    sys.stdout.buffer.write(b"half a picture")
-    sys.stdout.buffer.flush()
-except OSError:
-    drop_output()
-sys.exit(7)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", TEXTS, ids=" ".join)
+def test_text_that_does_not_fit_behind_standard_output_is_told(monkeypatch, words, unbuffered):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    assert into_full([sys.executable, "-m", "hfpie_cli", *words]) == (ExitCode.FAILED, [NO_SPACE])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+def test_a_plan_that_does_not_fit_behind_standard_output_is_told(photo):
+    words = [sys.executable, "-m", "hfpie_cli", "denoise", str(photo / "a.png"), "--dry-run"]
+    code, told = into_full(words)
+    assert (code, told[-1]) == (ExitCode.FAILED, NO_SPACE)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+@pytest.mark.parametrize("debug", [False, True])
+def test_another_error_is_not_taken_for_a_full_standard_output(monkeypatch, debug):
+    """Not even where something printed before it is still to be written."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    before = """
+def fail(*_):
+    print("a line")
+    raise ConnectionRefusedError(111, "Connection refused")
+import hfpie_cli.commands.weights
+hfpie_cli.commands.weights.print_list = fail
 """
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=False)
-    assert (done.returncode, done.stderr) == (7, b"")
+    words = ["weights", "list", *(["--debug"] if debug else [])]
+    code, told = into_full([sys.executable, "-c", command(*words, before=before)])
+    assert code != 0
+    assert any("Connection refused" in line and "standard output" not in line for line in told), told
 
 
 def test_threads_that_are_not_done_are_waited_for(monkeypatch):

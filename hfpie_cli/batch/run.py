@@ -17,7 +17,6 @@ from ..console import Console
 from ..errors import HfpieError
 from ..files import atomic_path, sha256_of
 from ..jobs import Job
-from ..lifetime import lost_output
 from ..outcome import Outcome
 from ..photos.contents import Content, first_of, read_content
 from ..photos.film_parts import Kept
@@ -186,13 +185,8 @@ class Stages:
         whole = io.BytesIO()  # first, so that nothing is written if encoding fails
         write_into(whole, content, style, name=name)
         self.check()
-        try:
-            sys.stdout.buffer.write(whole.getbuffer())
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:  # ends the run
-            raise
-        except OSError as error:
-            raise lost_output(error) from None
+        sys.stdout.buffer.write(whole.getbuffer())
+        sys.stdout.buffer.flush()
 
     def _write(self, target: Path, job: Job, done: Restored) -> None:
         journal, loaded = self.selector.journals.of(target), done.loaded
@@ -258,7 +252,7 @@ def restore_all(
                     _settle(job, result, stages, tally, console)
     except KeyboardInterrupt as stop:
         if pipeline and pipeline.lingers:  # a long computation that cannot be stopped otherwise
-            with suppress(OSError):  # the terminal may be gone
+            with suppress(OSError, HfpieError):  # the terminal may be gone, standard output full
                 tally.report_interrupted(console)
                 sys.stdout.flush()
             os._exit(getattr(stop, "code", 130))

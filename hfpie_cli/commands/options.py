@@ -20,7 +20,7 @@ from ..console import Console
 from ..errors import ExitCode, HfpieError
 from ..hub.client import Hub
 from ..interruption import Stopped
-from ..lifetime import drop_output, full_output
+from ..lifetime import drop_output
 from ..photos.limits import LIMIT_VARIABLE, raised_limit
 from .shell import METAVARS, Command
 
@@ -142,6 +142,5 @@ def run_safely(run: Callable[[Options], int], options: Options) -> int:
     except Exception as error:
         if options.debug:
             raise
-        full = full_output(error) if isinstance(error, OSError) else None
-        options.console().error(full or as_hfpie_error(error, ""))
+        options.console().error(as_hfpie_error(error, ""))
         return int(ExitCode.FAILED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ..console import Console
-from ..errors import ExitCode, HfpieError, UsageError
-from ..lifetime import lost_output
+from ..errors import HfpieError, UsageError
 from ..photos.formats import is_photo
 from ..suggest import near
 from ..tasks import TASKS
@@ -124,9 +124,14 @@ def _no_command(name: str, program: str, commands: list[str]) -> UsageError:
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Turn parsing errors, and help that standard output does not take, into a message and a hint."""
+    """Turn parsing errors, and text that standard output does not take, into a message and a hint."""
     try:
-        yield
+        try:
+            yield
+        except (typer.Exit, WrongUse):  # the ends of --help, and of the help that is shown instead of a command
+            sys.stdout.flush()
+            raise
+        sys.stdout.flush()
     except HfpieError as error:
         Console().error(error)
         raise typer.Exit(int(error.code)) from None
@@ -135,11 +140,6 @@ def _plain_errors() -> Iterator[None]:
             raise
         Console().error(_as_ours(error))
         raise typer.Exit(error.exit_code) from None
-    except OSError as error:
-        if isinstance(error, BrokenPipeError) or error.filename:  # the parser ends quietly when the reader has gone
-            raise
-        Console().error(lost_output(error))
-        raise typer.Exit(int(ExitCode.FAILED)) from None
 
 
 def _as_ours(error: Any) -> UsageError:
