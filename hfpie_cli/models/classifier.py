@@ -83,8 +83,8 @@ class InvertedResidual(nn.Module):
 class Classifier(nn.Module):
     """(n, 3, h, w) RGB in [0, 1] -> the activations of the stem and of every expansion, from 1/2 down to 1/16.
 
-    They tell restored from clean pictures as people and other classifiers do; the narrow maps between the blocks do
-    not, for they have few channels and no activation.
+    They tell restored from clean pictures as other classifiers do; the narrow maps between the blocks do not, for they
+    have few channels and no activation.
     """
 
     mean: Tensor
@@ -95,7 +95,8 @@ class Classifier(nn.Module):
         for name, values in (("mean", MEAN), ("deviation", STD)):
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
         self.stem = SameConv(3, STEM, 3, stride=2)
-        self.blocks = nn.ModuleList(InvertedResidual(shape) for shape in BLOCKS)
+        self.blocks = nn.ModuleList(InvertedResidual(shape) for shape in BLOCKS[:-1])
+        self.expand = nn.Conv2d(BLOCKS[-1].inputs, BLOCKS[-1].widened, 1)  # all that is looked at of the last block
 
     def forward(self, picture: Tensor) -> list[Tensor]:
         x = F.relu6(self.stem((picture - self.mean) / self.deviation))
@@ -103,4 +104,4 @@ class Classifier(nn.Module):
         for block in self.blocks:
             inner, x = block(x)
             maps.append(inner)
-        return maps
+        return [*maps, F.relu6(self.expand(x))]

@@ -37,7 +37,9 @@ def load_classifier() -> Classifier:
 def _folded(stored: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights under the names of Classifier, each batch normalisation folded into the convolution before it."""
     layers = {"stem": ("_conv_stem", "_bn0")}
-    for number, shape in enumerate(BLOCKS):
+    last = f"_blocks.{len(BLOCKS) - 1}"
+    layers["expand"] = (f"{last}._expand_conv", f"{last}._bn0")
+    for number, shape in enumerate(BLOCKS[:-1]):
         there, here = f"_blocks.{number}", f"blocks.{number}"
         if shape.expansion > 1:
             layers[f"{here}.expand"] = (f"{there}._expand_conv", f"{there}._bn0")
