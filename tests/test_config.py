@@ -63,6 +63,8 @@ def test_settings_override_a_recipe(tmp_path):
         ("ema=1", "ema must be"),
         ("dark=1.5", "dark must be 0 to 1"),
         ("drawn=-0.1", "drawn must be 0 to 1"),
+        ("shrunk=1.5", "shrunk must be 0 to 1"),
+        ("sharpened=1.5", "sharpened must be 0 to 1"),
         ("clip=-1", "clip must be 0 to"),
         ("betas=[0.9]", "betas must be two numbers"),
         ("betas=[0.9, 1]", "betas must be two numbers"),

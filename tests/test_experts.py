@@ -216,22 +216,19 @@ def test_halves_measured_at_one_distance_gain_the_same_everywhere():
     assert with_halves(scores)[2, 0, 1] == pytest.approx(33.5, abs=1e-4)
 
 
-def test_the_gate_s_crops_are_the_first_recipe_s_and_in_equal_parts_the_others():
-    general, one, other = (
-        changed(degradation=mix, validation=tuple(mix), drawn=drawn)
-        for mix, drawn in (
-            ({"awgn": 3.0, "clean": 1.0}, 0.1),
-            ({"jpeg": 5.0}, 0.0),
-            ({"awgn": 0.5, "impulse": 0.5}, 0.9),
-        )
-    )
-    both = mixed([general, one, other])
+def test_the_gate_s_crops_are_made_by_half_as_the_first_recipe_s_and_in_equal_parts_as_the_others():
+    general = changed(degradation={"awgn": 3.0, "clean": 1.0}, validation=("awgn", "clean"), drawn=0.1, dark=0.2)
+    one = changed(degradation={"jpeg": 5.0}, validation=("jpeg",), shrunk=0.6, dark=0.4)
+    other = changed(degradation={"awgn": 0.5, "impulse": 0.5}, validation=("impulse",), drawn=0.9, sharpened=0.3)
+    all_three = mixed([general, one, other])
     shares = {"awgn": 0.375 + 0.125, "clean": 0.125, "jpeg": 0.25, "impulse": 0.125}
-    assert both.degradation == pytest.approx(shares)
-    assert both.validation == ("awgn", "clean", "jpeg", "impulse")
-    assert both.drawn == pytest.approx(0.05 + 0.225)
-    assert mixed([general]).degradation == pytest.approx({"awgn": 0.75, "clean": 0.25})
-    assert mixed([general]).drawn == 0.1
+    assert all_three.degradation == pytest.approx(shares)
+    assert all_three.validation == ("awgn", "clean", "jpeg", "impulse")
+    made = (all_three.drawn, all_three.dark, all_three.shrunk, all_three.sharpened)
+    assert made == pytest.approx((0.05 + 0.225, 0.1 + 0.1, 0.15, 0.075))
+    alone = mixed([general])
+    assert alone.degradation == pytest.approx({"awgn": 0.75, "clean": 0.25})
+    assert (alone.drawn, alone.dark, alone.shrunk, alone.sharpened) == (0.1, 0.2, 0, 0)
 
 
 def test_a_handicap_counts_on_its_degradations_alone_and_by_half_in_mixtures():

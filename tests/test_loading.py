@@ -10,7 +10,17 @@ from hfpie_cli.data.crops import CropSampler
 from hfpie_cli.degradations.named import DEGRADATIONS
 from hfpie_cli.training.budget import Steps
 from hfpie_cli.training.config import Finish
-from hfpie_cli.training.loading import Batches, Echoes, Request, Requests, batches, loaders, packed, unpacked
+from hfpie_cli.training.loading import (
+    Batches,
+    Echoes,
+    Request,
+    Requests,
+    batches,
+    loaders,
+    packed,
+    sampler_of,
+    unpacked,
+)
 from hfpie_cli.training.loop import Pace
 from hfpie_cli.training.run import setup
 
@@ -19,6 +29,12 @@ from .test_train import CPU, changed, log_of, train
 
 def as_side(pictures):
     return torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2))
+
+
+def test_the_crops_are_made_as_the_recipe_says(data):
+    config = changed(degradation={"jpeg": 1.0}, seed=7, dark=0.1, drawn=0.2, shrunk=0.3, sharpened=0.4)
+    made = CropSampler(data, {"jpeg": 1.0}, 1, 7, dark=0.1, drawn=0.2, shrunk=0.3, sharpened=0.4)
+    assert sampler_of(config, data) == made
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
     python -m tools.join OUT A B [C ...] --recipes RECIPE_OF_A RECIPE_OF_B [RECIPE_OF_C ...] --data DATA/train
 
-The gate is fitted to crops of the recipes' degradations, half of them of the first recipe's, and as many of them drawn:
-first to choose the best expert of each, then to maximise the PSNR of one expert drawn by the shares, last that of the
-mixtures, as measured for each expert and, on the first crops, for half of each two. Experts that were trained far
-apart are worse mixed than alone; then the gate chooses.
+The gate is fitted to crops that are made as the recipes make them: half of them as the first does, the others in equal
+parts as the further ones do. It is fitted first to choose the best expert of each, then to maximise the PSNR of one
+expert drawn by the shares, last that of the mixtures, as measured for each expert and, on the first crops, for half of
+each two. Experts that were trained far apart are worse mixed than alone; then the gate chooses.
 There may be more recipes than experts: crops that the gate must know. A recipe that is named twice counts twice.
 Where the first recipe is adversarial, perceptual loss in dB takes the place of PSNR.
 `--less 1:day-any,sensor:1.0` counts 1 dB less for the first expert on these degradations, where it is better on
@@ -50,6 +50,7 @@ CROP = 512  # side of the clean crops that the gate reads, pixels
 SCORED = 160  # side of their centre, which is scored
 SMALL = (200, 256, 320)  # sides of the crops that are read as pictures of one tile
 DRAWN = 0.75  # of the clean crops
+CROPS = ("dark", "drawn", "shrunk", "sharpened")  # shares of the crops that are made so
 HALVED = 300  # crops that halves of two experts are measured on
 
 Measure = Callable[[Tensor, Tensor], Tensor]  # of restored and clean pictures (n, 3, h, w): dB
@@ -105,17 +106,19 @@ def main() -> None:
 
 
 def mixed(recipes: list[TrainConfig]) -> TrainConfig:
-    """The first recipe, half of its degradations and drawn crops those of the others; what any of them validates."""
+    """The first recipe with crops of all: half as it makes them, half as the others do; what any of them validates."""
     first, others = recipes[0], recipes[1:]
-    mix: dict[str, float] = defaultdict(float)
-    drawn = 0.0
-    for number, recipe in enumerate(recipes):
-        weight = 1.0 if not others else 0.5 if number == 0 else 0.5 / len(others)
-        drawn += weight * recipe.drawn
+    weights = [0.5] + [0.5 / len(others)] * len(others) if others else [1.0]
+    degradations: dict[str, float] = defaultdict(float)
+    for weight, recipe in zip(weights, recipes, strict=True):
         for name, share in recipe.degradation.items():
-            mix[name] += weight * share / sum(recipe.degradation.values())
+            degradations[name] += weight * share / sum(recipe.degradation.values())
+    shares = {
+        kind: sum(weight * getattr(recipe, kind) for weight, recipe in zip(weights, recipes, strict=True))
+        for kind in CROPS
+    }
     validated = dict.fromkeys(name for recipe in recipes for name in recipe.validation)
-    return dataclasses.replace(first, degradation=dict(mix), drawn=drawn, validation=tuple(validated))
+    return dataclasses.replace(first, degradation=dict(degradations), validation=tuple(validated), **shares)
 
 
 def join(names: list[str]) -> tuple[Experts, Checkpoint]:

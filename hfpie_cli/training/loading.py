@@ -113,8 +113,16 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
 
 def sampler_of(config: TrainConfig, data: TrainingSet) -> CropSampler:
     """The crops that a recipe trains on."""
-    chosen = (config.dark, config.drawn, config.shrunk, config.sharpened)
-    return CropSampler(data, config.degradation, config.scale, config.seed, *chosen)
+    return CropSampler(
+        data,
+        config.degradation,
+        config.scale,
+        config.seed,
+        dark=config.dark,
+        drawn=config.drawn,
+        shrunk=config.shrunk,
+        sharpened=config.sharpened,
+    )
 
 
 def batches(run: Run, training: TrainingSet, budget: Budget) -> Iterator[tuple[Tensor, Tensor]]:
