@@ -186,9 +186,10 @@ def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, w
 def keep_best(run: Run, score: float) -> None:
     """Write the averaged weights if they score (dB) higher than any before.
 
-    In adversarial training always write: invented detail lowers the score.
+    Always write them in adversarial training, as invented detail lowers the score, and in training mostly on drawings,
+    as photographs are held out.
     """
-    if score > run.best or run.adversaries:
+    if score > run.best or run.adversaries or run.config.drawn > 0.5:
         run.best = score
         _write_average(run)
 
