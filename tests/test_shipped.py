@@ -181,6 +181,26 @@ def test_deblurring_hardly_harms_sharp_files(kind):
     assert min(gains("deblur", SHARP[kind])) > -0.4
 
 
+def soft_background(picture: np.ndarray) -> np.ndarray:
+    """Sharp in the middle only, as with a wide aperture."""
+    height, width = picture.shape[:2]
+    y, x = np.mgrid[:height, :width]
+    from_middle = np.hypot((y - height / 2) / (height * 0.3), (x - width / 2) / (width * 0.3))
+    sharp = 1 / (1 + np.exp(8 * (from_middle - 1)))[..., None]
+    return sharp * picture + (1 - sharp) * cv2.GaussianBlur(picture, (0, 0), 2)
+
+
+@pytest.mark.parametrize("quality", [30, 50, 75])
+def test_deblurring_leaves_the_soft_background_of_a_jpeg_soft(quality):
+    """Behind JPEG it looks like a shaken photograph."""
+    restorer, brought = Restorer.from_weights("deblur"), []
+    for number, picture in enumerate(photograph_crops(288)):
+        clean = soft_background(picture)
+        saved = np.rint(Jpeg((quality, quality))(clean, np.random.default_rng(number)) * 255).astype(np.uint8)
+        brought.append(psnr(restorer(saved), clean * 255.0) - psnr(saved, clean * 255.0))
+    assert min(brought) > -0.2
+
+
 @pytest.mark.parametrize(
     ("degradation", "least"),
     [(Grain(sigma=(12, 12)), 1.5), (Jpeg((30, 30)), 0.9), (GaussianNoise(10, 10), 4)],
