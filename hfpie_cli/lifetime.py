@@ -6,6 +6,7 @@ import atexit
 import gc
 import io
 import os
+import select
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ def open_streams() -> None:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  # as long as the process lives
+            stream = Path(os.devnull).open(mode)  # noqa: SIM115  # as long as the process lives
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)  # keeps the descriptor when the stream is replaced
 
 
 class Output(io.FileIO):
@@ -32,7 +35,9 @@ class Output(io.FileIO):
     def write(self, data: Any) -> int:
         """As FileIO. Raises HfpieError where that raises OSError, but for a reader that has gone."""
         try:
-            return super().write(data)
+            while (written := super().write(data)) is None:  # a pipe that does not block, and is full
+                select.select([], [self], [])
+            return written
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -82,6 +87,6 @@ def leave(code: int) -> None:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except (OSError, ValueError):
+    except (OSError, ValueError, HfpieError):
         return
     os._exit(code)

@@ -1,8 +1,12 @@
 """Start and end of a command's process: what it imports, and that a quick exit loses nothing."""
 
+import json
+import os
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -75,6 +79,33 @@ def test_standard_streams_may_be_closed(photo, identity, closed):
     assert (done.returncode, done.stdout) == (0, "")
     assert "a.png -> a_denoised.png" in done.stderr or "2>&-" in closed
     assert Image.open(photo / "a_denoised.png").size == (24, 16)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such shell")
+@pytest.mark.parametrize("words", [["--version"], ["weights", "list", "--json"]], ids=" ".join)
+def test_what_goes_to_a_closed_standard_output_does_not_appear_elsewhere(words):
+    words = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "hfpie_cli", *words]
+    done = subprocess.run(words, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such pipe")
+def test_a_full_pipe_that_does_not_block_is_waited_for():
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    filled = 0
+    with suppress(BlockingIOError):
+        while True:
+            filled += os.write(writing, bytes(4096))
+    words = [sys.executable, "-m", "hfpie_cli", "weights", "list", "--json"]
+    with subprocess.Popen(words, stdout=writing, stderr=subprocess.PIPE) as program:
+        os.close(writing)
+        time.sleep(1)
+        with os.fdopen(reading, "rb") as reader:
+            came = reader.read()[filled:]
+        assert (program.wait(), program.stderr.read()) == (0, b"")
+    assert all(json.loads(line)["name"] for line in came.splitlines())
+    assert came.endswith(b"}\n")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")

@@ -66,7 +66,7 @@ class FolderRun:
         try:
             self._restore(plan, tally)
         except KeyboardInterrupt:
-            with suppress(OSError):  # the terminal may be gone
+            with suppress(OSError, HfpieError):  # the terminal may be gone, standard output full
                 tally.report_interrupted(self.console)
             raise
         everyone = self.ranks.gather(tally)
