@@ -169,6 +169,24 @@ hfpie_cli.commands.weights.print_list = fail
     assert any("Connection refused" in line and "standard output" not in line for line in told), told
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+def test_what_standard_output_did_not_take_is_not_written_again_at_the_end():
+    """The interpreter would end with 120, whatever the command returned."""
+    program = """
+import sys
+from hfpie_cli.lifetime import drop_output
+try:
+    sys.stdout.buffer.write(b"half a picture")
+    sys.stdout.buffer.flush()
+except OSError:
+    drop_output()
+sys.exit(7)
+"""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (7, b"")
+
+
 def test_threads_that_are_not_done_are_waited_for(monkeypatch):
     ended, done = [], threading.Event()
     monkeypatch.setattr("os._exit", ended.append)

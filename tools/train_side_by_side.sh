@@ -22,7 +22,8 @@ enlarging="--set crop=256 --set batch=32 --set echo=4 --set finish.batch=16"
 declare -A experts=([denoise-web]="denoise 1" [denoise-night]="denoise 2" [denoise-gaussian]="denoise 3"
     [denoise-grain]="denoise 4" [denoise-day]="denoise 5" [denoise]="denoise 5"
     [denoise-awgn-high]="denoise-awgn 3" [deblur-motion]="deblur 2" [deblur-gaussian]="deblur 3"
-    [deblur-gaussian-jpeg]="deblur 4" [deblur-defocus]="deblur 5" [sr-drawn]="sr-x4 3" [gan-jpeg]="sr-x4-gan 1" [gan-bicubic]="sr-x4-gan 2")
+    [deblur-gaussian-jpeg]="deblur 4" [deblur-defocus]="deblur 5"
+    [sr-drawn]="sr-x4 3" [gan-jpeg]="sr-x4-gan 1" [gan-bicubic]="sr-x4-gan 2")
 
 recipe() { # the options of one training
     case $1 in
