@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from hfpie_cli.training.log import RunLog
 from hfpie_cli.training.loop import fit
 from hfpie_cli.training.losses import LossConfig
 from hfpie_cli.training.muon import orthogonalise
-from hfpie_cli.training.run import keep_best, setup
+from hfpie_cli.training.run import PICTURES_TO_CHOOSE, keep_best, setup
 from hfpie_cli.training.validation import HeldOut, validate
 from hfpie_cli.weights.checkpoint import load_checkpoint
 
@@ -161,9 +162,10 @@ def test_another_validation_begins_another_log_and_another_best(data, tmp_path):
 def test_weights_that_fit_in_part_are_said_and_those_of_another_network_refused(data, tmp_path):
     train(changed(steps=1), tmp_path / "first", data)
     said = []
-    wider = changed(network=NetworkConfig(widths=(8, 8, 8), bodies=(1, 1, 2), unshuffle=2))
+    wider = changed(network=NetworkConfig(widths=(8, 8, 12), bodies=(1, 1, 2), unshuffle=2))
     setup(wider, tmp_path / "second", CPU, init=tmp_path / "first/best.safetensors", say=said.append)
-    assert "the others start from random values" in said[0]
+    assert "starting 1 block that it lacks as the identity" in said[0]
+    assert "the others start from random values" in said[1]
     for config, match in (
         (changed(network=HighpassConfig(width=4)), " 0 of the"),
         (TrainConfig(**{**vars(wider), "losses": LossConfig(adversarial=1.0)}), "tensors of the recipe's network"),
@@ -171,6 +173,23 @@ def test_weights_that_fit_in_part_are_said_and_those_of_another_network_refused(
         with pytest.raises(UsageError, match=match):
             setup(config, tmp_path / "third", CPU, init=tmp_path / "first/best.safetensors")
     assert not (tmp_path / "third").exists()
+
+
+def test_blocks_that_the_start_lacks_start_as_the_identity(data, tmp_path):
+    """Deeper networks go on from shallower ones, adversarial ones too."""
+    first = train(changed(steps=1), tmp_path / "first", data)
+    said, shape = [], first.config.network
+    deeper = replace(shape, tails=(shape.tails[0] + 2, *shape.tails[1:]))
+    losses = LossConfig(adversarial=1.0)
+    init = tmp_path / "first/best.safetensors"
+    run = setup(changed(network=deeper, losses=losses), tmp_path / "second", CPU, init=init, say=said.append)
+    assert said == [f"{init}: starting 2 blocks that it lacks as the identity"]
+    picture = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.allclose(run.network(picture), load_checkpoint(init).network()(picture), atol=1e-6)
+    added = run.network.tails[0][-1]
+    assert added.conv1.weight.any()
+    assert not added.conv2.weight.any()
 
 
 def test_two_processes_train_as_one(photos, data, tmp_path):
@@ -262,6 +281,24 @@ def test_validation_scores_what_users_get(data, tmp_path):
         sides = [(restorer(pair.degraded.pixels).astype(float), pair.clean.astype(float)) for pair in pairs]
         assert shown == pytest.approx(np.mean([min(psnr(*each), 45) for each in sides]))
     assert scores["awgn-25-8bit"] == pytest.approx(held_out.input_scores(run)["awgn-25-8bit"], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "changes", "kept"),
+    [
+        (40, {}, "1"),
+        (PICTURES_TO_CHOOSE, {}, "1"),
+        (PICTURES_TO_CHOOSE - 1, {}, "2"),
+        (1, {}, "2"),
+        (40, {"drawn": 0.6}, "2"),
+    ],
+)
+def test_the_last_weights_are_kept_where_scores_are_no_guide(pictures, changes, kept, tmp_path):
+    run = setup(changed(steps=2, **changes), tmp_path / "run", CPU)
+    run.pictures = pictures
+    for run.step, score in ((1, 30.0), (2, 29.9)):
+        keep_best(run, score)
+    assert load_checkpoint(tmp_path / "run/best.safetensors").info["steps"] == kept
 
 
 def test_tensorboard_gets_loss_and_scores(data, tmp_path):

@@ -60,10 +60,13 @@ class RunLog:
         """Show in the progress line what is done between steps."""
         self._bar.update(self._task, status=what)
 
-    def scored(self, count: int, there: int) -> None:
-        """Say how many held-out pictures each validation scores, if not all."""
+    def scored(self, count: int, there: int, *, chooses: bool) -> None:
+        """Say how many held-out pictures each validation scores, if not all; chooses: if they choose the weights."""
         if count < there:
-            self._console.say(f"validations score {count} of {there} held-out pictures: the run is too short for more")
+            kept = "" if chooses else "; the last weights are kept"
+            self._console.say(
+                f"validations score {count} of {there} held-out pictures: the run is too short for more{kept}"
+            )
 
     def moved(self, step: int, progress: float) -> None:
         """Move the progress line; progress: 0 to 1."""

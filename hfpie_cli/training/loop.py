@@ -1,7 +1,7 @@
 """Training: `fit` a run to its end with `train_step`, validating and saving on the way.
 
     RUN/config.toml   the resolved configuration        RUN/state.pt            weights, EMA, optimisers, step
-    RUN/log.csv       one line per validation           RUN/best.safetensors    the best (--gan: latest) EMA weights
+    RUN/log.csv       one line per validation           RUN/best.safetensors    the best, or the last, EMA weights
     RUN/samples/      pictures of each validation       RUN/tensorboard/        if TensorBoard is installed
 
 A sample depends only on (seed, step, index), so that resuming needs only the step, and a process only its indices.
@@ -27,7 +27,7 @@ from .graphs import CudaRecorder, Losses, Recorded, Work
 from .loading import batches
 from .log import RunLog
 from .objective import Restoration
-from .run import Run, keep_best, save_state
+from .run import Run, chooses, keep_best, save_state
 from .validation import PARTS_PICTURES, PARTS_SCORES, HeldOut, parts, samples, seconds_a_picture, validate
 
 REPORTS_WANTED = 5  # least number of validations before the last, if they can score enough pictures
@@ -46,7 +46,7 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
     pace = Pace(run)
     log.doing("preparing held-out pictures" if run.config.minutes else "")
     budget, scored = _begin(run, HeldOut(held_out, run.config.scale, shrunk=run.config.shrunk > 0), pace)
-    log.scored(run.pictures, max(len(held_out.photos), len(held_out.paired)))
+    log.scored(run.pictures, max(len(held_out.photos), len(held_out.paired)), chooses=chooses(run))
     log.moved(run.step, budget.progress(run.step))
     log.doing("first step")
     gradients = chosen_gradients(run)

@@ -18,6 +18,7 @@ from torch import nn
 from ..device import Device
 from ..distributed import Ranks
 from ..errors import HfpieError, UsageError
+from ..models.blocks import ResidualChannelAttentionBlock
 from ..models.experts import ExpertsConfig, expert_weights
 from ..models.highpass import HighpassConfig
 from ..shown import counted
@@ -28,6 +29,8 @@ from .layout import BEST, CONFIG, LOCK
 from .muon import make_optimizers
 from .objective import HighpassExtraction, Objective, Restoration
 from .state import STATE, find_whole, keep
+
+PICTURES_TO_CHOOSE = 10  # fewer scored pictures do not choose the weights that are kept
 
 
 @dataclass
@@ -168,30 +171,49 @@ def _objective(config: TrainConfig, device: Device) -> Objective:
 
 
 def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, whole: bool) -> None:
-    """Load the weights that fit. whole: all must fit, because adversarial training only refines."""
+    """Load the weights that fit; blocks that the checkpoint has not start as the identity.
+
+    whole: all must fit but such blocks, because adversarial training only refines.
+    """
     checkpoint = load_checkpoint(init)
     wanted, given = network.state_dict(), checkpoint.weights
     if isinstance(checkpoint.config, ExpertsConfig):
         given = expert_weights(given, 0)
         say(f"{init}: starting from the first of its {checkpoint.config.experts} experts")
     fitting = {name: given[name] for name in wanted if name in given and given[name].shape == wanted[name].shape}
-    if not fitting or (whole and len(fitting) < len(wanted)):
+    blocks = {name: part for name, part in network.named_modules() if isinstance(part, ResidualChannelAttentionBlock)}
+    added = {name: block for name, block in blocks.items() if not any(key.startswith(f"{name}.") for key in given)}
+    missing = (
+        set(wanted) - set(fitting) - {f"{name}.{key}" for name, block in added.items() for key in block.state_dict()}
+    )
+    if not fitting or (whole and missing):
         message = f"{init}: has {len(fitting)} of the {len(wanted)} tensors of the recipe's network"
         raise UsageError(message, "start from weights of the recipe's network, or name their --recipe (compact, paper)")
-    if len(fitting) < len(wanted):
+    if added:
+        say(f"{init}: starting {counted(len(added), 'block')} that it lacks as the identity")
+    if missing:
         say(f"{init}: gives {len(fitting)} of the network's {len(wanted)} tensors; the others start from random values")
     network.load_state_dict(fitting, strict=False)
+    for block in added.values():
+        nn.init.zeros_(block.conv2.weight)
+        nn.init.zeros_(block.conv2.bias)  # type: ignore[arg-type]
 
 
 def keep_best(run: Run, score: float) -> None:
     """Write the averaged weights if they score (dB) higher than any before.
 
-    Always write them in adversarial training, as invented detail lowers the score, and in training mostly on drawings,
-    as photographs are held out.
+    Always write them where the score is no guide: in adversarial training, as invented detail lowers it; in training
+    mostly on drawings, as photographs are held out; where too few pictures are scored, as chance decides.
     """
-    if score > run.best or run.adversaries or run.config.drawn > 0.5:
+    if score > run.best or not chooses(run):
         run.best = score
         _write_average(run)
+
+
+def chooses(run: Run) -> bool:
+    """Whether the score of held-out pictures chooses the weights that are kept; otherwise the last are."""
+    scores_few = 0 < run.pictures < PICTURES_TO_CHOOSE
+    return not (run.adversaries or run.config.drawn > 0.5 or scores_few)
 
 
 def _write_average(run: Run) -> None:
