@@ -164,8 +164,8 @@ def test_weights_that_fit_in_part_are_said_and_those_of_another_network_refused(
     said = []
     wider = changed(network=NetworkConfig(widths=(8, 8, 12), bodies=(1, 1, 2), unshuffle=2))
     setup(wider, tmp_path / "second", CPU, init=tmp_path / "first/best.safetensors", say=said.append)
-    assert "starting 1 block that it lacks as the identity" in said[0]
-    assert "the others start from random values" in said[1]
+    assert "lacks 1 block, started as the identity" in said[0]
+    assert "tensors start from random values" in said[1]
     for config, match in (
         (changed(network=HighpassConfig(width=4)), " 0 of the"),
         (TrainConfig(**{**vars(wider), "losses": LossConfig(adversarial=1.0)}), "tensors of the recipe's network"),
@@ -183,7 +183,10 @@ def test_blocks_that_the_start_lacks_start_as_the_identity(data, tmp_path):
     losses = LossConfig(adversarial=1.0)
     init = tmp_path / "first/best.safetensors"
     run = setup(changed(network=deeper, losses=losses), tmp_path / "second", CPU, init=init, say=said.append)
-    assert said == [f"{init}: starting 2 blocks that it lacks as the identity"]
+    assert said == [f"{init}: lacks 2 blocks, started as the identity"]
+    shallower = replace(shape, tails=(0, *shape.tails[1:]))
+    with pytest.raises(UsageError, match="tensors of the recipe's network and 8 others"):
+        setup(changed(network=shallower, losses=losses), tmp_path / "third", CPU, init=init)
     picture = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         assert torch.allclose(run.network(picture), load_checkpoint(init).network()(picture), atol=1e-6)

@@ -27,7 +27,7 @@ from .graphs import CudaRecorder, Losses, Recorded, Work
 from .loading import batches
 from .log import RunLog
 from .objective import Restoration
-from .run import Run, chooses, keep_best, save_state
+from .run import PICTURES_TO_CHOOSE, Run, chooses, keep_best, save_state
 from .validation import PARTS_PICTURES, PARTS_SCORES, HeldOut, parts, samples, seconds_a_picture, validate
 
 REPORTS_WANTED = 5  # least number of validations before the last, if they can score enough pictures
@@ -91,7 +91,7 @@ def _begin(run: Run, held_out: HeldOut, pace: Pace) -> tuple[Budget, HeldOut]:
         once = 3 * seconds / (60 * run.config.minutes)  # a picture's share of the run, including samples and parts
         last = LAST_REPORT / once - saving / seconds / 3
         pictures = max(int(min(last, max(REPORTS / REPORTS_WANTED / once, ENOUGH_PICTURES), pictures)), 1)
-        if 0 < run.pictures <= 2 * pictures:
+        if 0 < run.pictures <= 2 * pictures and not run.pictures < PICTURES_TO_CHOOSE <= pictures:
             pictures = run.pictures
     if run.pictures not in (0, pictures):
         run.best = float("-inf")  # of other pictures

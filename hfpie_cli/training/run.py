@@ -171,9 +171,9 @@ def _objective(config: TrainConfig, device: Device) -> Objective:
 
 
 def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, whole: bool) -> None:
-    """Load the weights that fit; blocks that the checkpoint has not start as the identity.
+    """Load the weights that fit; blocks that the checkpoint lacks start as the identity.
 
-    whole: all must fit but such blocks, because adversarial training only refines.
+    whole: all others must fit, and all that it has, because adversarial training only refines.
     """
     checkpoint = load_checkpoint(init)
     wanted, given = network.state_dict(), checkpoint.weights
@@ -186,13 +186,15 @@ def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, w
     missing = (
         set(wanted) - set(fitting) - {f"{name}.{key}" for name, block in added.items() for key in block.state_dict()}
     )
-    if not fitting or (whole and missing):
-        message = f"{init}: has {len(fitting)} of the {len(wanted)} tensors of the recipe's network"
+    surplus = set(given) - set(wanted)
+    if not fitting or (whole and (missing or surplus)):
+        more = f" and {len(surplus)} others" if surplus else ""
+        message = f"{init}: has {len(fitting)} of the {len(wanted)} tensors of the recipe's network{more}"
         raise UsageError(message, "start from weights of the recipe's network, or name their --recipe (compact, paper)")
     if added:
-        say(f"{init}: starting {counted(len(added), 'block')} that it lacks as the identity")
+        say(f"{init}: lacks {counted(len(added), 'block')}, started as the identity")
     if missing:
-        say(f"{init}: gives {len(fitting)} of the network's {len(wanted)} tensors; the others start from random values")
+        say(f"{init}: {len(missing)} of the network's {len(wanted)} tensors start from random values")
     network.load_state_dict(fitting, strict=False)
     for block in added.values():
         nn.init.zeros_(block.conv2.weight)
