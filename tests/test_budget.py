@@ -194,3 +194,15 @@ def test_a_short_run_says_how_few_pictures_it_scores(data, tmp_path, capsys):
         with RunLog(run.folder, Console(), run.step) as log:
             fit(run, data, data, log)
     assert capsys.readouterr().err.count("validations score 1 of 6 held-out pictures: the run is too short") == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(7, 40), (10, 10), (30, 30)])
+def test_a_longer_run_scores_enough_pictures_to_choose_by(before, after, data, tmp_path, monkeypatch):
+    """A resumed one goes on with the pictures that it has scored, unless they were too few."""
+    monkeypatch.setattr(loop, "seconds_a_picture", lambda run, held_out: 0.01)
+    run = setup(by_the_clock(600), tmp_path / "run", CPU)
+    run.pictures = before
+    with RunLog(run.folder, Console(), run.step) as log:
+        monkeypatch.setattr(loop, "batches", lambda *arguments: [])
+        fit(run, data, data, log)
+    assert run.pictures == after

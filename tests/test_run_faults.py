@@ -35,15 +35,6 @@ def files_of(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-def test_the_last_weights_of_mostly_drawn_crops_are_kept_for_photographs_do_not_judge_them(tmp_path):
-    for drawn, kept in ((0.9, True), (0.1, False)):
-        run = setup(changed(drawn=drawn), tmp_path / str(drawn), CPU)
-        run.folder.mkdir(exist_ok=True)
-        run.best = 30.0
-        keep_best(run, 29.0)
-        assert (run.folder / "best.safetensors").exists() == kept
-
-
 SAVES = {"state.pt": save_state, "best.safetensors": lambda run: keep_best(run, run.best + 1)}
 
 

@@ -293,7 +293,9 @@ def test_validation_scores_what_users_get(data, tmp_path):
         (PICTURES_TO_CHOOSE, {}, "1"),
         (PICTURES_TO_CHOOSE - 1, {}, "2"),
         (1, {}, "2"),
+        (40, {"drawn": 0.1}, "1"),
         (40, {"drawn": 0.6}, "2"),
+        (40, {"drawn": 0.9}, "2"),
     ],
 )
 def test_the_last_weights_are_kept_where_scores_are_no_guide(pictures, changes, kept, tmp_path):

@@ -91,7 +91,8 @@ def _begin(run: Run, held_out: HeldOut, pace: Pace) -> tuple[Budget, HeldOut]:
         once = 3 * seconds / (60 * run.config.minutes)  # a picture's share of the run, including samples and parts
         last = LAST_REPORT / once - saving / seconds / 3
         pictures = max(int(min(last, max(REPORTS / REPORTS_WANTED / once, ENOUGH_PICTURES), pictures)), 1)
-        if 0 < run.pictures <= 2 * pictures and not run.pictures < PICTURES_TO_CHOOSE <= pictures:
+        choose_at_last = run.pictures < PICTURES_TO_CHOOSE <= pictures
+        if 0 < run.pictures <= 2 * pictures and not choose_at_last:
             pictures = run.pictures
     if run.pictures not in (0, pictures):
         run.best = float("-inf")  # of other pictures

@@ -183,9 +183,8 @@ def _warm_start(network: nn.Module, init: Path, say: Callable[[str], None], *, w
     fitting = {name: given[name] for name in wanted if name in given and given[name].shape == wanted[name].shape}
     blocks = {name: part for name, part in network.named_modules() if isinstance(part, ResidualChannelAttentionBlock)}
     added = {name: block for name, block in blocks.items() if not any(key.startswith(f"{name}.") for key in given)}
-    missing = (
-        set(wanted) - set(fitting) - {f"{name}.{key}" for name, block in added.items() for key in block.state_dict()}
-    )
+    of_added = tuple(f"{name}." for name in added)
+    missing = [name for name in wanted if name not in fitting and not name.startswith(of_added)]
     surplus = set(given) - set(wanted)
     if not fitting or (whole and (missing or surplus)):
         more = f" and {len(surplus)} others" if surplus else ""
