@@ -517,7 +517,7 @@ def test_a_dry_run_counts_overlaps_and_names_what_cannot_be_read(folder, monkeyp
     monkeypatch.setattr(forecast, "measure_pace", lambda restorer, rng, **_: paces.append(restorer) or 1e-3)
     before = sorted(folder.rglob("*"))
     result = hfpie("in", "-o", "out/", "--dry-run", "--tile", "16", "--overlap", "8")
-    assert result.exit_code == 0, result.stderr
+    assert result.exit_code == 3, result.stderr  # as the run would end
     covered = 2 * covered_pixels(paces[0], 16, 24)
     assert covered > 2 * 16 * 24
     *_, last = result.stdout.splitlines()
@@ -529,4 +529,6 @@ def test_a_dry_run_counts_overlaps_and_names_what_cannot_be_read(folder, monkeyp
     *records, last = map(json.loads, hfpie("in", "-o", "out/", "--dry-run", "--json").stdout.splitlines())
     assert [record["status"] for record in records] == ["planned", "planned", "failed", "failed", "failed"]
     assert (last["summary"]["planned"], last["summary"]["failed"]) == (5, 3)
+    assert hfpie("in/empty.png", "--dry-run").exit_code == 1
+    assert hfpie("in/000.png", "--dry-run").exit_code == 0
     assert sorted(folder.rglob("*")) == before

@@ -88,6 +88,16 @@ def test_wrong_use_gets_one_line_and_the_way_out(line, told, hint, tmp_path, mon
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["-dash.png", "--steps"])
+def test_a_file_named_like_an_option_is_told_how_to_be_written(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(b"")
+    result = run("denoise", name)
+    assert result.exit_code == 2
+    assert result.stderr == f"hfpie: {name} is a file or folder, not an option\n       write ./{name}\n"
+    assert "the file is empty" in run("denoise", f"./{name}").stderr
+
+
 def test_the_help_and_a_wrong_option_answer_at_once():
     for arguments in (["--help"], ["denoise", "--qualty", "3"]):
         spent = []

@@ -128,13 +128,21 @@ class FolderRun:
         return shots
 
     def show(self, plan: Plan) -> int:
-        """Print what would be done, and how long it would take; nothing is written."""
+        """Print what would be done, and how long it would take; nothing is written.
+
+        Returns the exit code that the files which cannot be read would bring.
+        """
         from ..batch.forecast import make_forecast, print_plan
+        from ..batch.tally import Tally
 
         wanted, skipped = self._sort_out(plan, plan.jobs, self._settings(self.here) if self.here else "")
         restorer = self._load(self.here) if self.here and wanted else None
-        print_plan(make_forecast(wanted, restorer), skipped, plan.faults, self.console)
-        return ExitCode.OK
+        forecast = make_forecast(wanted, restorer)
+        print_plan(forecast, skipped, plan.faults, self.console)
+        tally = Tally(len(plan.jobs) + len(plan.faults), self.task.verb)
+        for fault in (*plan.faults, *forecast.faults):
+            tally.fail(fault.message, fault)
+        return tally.code
 
     def _keeps_journal(self, plan: Plan) -> bool:
         """Whether --resume can continue the run."""

@@ -68,6 +68,16 @@ class Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         return _in_panels(super().get_params(ctx))
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        words = list(args)  # the parser empties args
+        try:
+            return super().parse_args(ctx, args)
+        except WrongUse:
+            for word in words:
+                if word.startswith("-") and Path(word).exists():
+                    raise UsageError(f"{word} is a file or folder, not an option", f"write ./{word}") from None
+            raise
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """The help, then the examples, a line each: Typer's versions differ in how they break an epilog."""
         from rich.console import Console as RichConsole
