@@ -29,7 +29,7 @@ from hfpie_cli.tensors import AS_IT_IS
 from hfpie_cli.vision import import_beside_torchvision
 from hfpie_cli.weights.checkpoint import load_checkpoint
 from hfpie_cli.weights.foreign import ForeignNetwork
-from hfpie_cli.weights.registry import Entry, public_entries, resolve
+from hfpie_cli.weights.registry import Entry, list_weights, resolve
 
 SIDES = {1: 128, 4: 64}  # pixels of the tile, by scale
 NOISE = 25.0  # of 255, for networks that take it
@@ -129,7 +129,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
-    entries = [entry for entry in public_entries() if entry.task in TASKS]
+    entries = [entry for entry in list_weights() if entry.task in TASKS]
     timed: dict[Shape | str, Timed] = {}  # by what is run, which several names may share
     for entry in entries:
         key = SHAPES.get(entry.name, entry.name)

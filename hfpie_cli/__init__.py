@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .photos.writer import write_photo
     from .restore import Restorer
     from .training.call import train
-    from .weights.listing import list_weights
+    from .weights.registry import list_weights
 
 __version__ = "0.1.0"
 __all__ = [
@@ -46,12 +46,12 @@ __all__ = [
     "write_photo",
 ]
 LAZY = {  # by their modules
-    "Outcome": "restore",
+    "Outcome": "outcome",
     "OutputStyle": "photos.formats",
     "Photo": "photos.photo",
     "Restorer": "restore",
     "evaluate": "evaluation.call",
-    "list_weights": "weights.listing",
+    "list_weights": "weights.registry",
     "read_photo": "photos.reader",
     "restore_file": "one_file",
     "train": "training.call",

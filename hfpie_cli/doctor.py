@@ -25,7 +25,7 @@ from .hub.client import Hub
 from .pace import covered_pixels, measure_pace
 from .settings import CPUINFO, cpu_flags, default_threads, problem_of
 from .tasks import TASKS
-from .weights.registry import locate, public_entries, whereabouts
+from .weights.registry import list_weights, locate, whereabouts
 
 PHOTO = (3000, 4000)  # pixels (h, w) of the photograph whose time is stated: 12 megapixels
 SELF_TEST_SECONDS = 1.0  # that the speed is measured for, after the picture that is scored
@@ -91,7 +91,7 @@ def devices() -> dict[str, dict[str, Any]]:
 def weights(hub: Hub) -> list[dict[str, str]]:
     """Every local checkpoint, verified by its SHA-256; nothing is downloaded."""
     hub, found = replace(hub, offline=True), []
-    for entry in public_entries():
+    for entry in list_weights():
         where = whereabouts(entry, hub)
         if where in ("shipped", "cached"):
             try:

@@ -308,7 +308,7 @@ def test_a_misspelt_name_is_told_with_those_that_come_near():
 def test_the_list_is_by_task_with_what_each_is_for():
     lines = hfpie("weights", "list").stdout.splitlines()
     at = {words[0]: number for number, line in enumerate(lines) if (words := line.split())}
-    for entry in weights.public_entries():
+    for entry in weights.list_weights():
         assert entry.use in lines[at[entry.name]]
         assert (f"{entry.name} * " in lines[at[entry.name]]) == entry.is_default
         assert f" {entry.flop / 1e6:.2f} " in lines[at[entry.name]]
@@ -444,7 +444,7 @@ def test_the_list_is_whole_on_a_terminal_of_80_columns(monkeypatch):
     told = hfpie("weights", "list").stdout
     assert max(map(len, told.splitlines())) <= 80
     assert "…" not in told
-    for entry in weights.public_entries():
+    for entry in weights.list_weights():
         assert {entry.name, *entry.use.split(), *entry.licence.split()} <= set(told.split()), entry.name
     assert "MFLOP" not in told
     monkeypatch.setattr("hfpie_cli.commands.tables.columns_of", lambda stream: 120)

@@ -22,7 +22,7 @@ from hfpie_cli.photos.photo import Pixels
 from hfpie_cli.photos.quality import psnr
 from hfpie_cli.photos.resize import resize
 from hfpie_cli.tasks import TASKS
-from hfpie_cli.weights.listing import list_weights
+from hfpie_cli.weights.registry import list_weights
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES, GOLDEN = ROOT / "examples", ROOT / "tests" / "golden"

@@ -208,7 +208,7 @@ def observe(
 
 def squares(picture: Tensor, side: int) -> Tensor:
     """The grid of squares that a photograph's averages are measured on: (1, c, h, w) to (n, c, side, side)."""
-    starts = [round(at) for at in torch.linspace(0, picture.shape[-1] - side, SAMPLE_GRID).tolist()]
+    starts = [int(at) for at in torch.linspace(0, picture.shape[-1] - side, SAMPLE_GRID).tolist()]
     return torch.cat([picture[..., y : y + side, x : x + side] for y in starts for x in starts])
 
 

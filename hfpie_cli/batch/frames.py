@@ -26,14 +26,13 @@ from ..photos.contents import Content
 from ..photos.photo import Photo, to_8bit
 from ..photos.reader import read_photo
 from ..photos.sizes import read_size
+from ..photos.thumbnails import SIDE, alike
 from ..restore import Restorer
 from ..settings import default_threads
 from .content import Sharing, pictures_of
 
 LEAST = 3  # consecutively numbered files that count as frames without --frames
 LARGEST = 9_000_000  # pixels of such frames: 4K; numbered photographs are larger
-LOOK = 16  # side of the thumbnail that frames are compared by, pixels
-LIKE = 12  # mean difference of two thumbnails, of 255; consecutive frames have 5, photographs of a burst 15 and more
 SAMPLED = 4  # frames of a shot that its averages are measured on
 MAX_THREADS = 4  # threads that look for shots
 KEPT = 8  # shots whose averages are kept: frames are restored nearly in order
@@ -49,11 +48,11 @@ class Look:
     size: tuple[int, int]
     """(height, width) of the frame."""
     pixels: NDArray[np.float32]
-    """(LOOK, LOOK, 3), 0 to 255."""
+    """(SIDE, SIDE, 3), 0 to 255."""
 
     def is_like(self, other: Look) -> bool:
         """Whether both may be frames of one shot."""
-        return self.size == other.size and float(np.abs(self.pixels - other.pixels).mean()) < LIKE
+        return self.size == other.size and alike(self.pixels, other.pixels)
 
 
 def numbered_sequences(jobs: Sequence[Job]) -> Sequences:
@@ -125,7 +124,7 @@ def _look_at(job: Job) -> Look | None:
 def _look(photo: Photo) -> Look:
     from ..photos.opencv import cv2
 
-    small = cv2.resize(to_8bit(photo.pixels), (LOOK, LOOK), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.resize(to_8bit(photo.pixels), (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     return Look((photo.height, photo.width), np.atleast_3d(small) * np.ones(3, np.float32))
 
 

@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..hub.client import SCHEME
 from ..settings import Setting, check_tiles, choose_setting
 from ..shown import counted
+from ..weights.kinds import FORMAT
 from ..weights.registry import find_entry
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _is_ours(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             head = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 10**8)))
-        return str(head.get("__metadata__", {}).get("format", "")).startswith("hfpie-")
+        return bool(head.get("__metadata__", {}).get("format") == FORMAT)
     except (OSError, ValueError, AttributeError):
         return False
 

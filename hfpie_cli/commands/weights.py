@@ -14,7 +14,7 @@ from ..data.catalogue import DEFAULT_ROOT
 from ..errors import ExitCode, UnavailableError
 from ..hub.client import SCHEME, Hub, HubFile, fetch
 from ..tasks import TASKS
-from ..weights.registry import Entry, get_entry, locate, public_entries, resolve, whereabouts
+from ..weights.registry import Entry, get_entry, list_weights, locate, resolve, whereabouts
 from . import publish
 from .options import HubOptions, add_command
 from .shell import Group
@@ -118,7 +118,7 @@ def register(app: typer.Typer) -> None:
 def show_list(options: ListOptions) -> int:
     """Print the table, or one JSON object a checkpoint."""
     hub, console = options.hub(), options.console()
-    entries = public_entries()
+    entries = list_weights()
     if options.json:
         for entry in entries:
             console.result(_record(entry, hub))
@@ -184,7 +184,7 @@ def verify(options: VerifyOptions) -> int:
     """Verify all local files; wrong ones are reported at once and give exit code 4."""
     hub = dataclasses.replace(options.hub(), offline=True)
     entries = [get_entry(name) for name in options.names] or [
-        entry for entry in public_entries() if whereabouts(entry, hub) in ("shipped", "cached")
+        entry for entry in list_weights() if whereabouts(entry, hub) in ("shipped", "cached")
     ]
     console, wrong = options.console(), False
     rows = []

@@ -29,6 +29,7 @@ from ..photos.limits import pixel_limit
 from ..photos.photo import FULL_SCALE, Pixels, to_8bit, to_16bit
 from ..photos.reader import read_photo
 from ..photos.resize import resize
+from ..photos.thumbnails import SIDE
 from ..settings import default_threads
 from ..shown import counted
 from . import listing
@@ -38,7 +39,6 @@ INDEX_FORMAT = 4  # an index of another format is ignored
 FREE_SHARE = 0.8  # share of the free disk space that decoded photographs may fill
 MAX_THREADS = 16  # threads; more would only wait for each other
 RECENT = 4  # photographs kept in memory of those that did not fit on the disk
-LOOK_SIDE = 16  # side of a thumbnail, pixels
 
 Item = TypeVar("Item")
 
@@ -265,5 +265,5 @@ _recent = lru_cache(RECENT)(training_pixels)
 
 def look_of(pixels: Pixels) -> str:
     """The thumbnail of a picture (h, w, 3), by which scenes are found; see Entry."""
-    small = cv2.resize(pixels, (LOOK_SIDE, LOOK_SIDE), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(to_8bit(small), cv2.COLOR_RGB2GRAY).tobytes().hex()

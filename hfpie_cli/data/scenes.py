@@ -10,11 +10,11 @@ from pathlib import PurePath
 
 import numpy as np
 
+from ..photos.thumbnails import alike
 from .listing import Entry
 
 HELD_OUT = 40  # pictures of a training set that are held out for scoring
 HELD_OUT_SHARE = 0.05  # share of a set for whole scenes of more pictures than that
-LIKE = 12  # mean difference of two thumbnails, of 255; consecutive frames have 5, photographs of a burst 15 and more
 
 Scenes = dict[str, list[str]]  # the names of each scene's pictures, in order, by a name of the scene
 
@@ -84,8 +84,7 @@ def _less_number(stem: str) -> tuple[str, int]:
 
 
 def _alike(one: Entry, other: Entry) -> bool:
-    a, b = (np.frombuffer(bytes.fromhex(entry.look), np.uint8).astype(np.float64) for entry in (one, other))
-    return bool(np.abs(a - b).mean() < LIKE)
+    return alike(*(np.frombuffer(bytes.fromhex(entry.look), np.uint8) for entry in (one, other)))
 
 
 def _fifth(pictures: int) -> int:

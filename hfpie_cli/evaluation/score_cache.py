@@ -1,6 +1,6 @@
 """Scores kept between runs: a JSON line for each picture and method, appended as soon as it is known.
 
-A line's key covers everything that its scores depend on, so that stale ones are never used.
+A line's key covers the files, the degradation, the weights and the version of hfpie, so that stale ones are never used.
 """
 
 from __future__ import annotations

@@ -24,9 +24,8 @@ from ..files import atomic_path
 from ..models.experts import Experts, ExpertsConfig
 from ..models.highpass import HighpassConfig, HighpassNetwork
 from ..models.network import Network, NetworkConfig
-from .kinds import check_kind, unreadable
+from .kinds import FORMAT, check_kind, unreadable
 
-FORMAT = "hfpie-1"  # the metadata key `format` of our files
 MAX_PARAMETERS = 200_000_000
 TOO_MANY = f"it has more than {MAX_PARAMETERS:,} weights"
 

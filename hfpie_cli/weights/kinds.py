@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import UnavailableError
 
+FORMAT = "hfpie-1"  # the metadata key `format` of our files
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _PAGES = (b"<!doctype", b"<html", b"<?xml", b"<head")
 _LONGEST_HEADER = 100_000_000  # bytes, as safetensors has it

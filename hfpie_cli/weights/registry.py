@@ -213,18 +213,18 @@ def _refuse_pickle(name: str) -> None:
         raise UnavailableError(f"{name}: a pickle can run arbitrary code; hfpie loads only safetensors", hint)
 
 
-def public_entries(task: str = "") -> list[Entry]:
-    """The entries for users, of one task or of all."""
+def list_weights(task: str = "") -> list[Entry]:
+    """Every checkpoint of weights.toml, or those of one task, in the order of `hfpie weights list`."""
     return [e for e in known_weights().values() if e.name != TEST_WEIGHTS and task in ("", e.task)]
 
 
 def _choices(task: str) -> str:
-    return f"{f'for {task} ' if task else ''}choose one of {', '.join(entry.name for entry in public_entries(task))}"
+    return f"{f'for {task} ' if task else ''}choose one of {', '.join(entry.name for entry in list_weights(task))}"
 
 
 def _suggestion(name: str, task: str = "", otherwise: str = "") -> str:
     """A hint: similar names, or all names and `otherwise`."""
-    names = {known: e.name for e in public_entries(task) for known in (e.name, *e.aliases)}
+    names = {known: e.name for e in list_weights(task) for known in (e.name, *e.aliases)}
     if found := near(name, names):
         return f"did you mean {either(list(dict.fromkeys(names[known] for known in found)))}?"
     return f"{_choices(task)}{otherwise}"
