@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,17 @@ def test_transparency_and_metadata_of_an_animation_stay():
     for form in ("PNG", "WEBP"):
         again = read_animation(encode_animation(animation, OutputStyle(form), name=""))
         assert [frame.alpha.min() for frame in again.frames] == [255, 0, 255]
+
+
+def test_an_animated_png_with_long_metadata_is_read_again():
+    animation = read_animation(animated("PNG"))
+    xmp = b"<x:xmpmeta>" + b" " * 10_000 + b"</x:xmpmeta>"
+    first = replace(animation.frames[0], metadata=replace(animation.frames[0].metadata, xmp=xmp))
+    animation = replace(animation, frames=(first, *animation.frames[1:]))
+    again = read_animation(encode_animation(animation, OutputStyle(), name=""))
+    assert (again.durations, again.frames[0].metadata.xmp) == (tuple(DURATIONS), xmp)
+    for frame, expected in zip(again.frames, FRAMES, strict=True):
+        assert np.array_equal(frame.pixels, expected)
 
 
 def test_colours_outside_icc_stay_in_animations():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..errors import HfpieError
 from ..shown import either
 from . import boxes, colour, gate, png
 from .formats import FORMATS, OutputStyle
-from .headers import PNG_SIGNATURE
+from .headers import PNG_SIGNATURE, png_chunks
 from .limits import check_size
 from .photo import NotReadError, Photo, to_8bit
 from .reader import metadata_of, read_bytes, refusals, upright
@@ -71,7 +72,10 @@ def _may_be_animated(data: bytes) -> bool:
         return True
     if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":
         return bool(data[20] & WEBP_ANIMATED)
-    return b"acTL" in data[:4096] if data[:8] == PNG_SIGNATURE else boxes.kind_of(data) == "AVIF"
+    if data[:8] == PNG_SIGNATURE:
+        names = (name for name, _, _ in png_chunks(data))
+        return b"acTL" in takewhile(lambda name: name != b"IDAT", names)  # metadata of any length may precede it
+    return boxes.kind_of(data) == "AVIF"
 
 
 def _read(image: Image.Image, data: bytes, count: int) -> Animation:
