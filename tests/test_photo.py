@@ -383,8 +383,10 @@ def test_a_header_of_many_blanks_is_refused_at_once():
 
 
 def test_a_16_bit_ppm_of_another_top_is_scaled():
-    data = b"P5 # comment\n2 1 1023\n" + np.array([0, 1023], ">u2").tobytes()
-    assert read_photo(data).pixels.ravel().tolist() == [0, 65535]
+    for comment in (b"comment", b"long comment " * 500):
+        data = b"P5 # " + comment + b"\n2 1 1023\n" + np.array([0, 1023], ">u2").tobytes()
+        photo = read_photo(data)
+        assert (photo.pixels.dtype, photo.pixels.ravel().tolist()) == (np.uint16, [0, 65535])
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from .photo import Metadata, NotReadError, Photo
 
 Samples = NDArray[Any]  # of uint16
 
-PPM_HEADER = re.compile(rb"P([2356])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
+BETWEEN = rb"(?:\s|#[^\n]*+\n)++"  # spaces and comments of any length, without going back over them
+PPM_HEADER = re.compile(BETWEEN.join((rb"P([2356])", rb"(\d{1,10})", rb"(\d{1,10})", rb"(\d{1,10})\s")))
 AVIF_BITS = (10, 12)
 
 
@@ -48,7 +49,7 @@ def probe(data: bytes) -> HighDepthKind | None:
     if boxes.kind_of(data) == "AVIF":
         width, height, bits = boxes.size_and_bits(data)
         return HighDepthKind("AVIF", width, height, bits) if bits in AVIF_BITS and width and height else None
-    header = PPM_HEADER.match(data[:1000])
+    header = PPM_HEADER.match(data)
     if header and int(header[4]) > 255 and header[1] in b"23":
         raise NotReadError("16-bit PPM as text, which hfpie does not read", "save it as binary PPM or PGM")
     if header and int(header[4]) > 255:
