@@ -17,10 +17,13 @@ from hfpie_cli.cli import app
 from hfpie_cli.errors import HfpieError
 from hfpie_cli.photos import gate, limits
 from hfpie_cli.photos.companions import find_gain_map
+from hfpie_cli.photos.contents import read_content
 from hfpie_cli.photos.formats import OutputStyle
 from hfpie_cli.photos.headers import png_chunks
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.photos.reader import read_photo
+from hfpie_cli.photos.recognise import is_film_head
+from hfpie_cli.photos.sizes import Size, read_size
 from hfpie_cli.photos.writer import check_writable
 
 from .conftest import save_picture, smooth_picture
@@ -302,3 +305,28 @@ def test_samples_that_lie_in_no_known_order_are_refused():
             file.pages[0].tags[284].overwrite(32769)
         with pytest.raises(HfpieError, match=r"x.tif: .*planar configuration 32769"):
             read_photo(buffer.getvalue(), "x.tif")
+
+
+def test_pictures_with_the_letters_of_a_film_are_pictures(tmp_path):
+    image = Image.fromarray(smooth_picture(0))
+    image.save(tmp_path / "a.gif")
+    data = bytearray((tmp_path / "a.gif").read_bytes())
+    data[188] = data[376] = ord("G")  # of the palette
+    (tmp_path / "a.gif").write_bytes(data)
+    image.save(tmp_path / "b.jpg")
+    file = (tmp_path / "b.jpg").read_bytes()
+    comment = bytearray(b"\xff\xfe\x47\x10" + bytes(0x470E))
+    comment[194] = ord("G")
+    (tmp_path / "b.jpg").write_bytes(file[:2] + comment + file[2:])
+    for name in ("a.gif", "b.jpg"):
+        assert isinstance(read_content(tmp_path / name), Photo)
+        assert read_size(tmp_path / name) == Size(64, 48, 1)
+
+
+@pytest.mark.parametrize(("before", "packet"), [(0, 188), (4, 192)])
+def test_streams_of_films_are_known_by_their_packets(before, packet):
+    stream = (bytes(before) + b"G" + bytes(packet - before - 1)) * 3
+    assert is_film_head(stream)
+    assert is_film_head(stream[: packet + before + 1])  # all there is
+    assert not is_film_head(stream[: 2 * packet] + bytes(packet))
+    assert not is_film_head(stream[:packet])

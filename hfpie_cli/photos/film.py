@@ -24,14 +24,13 @@ from .film_parts import Kept
 from .formats import FILMS, OutputStyle, endings_of
 from .limits import check_size
 from .photo import Metadata, NotReadError, Photo
-from .recognise import is_film_head
+from .recognise import FILM_HEAD, is_film_head
 from .series import Series
 
 MISSING = ("films need pip install 'hfpie[video]'", "or extract its frames as PNG first")
 BYTES_PER_PIXEL = 48  # of memory per pixel of a frame
 LEFT_OUT = {"subtitle": "subtitles", "data": "other data", "attachment": "attachments"}
 SLACK = 1.0  # seconds by which the last frame may end before the film
-HEAD = 200  # bytes that identify a film
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def is_film(path: Path) -> bool:
     check_ordinary(path)
     try:
         with path.open("rb") as file:
-            return is_film_head(file.read(HEAD))
+            return is_film_head(file.read(FILM_HEAD))
     except OSError:
         return False  # reported when it is read
 

@@ -33,6 +33,8 @@ FILM_BRANDS = {
     b"dash",
     b"XAVC",
 }
+FILM_HEAD = 400  # bytes that identify a film: the starts of three packets of a stream
+GIF = (b"GIF87a", b"GIF89a")
 FILM_MAGIC = (b"\x1aE\xdf\xa3", b"\0\0\1\xba", b"0&\xb2u\x8ef\xcf\x11", b"FLV\1")  # Matroska, MPEG, WMV, FLV
 
 
@@ -53,7 +55,14 @@ def named(data: bytes) -> tuple[str, str]:
 
 def is_film_head(head: bytes) -> bool:
     """Whether the first bytes of a file are a film's."""
+    if head.startswith(GIF):
+        return False
     if head[4:8] == b"ftyp":
         return head[8:12] in FILM_BRANDS or head[8:11] == b"3gp"
-    stream = any(head[at : at + 1] == head[at + 188 + at : at + 189 + at] == b"G" for at in (0, 4))  # of camcorders
-    return stream or head.startswith(FILM_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+    return _is_stream(head) or head.startswith(FILM_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+
+
+def _is_stream(head: bytes) -> bool:
+    """Whether it is an MPEG stream, of packets that start with G; of camcorders, each after 4 bytes of time."""
+    starts = (head[at:FILM_HEAD:step] for at, step in ((0, 188), (4, 192)))
+    return any(len(each) > 1 and not each.strip(b"G") for each in starts)
