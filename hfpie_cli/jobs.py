@@ -8,6 +8,7 @@ from pathlib import Path
 from .errors import HfpieError
 
 LeftOut = dict[str, list[Path]]  # paths by reason; see Plan
+Fault = tuple[str, HfpieError]  # name of an input, why it cannot be restored
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Plan:
     """Also those whose outputs exist and may be skipped."""
     left_out: LeftOut
     """Skipped paths in folders, by reason: outputs, folders, films, unread, links, or an extra's name."""
-    faults: list[HfpieError] = field(default_factory=list)
-    """Errors of inputs that cannot be restored, if others can."""
+    faults: list[Fault] = field(default_factory=list)
+    """Inputs that cannot be restored, if others can."""
     folder: Path | None = None
     """Output folder, if one is named."""
 

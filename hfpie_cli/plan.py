@@ -37,7 +37,7 @@ def plan_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
     plan = _list_jobs(inputs, naming)
     _check_targets(plan, naming)
     if plan.faults and not plan.jobs and len(inputs) == 1:
-        raise plan.faults[0]
+        raise plan.faults[0][1]
     return plan
 
 
@@ -97,11 +97,11 @@ def _alone(name: str, plan: Plan) -> Iterator[None]:
     except UsageError:
         raise
     except HfpieError as error:
-        plan.faults.append(error)
+        plan.faults.append((name, error))
     except OSError as error:
-        plan.faults.append(HfpieError(f"{name}: {error.strerror}", "rename or remove it"))
+        plan.faults.append((name, HfpieError(f"{name}: {error.strerror}", "rename or remove it")))
     except RuntimeError:  # as Python 3.11 and 3.12 report it
-        plan.faults.append(HfpieError(f"{name}: a circular link", "remove it"))
+        plan.faults.append((name, HfpieError(f"{name}: a circular link", "remove it")))
 
 
 def _is_folder(output: str | None) -> bool:

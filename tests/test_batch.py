@@ -532,3 +532,24 @@ def test_a_dry_run_counts_overlaps_and_names_what_cannot_be_read(folder, monkeyp
     assert hfpie("in/empty.png", "--dry-run").exit_code == 1
     assert hfpie("in/000.png", "--dry-run").exit_code == 0
     assert sorted(folder.rglob("*")) == before
+
+
+def test_inputs_with_a_colon_in_their_names_are_named_whole(folder):
+    """One that no job can be made of, one that cannot be read, one that is restored."""
+    make_inputs(folder, 1)
+    names = ["in/10:30:05.png", "gone/a:b.png", "in/000.png"]
+    (folder / names[0]).write_text("text")
+    unread, loop, good = names
+    (folder / "gone").mkdir()
+    (folder / loop).symlink_to(folder / loop)
+    for more in (["--dry-run"], []):
+        result = hfpie(*names, "-o", "out/", "--json", *more)
+        assert result.exit_code == 3, result.stderr
+        *records, last = map(json.loads, result.stdout.splitlines())
+        found = {record["input"]: record["status"] for record in records}
+        assert found == {unread: "failed", loop: "failed", good: "planned" if more else "done"}
+        assert (last["summary"]["failed"], last["summary"]["planned"]) == (2, 3)
+    assert sorted(last["summary"]["failed_inputs"]) == sorted([unread, loop])
+    lines = [json.loads(line) for line in (folder / "out" / NAME).read_text().splitlines()]
+    failed = {line["source"]: bool(line["error"]) for line in lines}
+    assert (failed[str(folder / unread)], failed[str(folder / good)]) == (True, False)

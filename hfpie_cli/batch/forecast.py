@@ -9,7 +9,7 @@ import numpy as np
 
 from ..console import Console, in_words
 from ..errors import HfpieError
-from ..jobs import Job
+from ..jobs import Fault, Job
 from ..pace import measure_pace
 from ..photos.contents import read_content
 from ..photos.formats import SUFFIXES
@@ -26,8 +26,8 @@ class Forecast:
     """Jobs that can be done, judging by file headers."""
     amounts: list[Amount]
     """How much there is to restore, one for each job."""
-    faults: list[HfpieError]
-    """Errors of the files that cannot be done."""
+    faults: list[Fault]
+    """The files that cannot be done."""
     seconds: float | None
     """Time for all jobs; None if the weights are not on this machine."""
     device: str
@@ -43,10 +43,10 @@ def make_forecast(jobs: Sequence[Job], restorer: Restorer | None) -> Forecast:
     """Read the header of each file, and time a few tiles."""
     good: list[Job] = []
     amounts: list[Amount] = []
-    faults: list[HfpieError] = []
+    faults: list[Fault] = []
     for job, amount in zip(jobs, measure_amounts(jobs, heads=max(len(jobs), 1)), strict=True):
         if fault := None if amount.size else _fault_of(job):
-            faults.append(fault)
+            faults.append((job.name, fault))
         else:
             good.append(job)
             amounts.append(amount)
@@ -68,9 +68,9 @@ def _fault_of(job: Job) -> HfpieError | None:
 
 
 def print_plan(
-    forecast: Forecast, skipped: Sequence[tuple[Job, str]], faults: Sequence[HfpieError], console: Console
+    forecast: Forecast, skipped: Sequence[tuple[Job, str]], faults: Sequence[Fault], console: Console
 ) -> None:
-    """Print a line for each file, then the sum. faults: errors of inputs that did not become jobs."""
+    """Print a line for each file, then the sum. faults: inputs that did not become jobs."""
     faults = [*faults, *forecast.faults]
     for job, amount in zip(forecast.jobs, forecast.amounts, strict=True):
         megapixels = amount.pixels / 1e6
@@ -84,9 +84,8 @@ def print_plan(
             console.result({"input": job.name, "output": job.output_name, "status": "skipped", "reason": reason})
         else:
             print(f"{job.name}: skipped, {reason}")
-    for fault in faults:
+    for name, fault in faults:
         if console.json:
-            name = fault.message.split(":")[0]
             console.result({"input": name, "status": "failed", "error": fault.message, "hint": fault.hint})
         else:
             print(fault.message)

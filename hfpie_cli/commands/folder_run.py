@@ -83,8 +83,8 @@ class FolderRun:
         from ..batch.selection import DONE
         from ..batch.tally import report_failed, report_skipped
 
-        for fault in plan.faults if self.ranks.leads else []:
-            report_failed(fault.message.split(":")[0], fault, tally, self.console)
+        for name, fault in plan.faults if self.ranks.leads else []:
+            report_failed(name, fault, tally, self.console)
         options = self.options
         weights = self.here or self._download(options.hub())
         settings = self._settings(weights) if self._keeps_journal(plan) else ""
@@ -140,8 +140,8 @@ class FolderRun:
         forecast = make_forecast(wanted, restorer)
         print_plan(forecast, skipped, plan.faults, self.console)
         tally = Tally(len(plan.jobs) + len(plan.faults), self.task.verb)
-        for fault in (*plan.faults, *forecast.faults):
-            tally.fail(fault.message, fault)
+        for name, fault in (*plan.faults, *forecast.faults):
+            tally.fail(name, fault)
         return tally.code
 
     def _keeps_journal(self, plan: Plan) -> bool:
