@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from .batch.content import Destination, checked, pictures_of, restored, write_into
+from .batch.content import Destination, checked, noted, pictures_of, restored, write_into
 from .batch.frames import Averages
 from .errors import HfpieError, UsageError
 from .files import atomic_path
@@ -24,7 +24,7 @@ def restore_file(
     Depth, alpha and metadata are kept, and the times of animations and films; frames of one shot share their averages.
     target: its ending names the format. weights: a task, a name of `list_weights`, a file, or a Restorer, which loads
     its network once for many files. overwrite: replace a target that exists. Of several pictures, the outcome has the
-    first photo, and the sums over all. Raises HfpieError.
+    first photo, and the sums over all. The photo's notes tell what the target cannot hold. Raises HfpieError.
     """
     source, target = Path(source), Path(target)
     form = format_named(target.suffix)
@@ -35,7 +35,7 @@ def restore_file(
         raise UsageError(f"{target}: already exists", "pass overwrite=True to replace it")
     restorer = weights if isinstance(weights, Restorer) else Restorer.from_weights(weights)
     content, style, scale = read_content(source), OutputStyle(form), restorer.out_scale
-    checked(content, style, target, scale=scale, name=str(source))
+    notes = checked(content, style, target, scale=scale, name=str(source))
     if target.exists() and target.samefile(source) and not first_of(content).is_kept_whole(scale):
         message = f"{source}: overwriting would lose its embedded preview, gain map or video"
         raise HfpieError(message, "write to another file")
@@ -49,4 +49,4 @@ def restore_file(
             write_into(stream, done, style, name=str(target))
     except OSError as error:
         raise HfpieError(f"{target}: cannot be written ({error.strerror})") from None
-    return outcome
+    return noted(outcome, notes)

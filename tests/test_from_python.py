@@ -9,6 +9,7 @@ from PIL import Image
 
 import hfpie_cli
 from hfpie_cli import HfpieError, OutputStyle, Restorer, UsageError, list_weights, read_photo, restore_file, write_photo
+from hfpie_cli.photos.photo import Photo
 from tests.conftest import save_picture, smooth_picture
 
 
@@ -92,6 +93,23 @@ def test_a_file_into_a_file(tmp_path, identity):
     restorer = Restorer.from_weights(identity)
     outcome = restore_file(str(source), str(tmp_path / "b.tif"), restorer, overwrite=True)
     assert (outcome.photo.width, outcome.photo.height) == (48, 64)
+
+
+def test_the_outcome_tells_what_the_target_cannot_hold(tmp_path, identity):
+    deep = read_photo(save_picture(tmp_path / "a.png", smooth_picture(0))).pixels.astype(np.uint16) * 257
+    write_photo(Photo(deep), tmp_path / "deep.png", OutputStyle())
+    first, second = (Image.fromarray(smooth_picture(number)) for number in range(2))
+    first.save(tmp_path / "b.webp", save_all=True, append_images=[second], loop=3)
+    restorer = Restorer.from_weights(identity)
+    notes = [
+        restore_file(tmp_path / source, tmp_path / target, restorer).photo.notes
+        for source, target in (("a.png", "c.png"), ("deep.png", "d.avif"), ("b.webp", "e.avif"))
+    ]
+    assert notes == [
+        (),
+        ("10-bit AVIF halves the resolution of its colours; --quality 100 is lossless",),
+        ("2 frames", "AVIF repeats for ever, not 3 times"),
+    ]
 
 
 def test_files_of_several_pictures_are_restored_whole(tmp_path, identity):

@@ -211,6 +211,12 @@ def _plus(one: Outcome, other: Outcome) -> Outcome:
     )
 
 
+def noted(outcome: Outcome, remarks: tuple[str, ...]) -> Outcome:
+    """The outcome with the remarks of `checked` before its own notes, each of them once."""
+    notes = tuple(dict.fromkeys((*remarks, *outcome.photo.notes)))
+    return replace(outcome, photo=replace(outcome.photo, notes=notes))
+
+
 def _report_picture(report: Progress, number: int, count: int, done: int, total: int) -> None:
     """Report the tiles of one of `count` pictures as progress of the whole file."""
     report(number * total + done, count * total)

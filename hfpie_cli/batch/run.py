@@ -25,7 +25,7 @@ from ..photos.gate import read_stream
 from ..restore import Restorer
 from ..streams import threads_each
 from .amount import Amount
-from .content import Destination, Done, checked, clear, megapixels_of, restored, write_into
+from .content import Destination, Done, checked, clear, megapixels_of, noted, restored, write_into
 from .crew import choose_crew
 from .frames import Averages
 from .journal import Entry, Stamp
@@ -158,9 +158,7 @@ class Stages:
             started = time.monotonic()
             sharing = self.averages.sharing(job, loaded.content)
             done, outcome = restored(loaded.content, self.restorer, report, sharing, self._destination(job, loaded))
-            notes = tuple(dict.fromkeys((*loaded.notes, *outcome.photo.notes)))
-            outcome = replace(outcome, photo=replace(outcome.photo, notes=notes))
-            return Restored(done, outcome, loaded, loaded.seconds + time.monotonic() - started)
+            return Restored(done, noted(outcome, loaded.notes), loaded, loaded.seconds + time.monotonic() - started)
 
     def _destination(self, job: Job, loaded: Loaded) -> Destination:
         if job.target is None or job.source is None:

@@ -100,7 +100,7 @@ class Photo:
     others: int = 0
     """Number of further parts of its file: previews, a video."""
     notes: tuple[str, ...] = ()
-    """Remarks on how it was read, for the user, a line each."""
+    """Remarks on how it was read, and in an outcome on how it is written, for the user, a line each."""
 
     @property
     def height(self) -> int:
