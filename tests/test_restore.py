@@ -1,15 +1,20 @@
 """The Restorer: arrays and files in, the same kind out, whatever happens on the device."""
 
+from itertools import repeat
+
 import numpy as np
 import pytest
 import torch
 
 from hfpie_cli import HfpieError, Restorer
+from hfpie_cli.batch import content
 from hfpie_cli.device import Device, choose_device, choose_training_device, tiles_at_once
 from hfpie_cli.errors import UsageError
 from hfpie_cli.models.contract import Contract, UnsteadyError
 from hfpie_cli.models.enlarging import enlarge
 from hfpie_cli.models.network import Network, NetworkConfig
+from hfpie_cli.photos.animation import Animation
+from hfpie_cli.photos.formats import OutputStyle
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.running import sample_parts
 from hfpie_cli.settings import cpu_multiplies_bf16
@@ -65,6 +70,19 @@ def test_memory_running_out_halves_the_tile_and_loses_no_pixel(rng):
     assert (outcome.tile, outcome.halved) == (64, True)
     assert np.array_equal(outcome.photo.pixels, array)
     assert max(shape[2] for shape in network.calls[3:]) <= 64
+
+
+def test_one_of_several_pictures_with_other_tiles_is_told(rng):
+    """The third of three pictures of 6 tiles each."""
+    frames = tuple(Photo(picture(rng)) for _ in range(3))
+    own = [identity_network] * 6
+    for third, tile, overlap in (([out_of_memory], 64, 16), ([unsteady], 256, 32), ([], 128, 16)):
+        restore = restorer(Scripted(*own, *own, *third))
+        animation = Animation(frames, (40.0,) * 3, 0)
+        destination = content.Destination(None, OutputStyle(), "x")
+        _, outcome = content.restored(animation, restore, lambda *_: None, lambda _: repeat(None), destination)
+        assert (outcome.tile, outcome.overlap) == (tile, overlap)
+        assert (outcome.halved, outcome.doubled) == (third == [out_of_memory], third == [unsteady])
 
 
 def unsteady(tiles):

@@ -201,11 +201,19 @@ def _restore_each(
 
 
 def _plus(one: Outcome, other: Outcome) -> Outcome:
-    """The outcome of several pictures: the first one's, with the sums."""
+    """The outcome of several pictures: the first one's, with the sums and the most unusual tiles."""
+    told = one
+    if one.halved or other.halved:
+        told = min(one, other, key=lambda outcome: outcome.tile)
+    elif one.doubled or other.doubled:
+        told = max(one, other, key=lambda outcome: outcome.tile)
     return replace(
         one,
+        tile=told.tile,
+        overlap=told.overlap,
         tiles=one.tiles + other.tiles,
         halved=one.halved or other.halved,
+        doubled=one.doubled or other.doubled,
         changed=one.changed or other.changed,
         input_megapixels=one.input_megapixels + other.input_megapixels,
     )
