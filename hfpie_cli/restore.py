@@ -203,9 +203,9 @@ class Restorer:
         changed = self.scale > 1 or shared is not None or self._is_changed(shown, pixels, own.span)
         pixels = pixels if changed else shown.copy()
         pixels = np.repeat(pixels, photo.pixels.shape[2], 2) if grey else pixels
-        if self.out_scale == 1 and photo.alpha is not None:
-            np.copyto(pixels, photo.pixels, where=photo.alpha[..., None] == 0)
         restored = self._finish(replace(photo, pixels=pixels))
+        if self.out_scale == 1 and photo.alpha is not None:
+            np.copyto(restored.pixels, photo.pixels, where=photo.alpha[..., None] == 0)
         return Outcome(
             photo=restored,
             tile=tile,

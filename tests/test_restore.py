@@ -295,6 +295,17 @@ def test_hidden_colours_stay_where_the_size_stays(identity, rng):
     assert np.array_equal(restored.pixels, pixels)
 
 
+def test_hidden_colours_stay_where_an_enlarging_network_is_reduced_to_the_same_size(enlarger, rng):
+    for channels in (1, 3):
+        pixels = rng.integers(0, 256, (20, 30, channels), dtype=np.uint8)
+        pixels[:10] = 77
+        alpha = np.full((20, 30), 255, np.uint8)
+        alpha[10:] = 0
+        restored = Restorer.from_weights(enlarger, out_scale=1).restore(Photo(pixels, alpha)).photo
+        assert np.array_equal(restored.pixels, pixels)
+        assert np.array_equal(restored.alpha, alpha)
+
+
 def test_tiles_share_the_averages_of_the_photo(tmp_path):
     """Half plain, half texture: attention that saw single tiles would restore the plain half tile by tile."""
     array = np.full((400, 500, 3), 128, np.uint8)
