@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from typer.testing import CliRunner
 
 from hfpie_cli import Restorer
 from hfpie_cli.batch import amount, forecast, run
-from hfpie_cli.batch.journal import NAME, Journals
+from hfpie_cli.batch.journal import NAME, Entry, Journals, Stamp
 from hfpie_cli.batch.pipeline import Crew, Pipeline, Settled
 from hfpie_cli.cli import app
 from hfpie_cli.errors import HfpieError
@@ -57,6 +59,10 @@ def times_of(folder: Path) -> dict[str, int]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != NAME}
+
+
+def journal_entry(name: str) -> Entry:
+    return Entry(name, f"in/{name}", Stamp(1, 2), "", Stamp(3, 4), "1")
 
 
 def test_resume_does_what_is_missing_changed_empty_or_unreadable(folder):
@@ -145,6 +151,23 @@ def test_resume_after_a_line_that_was_cut_off(folder):
     (folder / "out" / last).unlink()
     assert summary_of(hfpie("in", "-o", "out/", "--resume", "--json"))["done"] == 1
     assert summary_of(hfpie("in", "-o", "out/", "--resume", "--json"))["skipped"] == 3
+
+
+def test_a_journal_reads_and_adds_lines_where_the_system_cannot_read_at_an_offset(folder, monkeypatch):
+    monkeypatch.delattr(os, "pread", raising=False)  # which Windows lacks
+    first, second = (journal_entry(name) for name in ("a.png", "b.png"))
+    (folder / NAME).write_text(json.dumps(asdict(first))[:-9])  # cut off
+    with closing(Journals(folder)) as journals:
+        journal = journals.of(folder / "a.png")
+        journal.add(first)
+        journal.refresh()
+        with (folder / NAME).open("a") as other:
+            other.write(json.dumps(asdict(second)) + "\n")
+        journal.add(replace(first, sha256="2"))
+        journal.refresh()
+        assert journal.find(folder / "a.png").sha256 == "2"
+        assert journal.find(folder / "b.png") == second
+    assert [line.count("target") for line in (folder / NAME).read_text().splitlines()] == [1, 1, 1, 1]
 
 
 def test_failures_are_in_the_journal_and_are_tried_again(folder):

@@ -22,6 +22,7 @@ from ..errors import HfpieError
 from ..files import cache_folder, sha256_of
 
 NAME = ".hfpie.jsonl"  # in the folder that --output names
+BINARY = getattr(os, "O_BINARY", 0)  # without it, Windows translates line ends, and offsets are wrong
 FIRST_CLAIM = 1 << 40  # offset far beyond the end of any journal; a claim locks one byte from here on
 PIECE = 1 << 20  # bytes read at once
 
@@ -108,13 +109,18 @@ class Journal:
     def refresh(self) -> None:
         """Read the lines that any process has added since the last call."""
         with self._lock:
-            while piece := os.pread(self.handle, PIECE, self._read):
+            while piece := self._read_at(self._read, PIECE):
                 self._read += len(piece)
                 *lines, self._rest = (self._rest + piece).split(b"\n")
                 for entry in filter(None, map(Entry.parse, lines)):
                     if entry.result is not None:
                         self._entries[entry.target] = entry
                         self._fresh.add(entry.target)
+
+    def _read_at(self, offset: int, most: int) -> bytes:
+        """The bytes from an offset on. For a holder of the lock: Windows has no pread."""
+        os.lseek(self.handle, offset, os.SEEK_SET)
+        return os.read(self.handle, most)
 
     def find(self, target: Path) -> Entry | None:
         """The last entry of a target, None if there is none."""
@@ -134,7 +140,7 @@ class Journal:
         line = json.dumps(asdict(entry)).encode() + b"\n"
         with self._lock, self._held(0):
             end = os.fstat(self.handle).st_size
-            if end and os.pread(self.handle, 1, end - 1) != b"\n":  # cut off by a kill or a full disk
+            if end and self._read_at(end - 1, 1) != b"\n":  # cut off by a kill or a full disk
                 line = b"\n" + line
             os.write(self.handle, line)
 
@@ -234,7 +240,7 @@ class Journals:
                 path.parent.mkdir(parents=True, exist_ok=True)
             elif not path.exists():
                 return os.open(os.devnull, os.O_RDONLY)
-            return os.open(path, self.flags, 0o666)
+            return os.open(path, self.flags | BINARY, 0o666)
         except OSError as error:
             message = f"{path}: cannot write the run's journal ({error.strerror})"
             raise HfpieError(message, "--resume needs the journal: make its folder writable") from None
