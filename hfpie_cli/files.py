@@ -40,7 +40,7 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """
     check_ordinary(path)
     path = path.resolve()
-    handle, temporary = _make_temporary(path)
+    lock, temporary = _make_temporary(path)
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -57,7 +57,8 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
-        os.close(handle)
+        if lock is not None:
+            os.close(lock)
 
 
 def sweep(folders: Iterable[Path]) -> int:
@@ -92,16 +93,18 @@ def _sweep_one(path: Path) -> bool:
     return False
 
 
-def _make_temporary(path: Path) -> tuple[int, Path]:
-    """A new file beside `path`, locked until its handle is closed."""
+def _make_temporary(path: Path) -> tuple[int | None, Path]:
+    """(the handle that locks it until it is closed, a new file beside `path`); None where there are no locks."""
     while True:
         handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
-        with suppress(OSError):  # a file system without locks: nothing is swept there
-            if not _lock(handle) or os.fstat(handle).st_nlink == 0:  # another process is sweeping
-                os.close(handle)
-                Path(name).unlink(missing_ok=True)
-                continue
-        return handle, Path(name)
+        try:
+            if _lock(handle) and os.fstat(handle).st_nlink:
+                return handle, Path(name)
+        except OSError:  # nothing is swept there, and Windows, which has none, renames no open file
+            os.close(handle)
+            return None, Path(name)
+        os.close(handle)  # another process is sweeping
+        Path(name).unlink(missing_ok=True)
 
 
 def unfinished_path(target: Path) -> Path:
