@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 LETTERS = np.array(list("aaabcdeeeefghiijklmnnoooprrssttuuvwxyzABCDEFGHIKLMNOPRSTUVWXYZ0123456789.,:;-()/%&!?"))
 TEXT_SIZES = (9, 40)  # height of a font, pixels
-OUTLINE_FONTS = (
+STROKE_FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX,
     cv2.FONT_HERSHEY_DUPLEX,
     cv2.FONT_HERSHEY_COMPLEX,
@@ -50,7 +50,7 @@ def _write_font(part: Canvas, rng: np.random.Generator, size: int, ink: Colour) 
 
 
 def _write_strokes(part: Canvas, rng: np.random.Generator, size: int, ink: Colour) -> Canvas:
-    font, thickness = int(rng.choice(OUTLINE_FONTS)), int(rng.choice([1, 1, 2]))
+    font, thickness = int(rng.choice(STROKE_FONTS)), int(rng.choice([1, 1, 2]))
     for y in range(size, part.shape[0] + size, round(size * 1.5)):
         text = _line(rng, int(part.shape[1] / size * 1.5 * rng.uniform(0.3, 1)) + 1)
         cv2.putText(part, text, (3, y), font, size / 30, ink, thickness, cv2.LINE_AA)
