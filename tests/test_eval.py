@@ -7,16 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tifffile
+from rich.console import Console as RichConsole
 from scipy.io import savemat
 from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
+from hfpie_cli.commands.tables import print_table
 from hfpie_cli.data.benchmarks import Benchmark, open_benchmark
 from hfpie_cli.data.catalogue import data_sets
 from hfpie_cli.evaluation import scoring as evaluate
 from hfpie_cli.evaluation.baselines import enlarge_bicubic, noise_sigma
 from hfpie_cli.evaluation.scoring import Method, Scores, Scoring, at_once, input_method, score
-from hfpie_cli.evaluation.table import make_board, records
+from hfpie_cli.evaluation.table import as_tables, make_board, records
 from hfpie_cli.files import sha256_of
 
 from .conftest import make_checkpoint, run_twice, save_picture, smooth_picture
@@ -98,6 +100,20 @@ def test_quoted_rows_stand_where_their_input_row_fits(tmp_path, psnr, psnr_y, na
     assert ours["comparable"] == (name is not None)
     assert ours[name or "psnr"] == 38.64
     assert bool(board.apart) == (name is None)
+
+
+def test_brackets_and_controls_of_names_are_shown_as_they_are(set5, capsys):
+    benchmark = replace(open_benchmark("Set5", set5.parent, "denoise", None), name="p [old] \x1b[31m", protocol="[/x]")
+    board = make_board(benchmark, [Scores("net [bold].st", {"0.png": {"psnr": 30.0}})])
+    for table in as_tables(board):
+        RichConsole(width=100).print(table)
+    shown = capsys.readouterr().out
+    for text in ("p [old] \\x1b[31m, denoise", "[/x]; 3 pictures", "net [bold].st"):
+        assert text in shown
+    print_table(("name", "for"), {"task [red]": [("a [red]b[/]", "[/y]")]})
+    shown = capsys.readouterr().out
+    for text in ("task [red]", "a [red]b[/]", "[/y]"):
+        assert text in shown
 
 
 def test_quoted_rows_stand_apart_from_the_scores_of_a_part(tmp_path):

@@ -22,6 +22,7 @@ def print_table(headings: Sequence[str], sections: Mapping[str, Sequence[Sequenc
     """Print rows below headings; each section's rows follow its title, unless that is empty."""
     from rich.console import Console as RichConsole
     from rich.table import Table
+    from rich.text import Text
 
     console = RichConsole(width=table_width())
     view = Table(box=None, padding=(0, 1, 0, 0))
@@ -34,7 +35,7 @@ def print_table(headings: Sequence[str], sections: Mapping[str, Sequence[Sequenc
         if title:
             if number:
                 view.add_row()
-            view.add_row(f"[bold]{title}[/]")
+            view.add_row(Text(title, "bold"))
         for row in rows:
-            view.add_row(*row)
+            view.add_row(*map(Text, row))  # brackets in names are no markup
     console.print(view)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ..data.benchmarks import Benchmark
 from ..files import atomic_path
-from ..shown import counted
+from ..shown import counted, shown
 from .quoted import Column, column_for, matching_metrics, quoted_rows
 from .score_cache import Row
 from .scoring import Scores
@@ -125,21 +125,26 @@ def as_tables(board: Board) -> Iterator[Table]:
         metrics = tuple(board.apart[0].values)
         apart = _empty_table(f"Quoted: the paper's table {board.column.table}", metrics, OTHER_PROTOCOL)
         for line in board.apart:
-            apart.add_row(line.method, *(written(metric, line.values[metric]) for metric in metrics))
+            apart.add_row(_plain(line.method), *(written(metric, line.values[metric]) for metric in metrics))
         yield apart
 
 
 def _empty_table(title: str, metrics: Sequence[str], caption: str) -> Table:
-    table = Table(title=title, caption=caption)
+    table = Table(title=_plain(title), caption=_plain(caption))
     table.add_column("method")
     for metric in metrics:
         table.add_column(HEADINGS[metric], justify="right")
     return table
 
 
+def _plain(name: str) -> Text:
+    """A name as it is: its brackets are no markup, and invisible characters are escaped."""
+    return Text(shown(name))
+
+
 def _cells(board: Board, line: Line) -> list[Text]:
     name = f"{line.method} (quoted)" if line.source else line.label
-    cells = [Text(name, "dim" if line.source else "")]
+    cells = [Text(shown(name), "dim" if line.source else "")]
     for metric in board.metrics:
         value = line.values.get(metric)
         leads = not line.source and value == board.best(metric)
