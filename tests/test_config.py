@@ -1,5 +1,6 @@
 """Recipes: read, written, overridden; unknown keys are named."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -72,9 +73,19 @@ def test_settings_override_a_recipe(tmp_path):
         ("losses.pixel=0", "at least one must be positive"),
         ("losses.gms_mask.opening=2", "an odd opening"),
         ("losses.gms_mask.sigma=0", "sigma > 0"),
-        ("network=5", "expected a section"),
-        ("losses=5", "expected a section"),
-        ("steps.x=5", "expected a section"),
+        ("network=5", "network must be a section"),
+        ("losses=5", "losses must be a section"),
+        ("losses.gms_mask=5", "losses.gms_mask must be a section"),
+        ("finish=5", "finish must be a section"),
+        ("steps.x=5", "set steps=VALUE"),
+        ("losses.gms=5", "losses.gms must be of type bool"),
+        ("task=foo", "task must be denoise, deblur, sr or highpass, not 'foo'"),
+        ("task=5", "task must be of type str"),
+        ('degradation=["awgn"]', "degradation must give shares, such as degradation.awgn-25 = 1"),
+        ("degradation=awgn-25", "degradation must give shares"),
+        ("validation=awgn-25", 'validation must be a list of names, such as ["awgn-25"]'),
+        ("validation=[5]", "validation must be a list of names"),
+        ("validation=5", "validation must be a list of names"),
         ("network.widths=[0, 8, 8]", "widths must be"),
         ("finish.share=0.5", "finish.batch must be positive"),
         ("finish.share=-0.5", "finish.share must be 0 to 1"),
@@ -89,6 +100,15 @@ def test_mistakes_are_named(change, told, tmp_path):
     with pytest.raises(UsageError) as caught:
         load_config(tmp_path / "config.toml", [change])
     assert told in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("key", ["task", "network", "degradation", "validation", "crop", "batch"])
+def test_a_missing_key_is_named(key, tmp_path):
+    write_config(CONFIG, tmp_path / "config.toml")
+    recipe = tmp_path / "config.toml"
+    recipe.write_text(re.sub(rf"(?ms)^{key} = .*?\n|^\[{key}\].*?(?=^\[)", "", recipe.read_text()))
+    with pytest.raises(UsageError, match=f"the key '{key}' is missing"):
+        load_config(recipe)
 
 
 def test_a_recipe_is_found_by_its_name_and_purpose(tmp_path):

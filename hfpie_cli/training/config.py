@@ -17,7 +17,8 @@ from ..errors import UsageError
 from ..files import atomic_path
 from ..models.highpass import HighpassConfig
 from ..models.network import NetworkConfig
-from ..shown import counted
+from ..shown import counted, either
+from ..tasks import TASKS
 from ..weights.checkpoint import Config
 from .layout import LENGTHS, read_recipe
 from .losses import GmsMask, LossConfig
@@ -45,6 +46,7 @@ RANGES = {  # of plain numbers
     "validate_every": (1, MANY),
     "save_seconds": (0, MANY),
 }
+TRAINED = (*TASKS, "highpass")
 CROP_MULTIPLE = 8  # of crop sides, pixels: networks and discriminators halve them repeatedly
 
 Section = TypeVar("Section")
@@ -127,6 +129,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for settings that cannot be trained."""
+        if self.task not in TRAINED:
+            raise ValueError(f"task must be {either(TRAINED)}, not {self.task!r}")
         self._check_degradations()
         self._check_crops()
         for name, choices in (("optimizer", OPTIMIZERS), ("precision", PRECISIONS)):
@@ -142,6 +146,10 @@ class TrainConfig:
             raise ValueError(f"betas must be two numbers from 0 to below 1, not {self.betas}")
 
     def _check_degradations(self) -> None:
+        if not isinstance(self.degradation, dict):
+            raise ValueError(f"degradation must give shares, such as degradation.awgn-25 = 1, not {self.degradation!r}")
+        if not isinstance(self.validation, tuple) or not all(isinstance(name, str) for name in self.validation):
+            raise ValueError(f'validation must be a list of names, such as ["awgn-25"], not {self.validation!r}')
         for name in (*self.degradation, *self.validation):
             if name not in (*DEGRADATIONS, PAIRS):
                 raise ValueError(f"no degradation {name!r}; choose from {', '.join((*DEGRADATIONS, PAIRS))}")
@@ -202,14 +210,15 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> TrainConfig:
         for change in changes:
             _override(keys, change)
         kind = HighpassConfig if keys["task"] == "highpass" else NetworkConfig
-        losses = _as_section(keys.get("losses", {}))
-        keys["network"] = _read(kind, keys["network"])
-        keys["losses"] = _read(LossConfig, losses | {"gms_mask": _read(GmsMask, losses.get("gms_mask", {}))})
-        keys["finish"] = _read(Finish, keys.get("finish", {}))
-        keys["validation"] = tuple(keys["validation"])
-        if isinstance(betas := keys.get("betas"), list):
-            keys["betas"] = tuple(betas)
-        return _read(TrainConfig, keys)
+        losses = _as_section("losses", keys.get("losses", {}))
+        mask = _read(GmsMask, "losses.gms_mask", losses.get("gms_mask", {}))
+        keys["network"] = _read(kind, "network", keys["network"])
+        keys["losses"] = _read(LossConfig, "losses", losses | {"gms_mask": mask})
+        keys["finish"] = _read(Finish, "finish", keys.get("finish", {}))
+        for name in ("validation", "betas"):
+            if isinstance(value := keys.get(name), list):
+                keys[name] = tuple(value)
+        return _read(TrainConfig, "", keys)
     except KeyError as error:
         raise UsageError(f"{where}: the key {error} is missing") from None
     except (TypeError, ValueError) as error:
@@ -233,27 +242,36 @@ def _override(keys: dict[str, Any], change: str) -> None:
         raise UsageError(f"{change!r} is not a setting", "write KEY=VALUE, such as losses.gms=true")
     *sections, last = key.strip().split(".")
     for name in sections:
-        keys = _as_section(keys.setdefault(name, {}))
+        keys = keys.setdefault(name, {})
+        if not isinstance(keys, dict):
+            raise ValueError(f"{name} is no section with keys: set {name}=VALUE")
     keys[last] = value
 
 
-def _read(kind: type[Section], keys: dict[str, Any]) -> Section:
-    """A dataclass from its section; ValueError for an unknown key or a value of the wrong type."""
+def _read(kind: type[Section], section: str, keys: dict[str, Any]) -> Section:
+    """A dataclass from a section, "" for the recipe itself; ValueError for an unknown key or a wrong type."""
     known = typing.get_type_hints(kind)
-    if unknown := sorted(set(_as_section(keys)) - set(known)):
-        raise ValueError(f"unknown key {unknown[0]!r}; known keys: {', '.join(known)}")
+    place = f"{section}." if section else ""
+    if unknown := sorted(set(_as_section(section, keys)) - set(known)):
+        where = f" of {section}" if section else ""
+        raise ValueError(f"unknown key {unknown[0]!r}{where}; known keys: {', '.join(known)}")
+    for part in dataclasses.fields(kind):
+        if part.name not in keys and part.default is part.default_factory is dataclasses.MISSING:
+            raise ValueError(f"the key {place + part.name!r} is missing")
     for name, value in keys.items():
         wanted = known[name]
         if wanted in (bool, int, str) and type(value) is not wanted:
-            raise ValueError(f"{name} must be of type {wanted.__name__}, not {value!r}")
+            raise ValueError(f"{place}{name} must be of type {wanted.__name__}, not {value!r}")
         if wanted is float and (type(value) not in (int, float) or not math.isfinite(value)):
-            raise ValueError(f"{name} must be a number, not {value!r}")
+            raise ValueError(f"{place}{name} must be a number, not {value!r}")
     return kind(**keys)
 
 
-def _as_section(value: Any) -> dict[str, Any]:
+def _as_section(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"expected a section with keys, not {value!r}")
+        raise ValueError(
+            f"{name} must be a section with keys, such as [{name}] or --set {name}.KEY=VALUE, not {value!r}"
+        )
     return value
 
 
