@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from hfpie_cli.cli import app
 from hfpie_cli.console import Console
+from hfpie_cli.data.training_set import TrainingSet
 from hfpie_cli.distributed import Ranks
 from hfpie_cli.errors import UsageError
 from hfpie_cli.training import loop, validation
@@ -20,7 +21,7 @@ from hfpie_cli.training.budget import LAST_REPORT, REPORTS, Minutes, Steps
 from hfpie_cli.training.config import Finish, load_config, write_config
 from hfpie_cli.training.log import RunLog
 from hfpie_cli.training.loop import fit
-from hfpie_cli.training.run import setup
+from hfpie_cli.training.run import chooses, keep_best, save_state, setup
 
 from .conftest import run_twice
 from .test_train import CONFIG, CPU, changed, command, environment, log_of, train
@@ -196,7 +197,48 @@ def test_a_short_run_says_how_few_pictures_it_scores(data, tmp_path, capsys):
     assert capsys.readouterr().err.count("validations score 1 of 6 held-out pictures: the run is too short") == 1
 
 
-@pytest.mark.parametrize(("before", "after"), [(7, 40), (10, 10), (30, 30)])
+@pytest.mark.parametrize("pairs", [0, 12])
+def test_six_pictures_are_too_few_to_choose_by(pairs, data, tmp_path, capsys):
+    run = fitted(changed(steps=1), tmp_path / "run", many(data, 6, pairs))
+    assert run.pictures == 6
+    assert not chooses(run)
+    told = "validations score 6 held-out pictures, too few to choose the weights; the last weights are kept"
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("validation", [("pairs",), ("pairs", "awgn-25")])
+def test_pairs_are_counted_where_they_are_scored(validation, data, tmp_path, capsys):
+    run = fitted(changed(steps=1, validation=validation), tmp_path / "run", many(data, 6, 12))
+    assert run.pictures == 12
+    assert chooses(run)
+    assert "validations score" not in capsys.readouterr().err
+
+
+def test_a_resumed_run_counts_what_is_there_and_keeps_its_best(data, tmp_path):
+    """Older states say 40, whatever was there."""
+    run = setup(changed(steps=1), tmp_path / "run", CPU)
+    run.pictures = 40
+    keep_best(run, 99.0)
+    save_state(run)
+    run = fitted(changed(steps=1), tmp_path / "run", many(data, 12))
+    assert (run.pictures, run.best) == (12, 99.0)
+
+
+def many(data, photographs, pairs=0):
+    """As many held-out pictures, those of a small set again and again."""
+    photos, paired = ([number % len(data.photos) for number in range(count)] for count in (photographs, pairs))
+    return TrainingSet(data.photos.pick(photos), paired=data.photos.pick(paired), degraded=data.photos.pick(paired))
+
+
+def fitted(config, folder, held_out):
+    """A run that has scored these pictures."""
+    run = setup(config, folder, CPU)
+    with RunLog(run.folder, Console(), run.step) as log:
+        fit(run, many(held_out, 6), held_out, log)
+    return run
+
+
+@pytest.mark.parametrize(("before", "after"), [(7, 40), (10, 10), (30, 30), (60, 40)])
 def test_a_longer_run_scores_enough_pictures_to_choose_by(before, after, data, tmp_path, monkeypatch):
     """A resumed one goes on with the pictures that it has scored, unless they were too few."""
     monkeypatch.setattr(loop, "seconds_a_picture", lambda run, held_out: 0.01)
@@ -204,5 +246,5 @@ def test_a_longer_run_scores_enough_pictures_to_choose_by(before, after, data, t
     run.pictures = before
     with RunLog(run.folder, Console(), run.step) as log:
         monkeypatch.setattr(loop, "batches", lambda *arguments: [])
-        fit(run, data, data, log)
+        fit(run, data, many(data, 40), log)
     assert run.pictures == after

@@ -16,6 +16,8 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsed
 from ..console import Console
 from ..evaluation.parts import Part
 from ..files import atomic_path
+from ..shown import counted
+from .run import PICTURES_TO_CHOOSE
 
 CSV_FILES = ("log.csv", "parts.csv")
 SAMPLE_HEIGHT = 256  # pixels of a row of samples: degraded, restored, clean
@@ -61,12 +63,16 @@ class RunLog:
         self._bar.update(self._task, status=what)
 
     def scored(self, count: int, there: int, *, chooses: bool) -> None:
-        """Say how many held-out pictures each validation scores, if not all; chooses: if they choose the weights."""
+        """Say how many held-out pictures each validation scores, if not all, or too few to choose the weights.
+
+        chooses: whether they do.
+        """
+        kept = "" if chooses else "; the last weights are kept"
+        pictures = f"{count} of {there} held-out pictures" if count < there else counted(there, "held-out picture")
         if count < there:
-            kept = "" if chooses else "; the last weights are kept"
-            self._console.say(
-                f"validations score {count} of {there} held-out pictures: the run is too short for more{kept}"
-            )
+            self._console.say(f"validations score {pictures}: the run is too short for more{kept}")
+        elif count < PICTURES_TO_CHOOSE:
+            self._console.say(f"validations score {pictures}, too few to choose the weights{kept}")
 
     def moved(self, step: int, progress: float) -> None:
         """Move the progress line; progress: 0 to 1."""

@@ -17,7 +17,6 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from ..data.scenes import HELD_OUT
 from ..data.training_set import TrainingSet
 from ..errors import HfpieError
 from ..interruption import Interruption
@@ -32,7 +31,7 @@ from .validation import PARTS_PICTURES, PARTS_SCORES, HeldOut, parts, samples, s
 
 REPORTS_WANTED = 5  # least number of validations before the last, if they can score enough pictures
 ENOUGH_PICTURES = 4
-PICTURES_FOR_PARTS = 10  # scored pictures from which a validation has time to measure the parts
+PICTURES_FOR_PARTS = 10  # pictures; a validation that has time to score so many has time to measure the parts
 
 Item = TypeVar("Item")
 
@@ -45,8 +44,10 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
     """
     pace = Pace(run)
     log.doing("preparing held-out pictures" if run.config.minutes else "")
-    budget, scored = _begin(run, HeldOut(held_out, run.config.scale, shrunk=run.config.shrunk > 0), pace)
-    log.scored(run.pictures, max(len(held_out.photos), len(held_out.paired)), chooses=chooses(run))
+    pairs = HeldOut(held_out, run.config.scale, shrunk=run.config.shrunk > 0)
+    there = pairs.most(run.config.validation)
+    budget, scored, has_time = _begin(run, pairs, there, pace)
+    log.scored(run.pictures, there, chooses=chooses(run))
     log.moved(run.step, budget.progress(run.step))
     log.doing("first step")
     gradients = chosen_gradients(run)
@@ -65,7 +66,7 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
             stop = not last and _agreed(interruption, run)
             reported = last or budget.report_is_due(run.step)
             if reported:
-                _report(run, scored, pace, log)
+                _report(run, scored, pace, log, worth=has_time)
             run.minutes_done = run.config.minutes if last else run.minutes_done
             saved = run.ranks.leads and (reported or stop or budget.save_is_due())
             if saved:
@@ -78,9 +79,11 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
                 return
 
 
-def _begin(run: Run, held_out: HeldOut, pace: Pace) -> tuple[Budget, HeldOut]:
-    """(the run's budget, the held-out pictures that each validation has time to score)."""
-    pictures, seconds, saving = HELD_OUT, 0.0, 0.0
+def _begin(run: Run, held_out: HeldOut, there: int, pace: Pace) -> tuple[Budget, HeldOut, bool]:
+    """(the run's budget, those of the `there` held-out pictures that each validation has time to score, and whether
+    it has time to score each part of the network)."""
+    pictures, seconds, saving, has_time = there, 0.0, 0.0, True
+    before = min(run.pictures, there)
     if run.config.minutes:
         seconds = seconds_a_picture(run, held_out)
         if run.ranks.leads:
@@ -90,19 +93,20 @@ def _begin(run: Run, held_out: HeldOut, pace: Pace) -> tuple[Budget, HeldOut]:
         saving = run.ranks.gather(saving)[0]
         once = 3 * seconds / (60 * run.config.minutes)  # a picture's share of the run, including samples and parts
         last = LAST_REPORT / once - saving / seconds / 3
-        pictures = max(int(min(last, max(REPORTS / REPORTS_WANTED / once, ENOUGH_PICTURES), pictures)), 1)
-        choose_at_last = run.pictures < PICTURES_TO_CHOOSE <= pictures
-        if 0 < run.pictures <= 2 * pictures and not choose_at_last:
-            pictures = run.pictures
-    if run.pictures not in (0, pictures):
+        affordable = max(int(min(last, max(REPORTS / REPORTS_WANTED / once, ENOUGH_PICTURES))), 1)
+        pictures, has_time = min(affordable, there), affordable >= PICTURES_FOR_PARTS
+        choose_at_last = before < PICTURES_TO_CHOOSE <= pictures
+        if 0 < before <= 2 * pictures and not choose_at_last:
+            pictures = before
+    if before not in (0, pictures):
         run.best = float("-inf")  # of other pictures
     run.pictures = pictures
     if not run.config.minutes:
-        return Steps(run.config), held_out
-    examined = PARTS_PICTURES * (PARTS_SCORES if pictures >= PICTURES_FOR_PARTS else 1)
+        return Steps(run.config), held_out, has_time
+    examined = PARTS_PICTURES * (PARTS_SCORES if has_time else 1)
     report = (2 * pictures + examined) * seconds + saving
     budget = Minutes(run.config, run.ranks, run.step, pace.seconds(), report_cost=report, save_cost=saving)
-    return budget, held_out.thinned(pictures)
+    return budget, held_out.thinned(pictures), has_time
 
 
 def chosen_gradients(run: Run) -> Work:
@@ -206,7 +210,7 @@ def _agreed(interruption: Interruption, run: Run) -> bool:
     return bool(run.ranks.total(torch.tensor(float(interruption.asked), device=run.device.torch_device)) > 0)
 
 
-def _report(run: Run, held_out: HeldOut, pace: Pace, log: RunLog) -> None:
+def _report(run: Run, held_out: HeldOut, pace: Pace, log: RunLog, *, worth: bool) -> None:
     loss, speed, waiting = (
         pace.loss(),
         pace.pixels_per_second(),
@@ -218,6 +222,6 @@ def _report(run: Run, held_out: HeldOut, pace: Pace, log: RunLog) -> None:
         hours = pace.seconds() / 3600
         log.report(run.step, hours, loss, scores, inputs=held_out.input_scores(run), waiting=waiting, speed=speed)
         log.sample(run.step, samples(run, held_out))
-        log.parts(run.step, parts(run, held_out, worth=run.pictures >= PICTURES_FOR_PARTS))
+        log.parts(run.step, parts(run, held_out, worth=worth))
         keep_best(run, sum(scores.values()) / len(scores))
     pace.restart()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
@@ -44,6 +44,10 @@ class HeldOut:
     def count(self, degradation: str) -> int:
         """Number of pictures, or of published pairs."""
         return len(self._data.paired if degradation == PAIRS else self._data.photos)
+
+    def most(self, degradations: Iterable[str]) -> int:
+        """The largest number of pictures that one of these degradations is scored on."""
+        return max(map(self.count, degradations))
 
     def pair(self, degradation: str, number: int) -> Pair:
         """One pair, in 8 bits if that is exact, otherwise float32."""
