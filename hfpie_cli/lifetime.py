@@ -21,12 +21,15 @@ def open_streams() -> None:
     """Connect standard streams that the caller has closed (`hfpie ... >&-`) to the null device.
 
     Otherwise Python has None for them, and the next files to be opened, outputs among them, get their descriptors.
+    Standard output escapes what it cannot write otherwise, such as file names that are not UTF-8.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             stream = Path(os.devnull).open(mode)  # noqa: SIM115  # as long as the process lives
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)  # keeps the descriptor when the stream is replaced
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class Output(io.FileIO):

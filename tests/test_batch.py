@@ -568,6 +568,16 @@ def test_heads_are_read_once_and_tell_what_tiles_cover(folder, identity, monkeyp
         assert amount.covered_by(restorer, amounts) == pytest.approx(5 * each, rel=0.2)
 
 
+def test_a_dry_run_names_files_whose_names_are_not_utf_8(folder):
+    make_inputs(folder, 1)
+    (folder / "in/000.png").rename(folder / "in" / os.fsdecode(b"a\xff.png"))
+    command = [*COMMAND, "in", "-o", "out/", "--dry-run", "--weights", "unit-test"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert rb"a\udcff.png -> out/a\udcff.png" in done.stdout
+
+
 def test_a_dry_run_counts_overlaps_and_names_what_cannot_be_read(folder, monkeypatch):
     make_inputs(folder, 2)
     (folder / "in/text.png").write_text("text")

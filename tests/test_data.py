@@ -1,5 +1,7 @@
 """Training data: degradations against closed forms, stores, pairs, reproducible crops."""
 
+import hashlib
+import os
 import pickle
 import shutil
 import zlib
@@ -15,7 +17,7 @@ from PIL import Image
 from hfpie_cli.data.benchmarks import open_folders
 from hfpie_cli.data.crops import PAIRS, CropSampler, as_floats, sharpened, validation_pair
 from hfpie_cli.data.decoded import made_store, open_store, reducing
-from hfpie_cli.data.scenes import hold_out, scene_of, scenes_by_look, scenes_by_name
+from hfpie_cli.data.scenes import hash_of, hold_out, scene_of, scenes_by_look, scenes_by_name
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.data.training_set import TrainingSet
 from hfpie_cli.degradations.named import DEGRADATIONS
@@ -492,3 +494,15 @@ def test_nothing_held_out_is_trained_on_as_the_other_side_of_a_pair(tmp_path):
     assert held.photos.names
     assert held.paired.names
     assert not trained & {*held.photos.names, *held.paired.names}
+
+
+def test_names_that_are_not_utf_8_are_held_out_like_others(tmp_path):
+    for number in range(4):
+        save_picture(tmp_path / "photos" / os.fsdecode(b"\xff%d-a.png" % number), smooth_picture(number))
+    photos = tmp_path / "photos"
+    data = opener_in(tmp_path).training_set(photos, None, None)
+    training, held_out = data.split()
+    names = {*training.photos.names, *held_out.photos.names}
+    assert names == {os.fsdecode(b"\xff%d-a.png" % number) for number in range(4)}
+    assert data.fingerprint() == hashlib.sha256(b"\n".join(sorted(map(os.fsencode, names))) + b"\n").hexdigest()[:16]
+    assert hash_of("b\u00e9.png") == hashlib.sha256("b\u00e9.png".encode()).hexdigest()

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -188,6 +191,25 @@ def test_scores_go_to_a_spreadsheet_and_pictures_to_a_folder(arguments, tmp_path
     means = [row for row in rows if row["picture"] == "mean"]
     assert float(means[0]["psnr"]) == pytest.approx(np.mean([float(row["psnr"]) for row in rows[:3]]))
     assert (tmp_path / "out/non-local_means/2.png").is_file()
+
+
+def test_names_that_are_not_utf_8_are_scored_and_written_as_they_are(identity, tmp_path):
+    folder = tmp_path / os.fsdecode(b"set \xfe")
+    save_picture(folder / os.fsdecode(b"a\xff.png"), smooth_picture(0))
+    command = ["eval", "--dataset", folder, "--task", "denoise", "--weights", identity]
+    written = ["--csv", "s.csv", "--report", "r.html", "--save-images", "out"]
+    done = subprocess.run(
+        [sys.executable, "-m", "hfpie_cli", *command, *written],
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict", "OMP_NUM_THREADS": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert rb"set \udcfe, denoise" in done.stdout
+    rows = (tmp_path / "s.csv").read_bytes().splitlines()
+    assert rows[1].startswith(b"set \xfe,denoise,awgn-25,input,hfpie eval,a\xff.png,")
+    assert (tmp_path / "r.html").exists()
 
 
 def test_saved_pictures_replace_nothing_unasked(arguments, tmp_path):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..console import Console
 from ..jobs import Job
-from ..shown import counted, end_of, in_megapixels
+from ..shown import counted, end_of, in_megapixels, shown
 from .amount import Amount
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class RunProgress:
         total = max(self._total, 1e-9)
         if name:
             self._bar.update(
-                task.id, description=end_of(name, NAME_SHOWN), completed=self._done, total=total, text=text
+                task.id, description=shown(end_of(name, NAME_SHOWN)), completed=self._done, total=total, text=text
             )
         else:
             self._bar.update(task.id, completed=self._done, total=total, text=text)

@@ -67,7 +67,7 @@ def hold_out(scenes: Scenes, count: int = HELD_OUT) -> tuple[frozenset[str], fro
     room = max(wanted, int(pictures * HELD_OUT_SHARE))
     names: list[str] = []
     chosen = 0
-    for scene in sorted(scenes, key=_hash):
+    for scene in sorted(scenes, key=hash_of):
         if chosen < wanted and len(names) + len(scenes[scene]) <= room:
             names += scenes[scene]
             chosen += 1
@@ -92,5 +92,6 @@ def _fifth(pictures: int) -> int:
     return min(max(pictures // 5, 1), pictures - 1) if pictures else 0
 
 
-def _hash(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()
+def hash_of(name: str) -> str:
+    """The SHA-256 of a file name, or of lines of them, which need not be UTF-8: 64 hex digits."""
+    return hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()

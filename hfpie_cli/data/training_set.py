@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Set
 from dataclasses import dataclass
 
 from ..errors import UnavailableError
 from ..shown import counted
 from .decoded import NOTHING, PhotoStore
-from .scenes import hold_out, scenes_by_look, scenes_by_name
+from .scenes import hash_of, hold_out, scenes_by_look, scenes_by_name
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class TrainingSet:
 
     def fingerprint(self) -> str:
         """A hash of the names of all pictures: 16 hex digits."""
-        return _hash("\n".join([*self.photos.names, "", *self.paired.names]))[:16]
+        return hash_of("\n".join([*self.photos.names, "", *self.paired.names]))[:16]
 
     def split(self) -> tuple[TrainingSet, TrainingSet]:
         """(training, held out), split by whole scenes.
@@ -58,7 +57,3 @@ class TrainingSet:
         sides = (self.paired.pick(chosen_pairs), self.degraded.pick(chosen_pairs))
         shrunk = tuple(smaller._named(photos, set()) for smaller in self.shrunk)
         return TrainingSet(self.photos.pick(chosen), reduced, shrunk, *sides)
-
-
-def _hash(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()

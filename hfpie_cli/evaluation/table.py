@@ -173,7 +173,8 @@ def records(board: Board) -> Iterator[dict[str, Any]]:
 def write_csv(boards: Sequence[Board], path: Path) -> None:
     """For spreadsheets: one line a picture and method, then the means and the quoted rows (picture `mean`)."""
     fields = ["dataset", "task", "degradation", "method", "source", "picture", *HEADINGS, "identical"]
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    escaped = "surrogateescape"  # file names need not be UTF-8: their own bytes are written
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8", errors=escaped) as file:
         writer = csv.DictWriter(file, fields)
         writer.writeheader()
         for board in boards:
