@@ -255,7 +255,7 @@ def _read(kind: type[Section], section: str, keys: dict[str, Any]) -> Section:
     if unknown := sorted(set(_as_section(section, keys)) - set(known)):
         where = f" of {section}" if section else ""
         raise ValueError(f"unknown key {unknown[0]!r}{where}; known keys: {', '.join(known)}")
-    for part in dataclasses.fields(kind):
+    for part in dataclasses.fields(kind):  # type: ignore[arg-type]
         if part.name not in keys and part.default is part.default_factory is dataclasses.MISSING:
             raise ValueError(f"the key {place + part.name!r} is missing")
     for name, value in keys.items():
