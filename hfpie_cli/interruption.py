@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+SIGNALS = (signal.SIGINT, *ENDING)
 
 
 class Stopped(KeyboardInterrupt):
@@ -28,6 +31,7 @@ def stoppable() -> Iterator[None]:
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
+        _leave_closed_terminal()
         raise Stopped(number)
 
     before: dict[int, signal._HANDLER] = {}
@@ -42,14 +46,29 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _leave_closed_terminal() -> None:
+    """Connect standard streams whose terminal was closed to the null device, so that the last lines raise nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            os.write(stream.fileno(), b"")
+        except (OSError, ValueError) as error:  # ValueError: a stream without a descriptor
+            if getattr(error, "errno", None) == errno.EIO:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def stop_by(number: int) -> KeyboardInterrupt:
+    """What to raise for a signal that was deferred."""
+    return KeyboardInterrupt() if number == signal.SIGINT else Stopped(number)
+
+
 class Interruption:
-    """Within the block, `asked` says whether a signal was received; a second one acts as usual.
+    """Within the block, `number` is that of the signal received, 0 before; a second one acts as usual.
 
     A signal that the process was started to ignore, as background jobs ignore SIGINT, stays ignored.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.number = 0
         self._before: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> Interruption:
@@ -65,7 +84,8 @@ class Interruption:
         self._restore()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
+        self.number = number
+        _leave_closed_terminal()
         self._restore()
 
     def _restore(self) -> None:

@@ -1,11 +1,13 @@
 """The training loop learns, resumes bit for bit however it ended, and is the same in several processes."""
 
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +21,7 @@ from hfpie_cli.cli import app
 from hfpie_cli.console import Console
 from hfpie_cli.device import Device
 from hfpie_cli.errors import HfpieError, UsageError
+from hfpie_cli.interruption import Stopped
 from hfpie_cli.models.highpass import HighpassConfig
 from hfpie_cli.models.network import NetworkConfig
 from hfpie_cli.photos.quality import psnr
@@ -95,8 +98,9 @@ def test_a_run_interrupted_by_a_signal_goes_on_to_the_same_weights(data, tmp_pat
     with monkeypatch.context() as patch:
         patch.setattr("hfpie_cli.training.loop.CHECK_EVERY", 3)
         patch.setattr(RunLog, "step", strike)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Stopped) as stopped:
             train(changed(steps=8), tmp_path / "stopped", data)
+    assert stopped.value.code == 143
     resumed = setup(changed(steps=8), tmp_path / "stopped", CPU)
     assert resumed.step in (3, 4)
     assert same_weights(train(changed(steps=8), tmp_path / "stopped", data).network, straight.network)
@@ -123,6 +127,28 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(photos, data, tmp_pat
     assert 0 < step_of(tmp_path / "killed") < 24
     straight = train(config, tmp_path / "straight", data)
     assert same_weights(train(config, tmp_path / "killed", data).network, straight.network)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (None, 129)])
+def test_a_signal_or_a_closed_terminal_saves_and_ends_with_its_code(number, code, photos, tmp_path):
+    write_config(changed(steps=10**6, save_seconds=10**6, validate_every=10**6), tmp_path / "tiny.toml")
+    arguments = command(photos, tmp_path / "tiny.toml", "--out", tmp_path / "run", "--device", "cpu")
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(sys.executable, [sys.executable, *map(str, arguments)], environment(tmp_path))
+    told = b""
+    while b"loss" not in told:
+        told += os.read(terminal, 4096)
+    (tmp_path / "run/state.pt").unlink()
+    if number is None:
+        os.close(terminal)
+    else:
+        os.kill(child, number)
+    with suppress(OSError):
+        while os.read(terminal, 4096):
+            pass
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code
+    assert step_of(tmp_path / "run") > 0
 
 
 def step_of(folder):

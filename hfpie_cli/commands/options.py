@@ -19,7 +19,7 @@ from typer.models import OptionInfo
 from ..console import Console
 from ..errors import ExitCode, HfpieError
 from ..hub.client import Hub
-from ..interruption import Stopped
+from ..interruption import Stopped, stoppable
 from ..lifetime import drop_output
 from ..photos.limits import LIMIT_VARIABLE, raised_limit
 from .shell import METAVARS, Command
@@ -125,7 +125,7 @@ def as_hfpie_error(error: Exception, name: str) -> HfpieError:
 def run_safely(run: Callable[[Options], int], options: Options) -> int:
     """Run a command; an error becomes one line on standard error and an exit code."""
     try:
-        with raised_limit(getattr(options, "max_pixels", None)):
+        with stoppable(), raised_limit(getattr(options, "max_pixels", None)):
             return int(run(options))
     except HfpieError as error:
         if options.debug:

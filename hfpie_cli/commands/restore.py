@@ -12,7 +12,6 @@ import typer
 from ..console import Console
 from ..distributed import PATIENCE, joined_ranks
 from ..errors import UsageError
-from ..interruption import stoppable
 from ..jobs import Plan
 from ..photos.formats import EXTRAS
 from ..plan import is_film_job, plan_jobs
@@ -54,7 +53,7 @@ def restore_files(task: Task, options: RestoreOptions, default: str = "", scale:
     weights = find_here(options.weights or default, options.hub(), task=task.name, force=options.force)
     if options.frames and options.in_place:
         raise UsageError("--frames and --in-place exclude each other", "name a folder with --output")
-    with stoppable(), joined_ranks(patience=PATIENCE) as ranks:
+    with joined_ranks(patience=PATIENCE) as ranks:
         naming = options.naming(task.output_suffix(scale))
         plan = plan_jobs([*options.inputs, *options.more_inputs], naming)
         if options.json and any(job.target is None for job in plan.jobs):

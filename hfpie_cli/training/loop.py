@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..data.training_set import TrainingSet
 from ..errors import HfpieError
-from ..interruption import Interruption
+from ..interruption import Interruption, stop_by
 from .budget import CHECK_EVERY, LAST_REPORT, REPORTS, Budget, Minutes, Steps
 from .gan import adversarial_step
 from .graphs import CudaRecorder, Losses, Recorded, Work
@@ -39,8 +39,8 @@ Item = TypeVar("Item")
 def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> None:
     """Train to the end of the run, validating and saving on the way.
 
-    Raises HfpieError when the loss is not finite. When interrupted (SIGINT, SIGTERM), it finishes the step, saves, and
-    raises KeyboardInterrupt.
+    Raises HfpieError when the loss is not finite. When interrupted (SIGINT, SIGTERM, SIGHUP), it finishes the step,
+    saves, and raises KeyboardInterrupt, for the last two Stopped.
     """
     pace = Pace(run)
     log.doing("preparing held-out pictures" if run.config.minutes else "")
@@ -63,18 +63,18 @@ def fit(run: Run, training: TrainingSet, held_out: TrainingSet, log: RunLog) -> 
             budget.stepped(run.step, pace.seconds())
             log.moved(run.step, budget.progress(run.step))
             last = budget.is_over(run.step)
-            stop = not last and _agreed(interruption, run)
+            stop = 0 if last else _agreed(interruption, run)
             reported = last or budget.report_is_due(run.step)
             if reported:
                 _report(run, scored, pace, log, worth=has_time)
             run.minutes_done = run.config.minutes if last else run.minutes_done
-            saved = run.ranks.leads and (reported or stop or budget.save_is_due())
+            saved = run.ranks.leads and (reported or stop > 0 or budget.save_is_due())
             if saved:
                 pace.check()  # a state that is not finite is not saved
                 save_state(run)
             budget.rested(pace.seconds(), reported=reported, saved=saved)
             if stop:
-                raise KeyboardInterrupt
+                raise stop_by(stop)
             if last:
                 return
 
@@ -201,13 +201,11 @@ class Pace:
         return self._pixels / max(time.monotonic() - self._since, 1e-6)
 
 
-def _agreed(interruption: Interruption, run: Run) -> bool:
-    """Whether to stop now; processes agree on it at intervals."""
+def _agreed(interruption: Interruption, run: Run) -> int:
+    """The signal by which to stop now, 0 to go on; processes agree on it at intervals."""
     if run.ranks.count == 1:
-        return interruption.asked
-    if run.step % CHECK_EVERY:
-        return False
-    return bool(run.ranks.total(torch.tensor(float(interruption.asked), device=run.device.torch_device)) > 0)
+        return interruption.number
+    return 0 if run.step % CHECK_EVERY else max(run.ranks.gather(interruption.number))
 
 
 def _report(run: Run, held_out: HeldOut, pace: Pace, log: RunLog, *, worth: bool) -> None:
