@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import sys
 import tempfile
@@ -71,6 +72,69 @@ def sweep(folders: Iterable[Path]) -> int:
         with suppress(OSError):
             swept += sum(_sweep_one(path) for path in folder.iterdir() if _is_temporary(path.name))
     return swept
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """A new folder below `parent`, removed with all that it holds when the block ends."""
+    handle, path = _make_temporary_folder(parent)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def sweep_folders(parent: Path) -> int:
+    """Remove the temporary folders that ended processes left in a folder; returns their number.
+
+    A running process keeps its own locked, as `sweep` explains.
+    """
+    swept = 0
+    with suppress(OSError):
+        for path in parent.iterdir():
+            if _is_temporary(path.name):
+                swept += _sweep_folder(path)
+    return swept
+
+
+def _sweep_folder(path: Path) -> bool:
+    handle = None
+    try:
+        handle = _open_folder(path)
+        if _lock(handle):
+            shutil.rmtree(path)
+            return True
+    except OSError:
+        pass
+    finally:
+        if handle is not None:
+            os.close(handle)
+    return False
+
+
+def _make_temporary_folder(parent: Path) -> tuple[int | None, Path]:
+    """(a handle that locks the folder until it is closed, None on a file system without locks; the new folder)."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent))
+        handle = None
+        try:
+            handle = _open_folder(path)
+            if _lock(handle) and path.exists():
+                return handle, path
+        except FileNotFoundError:
+            pass
+        except OSError:  # no locks: nothing is swept there
+            if handle is not None:
+                os.close(handle)
+            return None, path
+        if handle is not None:  # another process is sweeping
+            os.close(handle)
+
+
+def _open_folder(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0))
 
 
 def _is_temporary(name: str) -> bool:

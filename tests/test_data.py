@@ -30,6 +30,7 @@ from hfpie_cli.degradations.operations import (
     reduce_bicubic,
 )
 from hfpie_cli.errors import UnavailableError
+from hfpie_cli.files import atomic_path
 from tests.conftest import save_picture, smooth_picture
 
 
@@ -506,3 +507,12 @@ def test_names_that_are_not_utf_8_are_held_out_like_others(tmp_path):
     assert names == {os.fsdecode(b"\xff%d-a.png" % number) for number in range(4)}
     assert data.fingerprint() == hashlib.sha256(b"\n".join(sorted(map(os.fsencode, names))) + b"\n").hexdigest()[:16]
     assert hash_of("b\u00e9.png") == hashlib.sha256("b\u00e9.png".encode()).hexdigest()
+
+
+def test_what_a_killed_decoding_left_is_removed_and_a_living_one_s_kept(tmp_path):
+    photo, cache = save_picture(tmp_path / "photos/a.png", smooth_picture(0)), tmp_path / "cache"
+    cache.mkdir()
+    (cache / ".hfpie-killed.rgb").write_bytes(b"half")
+    with atomic_path(cache / "other.rgb") as living:
+        open_store([photo], photo.parent, cache, print)
+        assert [path.name for path in cache.glob(".*")] == [living.name]

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 import stat
 import zipfile
 
@@ -15,6 +17,7 @@ from hfpie_cli.console import Console
 from hfpie_cli.data.catalogue import data_sets, find
 from hfpie_cli.data.download import unpack
 from hfpie_cli.errors import UnavailableError
+from hfpie_cli.files import temporary_folder
 
 from .conftest import save_picture
 from .hub_server import HubServer
@@ -90,6 +93,23 @@ def test_a_set_is_pulled_once_and_ready_to_score(server, tmp_path):
     again = run("pull", "REDS", "--data-root", tmp_path, "--train", "--json")
     assert [json.loads(line)["unpacked"] for line in again.stdout.splitlines()[:7]] == [False] * 5 + [True] * 2
     assert (tmp_path / "REDS/train/train_sharp/000/00000000.png").is_file()
+
+
+def test_a_signal_leaves_nothing_half_unpacked(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(zipfile.ZipFile, "extract", lambda *arguments: os.kill(os.getpid(), signal.SIGTERM))
+    pulled = run("pull", "REDS", "--data-root", tmp_path / "data")
+    assert pulled.exit_code == 143, pulled.stderr
+    assert list((tmp_path / "data/REDS").iterdir()) == []
+
+
+def test_a_pull_removes_what_killed_ones_left_and_nothing_of_living_ones(server, tmp_path):
+    folder = tmp_path / "data/REDS"
+    (folder / ".hfpie-killed/val").mkdir(parents=True)
+    (folder / ".hfpie-killed/val/0.png").touch()
+    with temporary_folder(folder) as living:
+        assert "unpacked" in run("pull", "REDS", "--data-root", tmp_path / "data").stderr
+        assert [path.name for path in folder.glob(".*")] == [living.name]
+    assert not living.exists()
 
 
 def test_a_set_without_a_repository_says_where_to_get_it(tmp_path):

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from hfpie_cli.cli import app
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.errors import HfpieError
+from hfpie_cli.files import atomic_path
 from hfpie_cli.training.config import write_config
 from hfpie_cli.training.run import keep_best, locked, save_state, setup
 from hfpie_cli.training.state import find_whole
@@ -147,3 +148,11 @@ def test_a_missing_best_is_made_anew(data, tmp_path):
     assert again.best == float("-inf")
     made = load_checkpoint(tmp_path / "run/best.safetensors").network()
     assert same_weights(made, run.average)
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
+    (tmp_path / "samples").mkdir()
+    for name in (".hfpie-killed.pt", "samples/.hfpie-killed.png"):
+        (tmp_path / name).write_bytes(b"half")
+    with atomic_path(tmp_path / "copy.pt") as living, locked(tmp_path):
+        assert [path.name for path in tmp_path.rglob(".hfpie-*")] == [living.name]

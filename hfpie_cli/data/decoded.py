@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..degradations.operations import reduce_bicubic
 from ..errors import HfpieError, UnavailableError
-from ..files import atomic_path
+from ..files import atomic_path, sweep
 from ..photos.hidden import fill_hidden
 from ..photos.limits import pixel_limit
 from ..photos.photo import FULL_SCALE, Pixels, to_8bit, to_16bit
@@ -166,6 +166,7 @@ def open_store(
     ]
     index = cache / f"{key}.json"
     cache.mkdir(parents=True, exist_ok=True)
+    sweep([cache])
     if (kept := listing.read(index)) is None or _has_room(kept, cache):
         say(f"decoding {counted(len(paths), 'file')} of {root} into {cache}")
         kept = _keep(index, names, track(_in_order(_decode, paths), len(paths), "decoding"))

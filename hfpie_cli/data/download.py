@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from ..console import FileProgress
 from ..errors import UnavailableError
+from ..files import temporary_folder
 from ..hub.client import HubFile
 from .catalogue import Archive, DataSet
 
@@ -29,9 +29,8 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str], progress: Progres
     An archive may lack the outer folders (`val_sharp/` for `val/val_sharp`). Raises UnavailableError for a file that is
     no archive, that lacks what is wanted, holds a link or a path that leads outside, or unpacks to absurdly much.
     """
-    partial = Path(tempfile.mkdtemp(prefix=".hfpie-", dir=folder))
     try:
-        with zipfile.ZipFile(archive) as file:
+        with temporary_folder(folder) as partial, zipfile.ZipFile(archive) as file:
             prefix_of = {name: _prefix(archive, file, name) for name in wanted}
             prefixes = tuple(f"{prefix}/" for prefix in prefix_of.values())
             entries = [entry for entry in _checked(archive, file) if entry.filename.startswith(prefixes)]
@@ -41,17 +40,15 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str], progress: Progres
                 for entry in entries:
                     file.extract(entry, partial)
                     bar.finish()
-        for name, prefix in prefix_of.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (partial / prefix).rename(folder / name)
+            for name, prefix in prefix_of.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (partial / prefix).rename(folder / name)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise UnavailableError(f"{archive}: damaged archive ({error})", "download it again") from None
     except OSError as error:
         raise UnavailableError(
             f"{archive}: cannot unpack it to {folder} ({error.strerror})", "free disk space"
         ) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _prefix(archive: Path, file: zipfile.ZipFile, wanted: str) -> str:

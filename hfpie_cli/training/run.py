@@ -18,6 +18,7 @@ from torch import nn
 from ..device import Device
 from ..distributed import Ranks
 from ..errors import HfpieError, UsageError
+from ..files import sweep
 from ..models.blocks import ResidualChannelAttentionBlock
 from ..models.experts import ExpertsConfig, expert_weights
 from ..models.highpass import HighpassConfig
@@ -142,6 +143,7 @@ def locked(folder: Path) -> Iterator[None]:
     except Timeout:
         hint = "wait until it ends, or use another folder with --output"
         raise HfpieError(f"{folder}: another process is training there", hint) from None
+    sweep([folder, folder / "samples"])
     try:
         yield
     finally:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
-from ..files import cache_folder, sha256_of
+from ..files import cache_folder, sha256_of, sweep_folders, temporary_folder
 
 SUFFIX = ".safetensors"
 
@@ -33,8 +32,9 @@ def make_converted(pickle: Path, sha256: str) -> Path:
 
     folder = _folder(sha256)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as making:
-        made = Path(making) / f"net{SUFFIX}"
+    sweep_folders(folder.parent)
+    with temporary_folder(folder.parent) as making:
+        made = making / f"net{SUFFIX}"
         convert(pickle, made, overwrite=False)
         folder.mkdir(exist_ok=True)
         return made.replace(folder / f"{sha256_of(made)}{SUFFIX}")
