@@ -167,6 +167,7 @@ SAME_SIZE: dict[str, Degradation] = {
     "sensor": Sensor(),
     "sensor-grey": Grey(Sensor()),
     "night-any": Sensor(psnr=(13, 22)),
+    "night-smoothed": Sensor(psnr=(18, 30), quality=(70, 98), smoothing=True),
     "day-any": Sensor(psnr=(22, 44)),
     "day-smoothed": Sensor(psnr=(28, 42), quality=(85, 100), smoothing=True),
     "day-jpeg": Sensor(psnr=(26, 42), quality=(50, 92), smoothing=True),
