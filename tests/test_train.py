@@ -135,7 +135,8 @@ def test_a_signal_or_a_closed_terminal_saves_and_ends_with_its_code(number, code
     arguments = command(photos, tmp_path / "tiny.toml", "--out", tmp_path / "run", "--device", "cpu")
     child, terminal = pty.fork()
     if child == 0:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # background jobs are started ignoring it
+        for each in (signal.SIGINT, signal.SIGHUP):  # which background jobs and nohup are started ignoring
+            signal.signal(each, signal.SIG_DFL)
         os.execve(sys.executable, [sys.executable, *map(str, arguments)], environment(tmp_path))
     told = b""
     while b"loss" not in told:
