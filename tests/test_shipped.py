@@ -247,9 +247,10 @@ def test_the_gate_gives_each_kind_to_its_expert(name, degradation):
 
 
 @pytest.mark.parametrize("kind", ["page", "line art", "diagram"])
-def test_enlarged_drawings_have_an_expert(kind):
+@pytest.mark.parametrize("name", ["compact.sr-x4", "compact.sr-x4-gan"])
+def test_enlarged_drawings_have_an_expert(name, kind):
     """It restores them better than that of photographs."""
-    network, pairs = NETWORKS["compact.sr-x4"], []
+    network, pairs = NETWORKS[name], []
     for seed in range(6):
         drawn = KINDS[kind](np.random.default_rng(seed), 384, 384)
         pairs.append((DEGRADATIONS["bicubic-x4"](drawn, np.random.default_rng(seed)), drawn))
