@@ -14,9 +14,11 @@ from hfpie_cli.degradations.operations import (
     blur,
     disc_kernel,
     gaussian_kernel,
+    halve_chroma,
     jpeg,
     jpeg_on_another_grid,
     product,
+    quantise,
     resized,
     webp,
 )
@@ -30,7 +32,7 @@ from hfpie_cli.degradations.sensor import (
 )
 from hfpie_cli.degradations.small_photos import FILTERS, Reduction, reduce_by
 from hfpie_cli.degradations.tones import to_linear, to_values
-from hfpie_cli.degradations.web import Enlarged, EnlargedLosses, Grain, Webp
+from hfpie_cli.degradations.web import Enlarged, EnlargedLosses, FineFile, Grain, Webp
 from hfpie_cli.photos.quality import psnr as psnr_of
 
 from .conftest import smooth_picture
@@ -234,7 +236,7 @@ def test_neighbouring_pixels_share_coarse_grain():
     assert correlation(grain(0.5, size=(1.5, 1.5))) == pytest.approx(np.exp(-1 / (4 * 1.5**2)), abs=0.05)
 
 
-@pytest.mark.parametrize("degradation", [Webp((10, 95)), EnlargedLosses(), Enlarged(), Grain()])
+@pytest.mark.parametrize("degradation", [Webp((10, 95)), FineFile(), EnlargedLosses(), Enlarged(), Grain()])
 def test_what_the_web_does_keeps_size_and_range(degradation):
     for seed in range(6):
         degraded = degradation(photo(side=88)[:61, :47], np.random.default_rng(seed))
@@ -242,6 +244,25 @@ def test_what_the_web_does_keeps_size_and_range(degradation):
         assert degraded.dtype == np.float32
         assert degraded.min() >= 0
         assert degraded.max() <= 1
+
+
+def test_halved_chroma_keeps_luma_and_grey_and_loses_fine_colour():
+    grey = photo().mean(2, keepdims=True).repeat(3, 2)
+    assert np.abs(halve_chroma(grey) - grey).max() < 1e-5
+    stripes = np.tile(np.float32([[0.6, 0.4, 0.4], [0.4, 0.5, 0.4]]), (32, 16, 1)).reshape(32, 32, 3)
+    halved = halve_chroma(stripes)
+    assert np.abs((halved - stripes) @ LUMA).max() < 0.002
+    assert np.abs(np.diff(halved[..., 0] - halved @ LUMA)).max() < 0.002  # red stripes are gone
+    assert halve_chroma(stripes[:31, :27]).shape == (31, 27, 3)
+
+
+def test_a_fine_file_loses_little_but_colour():
+    picture = photo(2)
+    saved = [FineFile()(picture, np.random.default_rng(seed)) for seed in range(30)]
+    assert min(psnr_of(p @ LUMA, picture @ LUMA, peak=1) for p in saved) > 38
+    assert max(psnr(p, picture) for p in saved) < 40
+    assert len({p.tobytes() for p in saved}) > 10  # of many qualities
+    assert sum(np.array_equal(p, quantise(halve_chroma(picture))) for p in saved) > 3
 
 
 def test_lower_quality_of_webp_loses_more():

@@ -16,6 +16,7 @@ from hfpie_cli.evaluation.parts import examine_weights
 from hfpie_cli.models.experts import Experts, ExpertsConfig, diagonal, expert_weights
 from hfpie_cli.models.network import NetworkConfig
 from hfpie_cli.models.quantisation import COARSE, READS, STEP, jpeg_traces
+from hfpie_cli.models.spectrum import BANDS, CHROMA_BANDS, log_chroma_spectrum
 from hfpie_cli.photos.photo import Photo
 from hfpie_cli.tensors import to_tensor
 from hfpie_cli.training.run import setup
@@ -24,7 +25,7 @@ from hfpie_cli.weights.registry import resolve
 from tests.conftest import smooth_picture
 from tests.test_train import changed
 from tools.gate import expected, fit_gate, handicap, handicapped, with_halves
-from tools.join import mixed
+from tools.join import grey, mixed
 
 SHAPE = NetworkConfig(widths=(8, 12, 16), bodies=(1, 2, 1), tails=(1, 1, 0), unshuffle=2)
 CPU = Device(torch.device("cpu"), "fp32")
@@ -251,7 +252,7 @@ def test_a_gate_is_not_stuck_between_experts_that_are_worse_mixed():
     generator = torch.Generator().manual_seed(0)
     experts, few = Experts(ExpertsConfig(SHAPE, 2)), torch.arange(1000) % 20 == 0
     reads = torch.randn(1000, experts.gate.in_features, generator=generator)
-    reads[:, -1] = few.float() + 0.3 * reads[:, -1]
+    reads[:, -1] = few.float() + 0.2 * reads[:, -1]
     alone = torch.where(few[:, None], torch.tensor([30.4, 30.0]), torch.tensor([30.0, 31.0]))
     scores = torch.diag_embed(alone)
     scores[:, 0, 1] = scores[:, 1, 0] = 28.0
@@ -269,6 +270,21 @@ def test_the_gate_reads_what_jpeg_left(experts):
     read = experts.gate_input(picture)[-READS:]
     assert torch.equal(read, jpeg_traces(diagonal(picture)))
     assert read[STEP] > COARSE
+
+
+def test_the_gate_reads_chroma(experts):
+    picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+    without = experts.gate_input(grey(picture))
+    read = experts.gate_input(picture)
+    first = len(read) - READS - (BANDS - 1) - (CHROMA_BANDS - 1) - CHROMA_BANDS
+    assert torch.equal(read[first : first + CHROMA_BANDS], log_chroma_spectrum(picture))
+    assert (without[first : first + CHROMA_BANDS] < read[first : first + CHROMA_BANDS] - 5).all()
+
+
+def test_a_grey_crop_is_its_luma():
+    picture = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(grey(picture)[:, 0], grey(picture)[:, 2])
+    assert torch.allclose(grey(grey(picture)), grey(picture), atol=1e-6)
 
 
 @pytest.mark.parametrize("text", ["1:noise:1.0", "0:awgn:1.0", "1:awgn", "one:awgn:1.0", "1:awgn:much"])

@@ -1,11 +1,12 @@
-"""The spectrum that the gate of experts reads."""
+"""The spectra that the gate of experts reads."""
 
 import numpy as np
 import pytest
 import torch
 
 from hfpie_cli.degradations.named import DEGRADATIONS
-from hfpie_cli.models.spectrum import BANDS, log_spectrum
+from hfpie_cli.degradations.operations import LUMA, halve_chroma
+from hfpie_cli.models.spectrum import BANDS, CHROMA_BANDS, LEAST, log_chroma_spectrum, log_spectrum
 
 
 def squares(picture: np.ndarray) -> torch.Tensor:
@@ -54,3 +55,29 @@ def test_flat_squares_are_finite_and_the_precision_around_changes_nothing():
         assert torch.equal(log_spectrum(picture), log_spectrum(picture.clone()))
         reduced = log_spectrum(picture)
     assert torch.equal(reduced, log_spectrum(picture))
+
+
+@pytest.mark.parametrize("frequency", [0.1, 0.3, 0.44])
+def test_a_wave_of_colour_shows_in_its_band_of_chroma_and_not_in_luma(frequency):
+    wave = 0.2 * np.sin(2 * np.pi * frequency * np.arange(128))[:, None, None]
+    red_for_green = wave * np.array([LUMA[1], -LUMA[0], 0])
+    picture = squares(np.broadcast_to(0.5 + red_for_green, (128, 128, 3)))
+    assert log_chroma_spectrum(picture).shape == (CHROMA_BANDS,)
+    assert log_chroma_spectrum(picture).argmax() == int(frequency * 2 * CHROMA_BANDS)
+    assert log_spectrum(picture).numpy() == pytest.approx(np.log(LEAST), abs=0.01)
+
+
+def test_grey_pictures_have_no_chroma():
+    noise = torch.randn(4, 1, 64, 64, generator=torch.Generator().manual_seed(0)).expand(-1, 3, -1, -1) * 0.1
+    assert log_chroma_spectrum(noise + 0.5).numpy() == pytest.approx(np.log(LEAST), abs=1e-4)
+
+
+def test_halved_chroma_shows_beyond_a_quarter_of_a_cycle():
+    noise = (0.5 + 0.1 * np.random.default_rng(0).standard_normal((128, 128, 3))).clip(0, 1).astype(np.float32)
+    whole, halved = (log_chroma_spectrum(squares(picture)) for picture in (noise, halve_chroma(noise)))
+    assert whole[2:].std() < 0.1
+    assert halved[-2:].max() < whole[-2:].min() - 2
+    assert halved[0] == pytest.approx(whole[0].item(), abs=0.3)
+    assert log_spectrum(squares(halve_chroma(noise)))[5:].numpy() == pytest.approx(
+        log_spectrum(squares(noise))[5:].numpy(), abs=0.02
+    )

@@ -10,7 +10,8 @@ There may be more recipes than experts: crops that the gate must know. A recipe 
 Where the first recipe is adversarial, perceptual loss in dB takes the place of PSNR.
 `--less 1:day-any,sensor:1.0` counts 1 dB less for the first expert on these degradations, where it is better on
 simulated noise than on real pairs; but not behind JPEG of quality 61 and less.
-It takes one process a core; set OMP_NUM_THREADS=1.
+It takes one process a core; set OMP_NUM_THREADS=1. `--observed FILE` keeps what was read and scored, and takes it from
+there the next time: another ridge is then fitted in seconds.
 """
 
 from __future__ import annotations
@@ -31,10 +32,12 @@ from torch import Tensor
 from hfpie_cli.data.crops import validation_pair
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.data.training_set import TrainingSet
+from hfpie_cli.device import choose_device
 from hfpie_cli.files import cache_folder
 from hfpie_cli.models.experts import Experts, ExpertsConfig
 from hfpie_cli.models.network import NetworkConfig
 from hfpie_cli.models.pooling import SAMPLE_GRID
+from hfpie_cli.models.spectrum import luma
 from hfpie_cli.tensors import to_tensor
 from hfpie_cli.training.config import TrainConfig, load_config
 from hfpie_cli.training.layout import recipe_path
@@ -52,6 +55,7 @@ SMALL = (200, 256, 320)  # sides of the crops that are read as pictures of one t
 DRAWN = 0.75  # of the clean crops
 CROPS = ("dark", "drawn", "shrunk", "sharpened")  # shares of the crops that are made so
 HALVED = 300  # crops that halves of two experts are measured on
+GREY = 17  # every so many crops one is grey: its chroma tells nothing
 
 Measure = Callable[[Tensor, Tensor], Tensor]  # of restored and clean pictures (n, 3, h, w): dB
 
@@ -82,6 +86,7 @@ def main() -> None:
         metavar="EXPERT:DEGRADATION[,...]:DB",
         help="dB that an expert counts less on these degradations of the recipes; repeatable",
     )
+    parser.add_argument("--observed", type=Path, help="file of what was read and scored; made if it is missing")
     given = parser.parse_args()
     joined, first = join(given.experts)
     recipe = mixed([load_config(recipe_path(name, "")) for name in given.recipes])
@@ -91,12 +96,17 @@ def main() -> None:
                 f"--less: no expert {one.expert + 1}, or not all of {', '.join(one.degradations)} in the recipes"
             )
     _, held_out = photographs(recipe, given.data)  # decoded before the processes start
-    with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
-        count = given.crops + (given.clean if recipe.scale == 1 else 0)
-        shares = [range(start, count, given.processes) for start in range(given.processes)]
-        observed = list(pool.map(partial(observe, given.experts, recipe, given.data, given.crops), shares))
-    reads, scores = torch.cat([part[0] for part in observed]), torch.cat([part[1] for part in observed])
-    degradations = [name for part in observed for name in part[2]]
+    if given.observed and given.observed.exists():
+        reads, scores, degradations = torch.load(given.observed)
+    else:
+        with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
+            count = given.crops + (given.clean if recipe.scale == 1 else 0)
+            shares = [range(start, count, given.processes) for start in range(given.processes)]
+            parts = list(pool.map(partial(observe, given.experts, recipe, given.data, given.crops), shares))
+        reads, scores = torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+        degradations = [name for part in parts for name in part[2]]
+        if given.observed:
+            torch.save((reads, scores, degradations), given.observed)
     scores = handicapped(leaving_alone(with_halves(scores)), reads, degradations, given.less)
     fit_gate(joined, reads, scores, given.ridge, given.close)
     save_checkpoint(given.out, dataclasses.replace(first, config=joined.config, weights=joined.state_dict()))
@@ -149,7 +159,7 @@ def held_out_scores(joined: Experts, held_out: TrainingSet, degradation: str, me
     for number in chosen:
         pair = validation_pair(held_out, degradation, joined.config.scale, number)
         degraded, clean = (to_tensor(side)[None] for side in pair)
-        with torch.autocast("cpu", torch.bfloat16):
+        with choose_device("cpu", residual=True).autocast():
             totals += torch.stack([measure(network(degraded).float(), clean) for network in networks])
     return (totals / len(chosen)).tolist()
 
@@ -182,7 +192,7 @@ def observe(
     expert with itself is that expert, that of two is half of each: not a number from HALVED on. From number
     `degraded_ones` on the crops are clean, most of them drawn, and all experts count as if they kept them.
     """
-    (joined, _), measure = join(names), measure_of(recipe)
+    (joined, _), measure, device = join(names), measure_of(recipe), choose_device("cpu", residual=True)
     sampler = sampler_of(recipe, photographs(recipe, data)[0])
     clean_ones = dataclasses.replace(sampler, mix={"clean": 1.0}, drawn=DRAWN, shrunk=0.0, sharpened=0.0)
     count, side, scale = len(names), joined.config.network.sample_side, recipe.scale
@@ -193,7 +203,9 @@ def observe(
         chosen = sampler if number < degraded_ones else clean_ones
         degraded, clean = chosen.batch(number, [0], CROP)
         degradations.append(chosen.degradation(number, 0))
-        with torch.autocast("cpu", torch.bfloat16):
+        if number % GREY == 0:
+            degraded, clean = grey(degraded), grey(clean)
+        with device.autocast():
             seen = squares(degraded, side) if number % 2 else centre(degraded, SMALL[number // 2 % len(SMALL)] // scale)
             reads.append(joined.gate_input(seen))
             if number >= degraded_ones:
@@ -204,6 +216,11 @@ def observe(
                 if i == j or number < HALVED:
                     scores[row, i, j] = scores[row, j, i] = measure(network(degraded).float(), clean)
     return torch.stack(reads), scores, degradations
+
+
+def grey(pictures: Tensor) -> Tensor:
+    """Pictures (n, 3, h, w) in grey: their luma in all channels."""
+    return luma(pictures)[:, None].repeat(1, 3, 1, 1)
 
 
 def squares(picture: Tensor, side: int) -> Tensor:

@@ -24,7 +24,7 @@ from .operations import (
 )
 from .sensor import Night, Sensor
 from .small_photos import SmallPhoto
-from .web import Enlarged, EnlargedLosses, Grain, Webp
+from .web import Enlarged, EnlargedLosses, FineFile, Grain, Webp
 
 MARGIN = 16  # pixels around a training crop that most degradations need
 
@@ -191,6 +191,7 @@ REDUCING: dict[str, Degradation] = {
     "bicubic-x4": bicubic,
     "motion-bicubic-x4": Chain((MotionBlur(), bicubic)),
     "small-photo-x4": SmallPhoto(),
+    "fine-file-x4": Chain((bicubic, FineFile())),
     "jpeg-x4": Chain((bicubic, Jpeg((30, 95), twice=0.2))),
     **{f"jpeg-{quality}-x4": Chain((bicubic, Jpeg((quality, quality), chroma=True))) for quality in (50, 80)},
     "noise-10-x4": Chain((bicubic, GaussianNoise(10, 10, rounded=True))),

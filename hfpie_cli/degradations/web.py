@@ -1,4 +1,4 @@
-"""What the web and scanners do to photographs: WebP, files that were enlarged, film grain."""
+"""What the web, films and scanners do to photographs: WebP, halved chroma, files that were enlarged, film grain."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .operations import Picture, jpeg, resized, sometimes_jpeg, webp
+from .operations import Picture, halve_chroma, jpeg, quantise, resized, sometimes_jpeg, webp
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,24 @@ class Webp:
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         return webp(picture, int(rng.integers(self.quality[0], self.quality[1] + 1)))
+
+
+@dataclass(frozen=True)
+class FineFile:
+    """A file of high quality or a frame of a film: hardly anything is lost but half of the chroma's size."""
+
+    jpeg: tuple[int, int] = (88, 100)
+    """Range of JPEG quality."""
+    webp: tuple[int, int] = (70, 100)
+    """Range of WebP quality."""
+
+    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        kind, share = rng.integers(3), rng.random()
+        if kind == 0:
+            return jpeg(picture, round(self.jpeg[0] + share * (self.jpeg[1] - self.jpeg[0])))
+        if kind == 1:
+            return webp(picture, round(self.webp[0] + share * (self.webp[1] - self.webp[0])))
+        return quantise(halve_chroma(picture))
 
 
 @dataclass(frozen=True)

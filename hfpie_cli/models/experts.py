@@ -1,7 +1,7 @@
 """Experts: several networks of one shape, mixed into one for each photograph.
 
     sample -> first expert -> averages of its tail ---+
-           -> spectrum, traces of JPEG ---------------+-> gate -> shares -> weights, mixed -> one network
+           -> spectra, traces of JPEG ----------------+-> gate -> shares -> weights, mixed -> one network
 
 Blur of different kinds asks for different kernels, but a photograph has one kind. What the first expert does to it
 tells which. It is soft merging as in Muqeeth et al., "Soft merging of experts with adaptive routing" (2023), with one
@@ -22,7 +22,7 @@ from .contract import Contract, Restoring
 from .network import Network, NetworkConfig
 from .pooling import SAMPLE_GRID, MeasuringPool, Pool, pool_each
 from .quantisation import READS, jpeg_traces
-from .spectrum import BANDS, log_spectrum
+from .spectrum import BANDS, CHROMA_BANDS, log_chroma_spectrum, log_spectrum
 
 MOST_EXPERTS = 8
 SMALLEST_READ = 24  # side of the squares that the gate reads, pixels
@@ -49,7 +49,7 @@ class ExpertsConfig:
     @property
     def reads(self) -> int:
         """Numbers that the gate reads: see Experts.gate_input."""
-        return (self.network.widths[0] + 1) * self.network.tails[0] + 2 * BANDS - 1 + READS
+        return (self.network.widths[0] + 1) * self.network.tails[0] + 2 * (BANDS + CHROMA_BANDS) - 2 + READS
 
     @property
     def scale(self) -> int:
@@ -117,8 +117,8 @@ class Experts(Restoring):
 
         (ExpertsConfig.reads,) float32: the averages of each block divided by their root mean square, all together of
         unit length; the logarithms of these root mean squares, which tell how much there is to restore; the logarithmic
-        spectrum of the sample, and its steps from band to band; what JPEG left in it. A quarter of a grid of squares is
-        enough, those on its diagonal, and of a single picture the diagonal of a grid over it.
+        spectra of the sample, luma and chroma, and their steps from band to band; what JPEG left in it. A quarter of a
+        grid of squares is enough, those on its diagonal, and of a single picture the diagonal of a grid over it.
         """
         pool = MeasuringPool()
         if len(sample) >= SAMPLE_GRID**2:
@@ -129,8 +129,9 @@ class Experts(Restoring):
         tail = [average.flatten().float() for average in pool.averages[-self.config.network.tails[0] :]]
         read = torch.cat([normalised(average, (0,)) for average in tail])
         levels = torch.stack([(average.square().mean() + TINY).log() / 2 for average in tail])
-        spectrum = log_spectrum(sample)
-        return torch.cat([read / len(read) ** 0.5, levels, spectrum, spectrum.diff(), jpeg_traces(sample)])
+        spectra = [log_spectrum(sample), log_chroma_spectrum(sample)]
+        steps = [spectrum.diff() for spectrum in spectra]
+        return torch.cat([read / len(read) ** 0.5, levels, *spectra, *steps, jpeg_traces(sample)])
 
     def each(self) -> list[Network]:
         return [self._expert(number) for number in range(len(self.experts))]

@@ -32,7 +32,7 @@ TOO_MANY = f"it has more than {MAX_PARAMETERS:,} weights"
 Config = NetworkConfig | ExpertsConfig | HighpassConfig
 ARCHITECTURES: dict[str, type[Config]] = {  # by the metadata key `architecture`
     "restoration-3": NetworkConfig,
-    "experts-2": ExpertsConfig,
+    "experts-3": ExpertsConfig,
     "highpass": HighpassConfig,
 }
 
