@@ -9,8 +9,9 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -41,7 +42,7 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """
     check_ordinary(path)
     path = path.resolve()
-    lock, temporary = _make_temporary(path)
+    lock, temporary = _make_locked(partial(_new_file, path))
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -63,7 +64,7 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
 
 
 def sweep(folders: Iterable[Path]) -> int:
-    """Remove temporary files that ended processes left in folders; returns their number.
+    """Remove temporary files and folders that ended processes left in folders; returns their number.
 
     A running process keeps its own locked, also for other machines. Unfinished files stay.
     """
@@ -77,64 +78,13 @@ def sweep(folders: Iterable[Path]) -> int:
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
     """A new folder below `parent`, removed with all that it holds when the block ends."""
-    handle, path = _make_temporary_folder(parent)
+    lock, path = _make_locked(lambda: Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent)))
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
-        if handle is not None:
-            os.close(handle)
-
-
-def sweep_folders(parent: Path) -> int:
-    """Remove the temporary folders that ended processes left in a folder; returns their number.
-
-    A running process keeps its own locked, as `sweep` explains.
-    """
-    swept = 0
-    with suppress(OSError):
-        for path in parent.iterdir():
-            if _is_temporary(path.name):
-                swept += _sweep_folder(path)
-    return swept
-
-
-def _sweep_folder(path: Path) -> bool:
-    handle = None
-    try:
-        handle = _open_folder(path)
-        if _lock(handle):
-            shutil.rmtree(path)
-            return True
-    except OSError:
-        pass
-    finally:
-        if handle is not None:
-            os.close(handle)
-    return False
-
-
-def _make_temporary_folder(parent: Path) -> tuple[int | None, Path]:
-    """(a handle that locks the folder until it is closed, None on a file system without locks; the new folder)."""
-    while True:
-        path = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent))
-        handle = None
-        try:
-            handle = _open_folder(path)
-            if _lock(handle) and path.exists():
-                return handle, path
-        except FileNotFoundError:
-            pass
-        except OSError:  # no locks: nothing is swept there
-            if handle is not None:
-                os.close(handle)
-            return None, path
-        if handle is not None:  # another process is sweeping
-            os.close(handle)
-
-
-def _open_folder(path: Path) -> int:
-    return os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0))
+        if lock is not None:
+            os.close(lock)
 
 
 def _is_temporary(name: str) -> bool:
@@ -142,33 +92,47 @@ def _is_temporary(name: str) -> bool:
 
 
 def _sweep_one(path: Path) -> bool:
-    try:
-        handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except OSError:
-        return False
-    try:
+    with suppress(OSError), _opened(path) as handle:
         if _lock(handle):
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
             return True
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
     return False
 
 
-def _make_temporary(path: Path) -> tuple[int | None, Path]:
-    """(the handle that locks it until it is closed, a new file beside `path`); None where there are no locks."""
+def _make_locked(make: Callable[[], Path]) -> tuple[int | None, Path]:
+    """(the handle that locks it until it is closed, what `make` made); None where there are no locks."""
     while True:
-        handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
+        path = make()
         try:
-            if _lock(handle) and os.fstat(handle).st_nlink:
-                return handle, Path(name)
+            with _opened(path) as handle:
+                if _lock(handle) and path.exists():
+                    return os.dup(handle), path
+        except FileNotFoundError:
+            pass
         except OSError:  # nothing is swept there, and Windows, which has none, renames no open file
-            os.close(handle)
-            return None, Path(name)
-        os.close(handle)  # another process is sweeping
-        Path(name).unlink(missing_ok=True)
+            return None, path
+        # another process is sweeping
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """A handle of a file or a folder that is no link, closed at the end."""
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        handle = os.open(path, os.O_RDWR | flags)
+    except IsADirectoryError:
+        handle = os.open(path, os.O_RDONLY | flags)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _new_file(path: Path) -> Path:
+    """An empty file beside `path`, with its suffix."""
+    handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    return Path(name)
 
 
 def unfinished_path(target: Path) -> Path:

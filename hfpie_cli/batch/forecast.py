@@ -70,8 +70,7 @@ def _fault_of(job: Job) -> HfpieError | None:
 def print_plan(
     forecast: Forecast, skipped: Sequence[tuple[Job, str]], faults: Sequence[Fault], console: Console
 ) -> None:
-    """Print a line for each file, then the sum. faults: inputs that did not become jobs."""
-    faults = [*faults, *forecast.faults]
+    """Print a line for each file, then the sum. faults: what cannot be read, those of the forecast among it."""
     for job, amount in zip(forecast.jobs, forecast.amounts, strict=True):
         megapixels = amount.pixels / 1e6
         if console.json:

@@ -11,7 +11,7 @@ import typer
 from ..console import Console
 from ..data.catalogue import DEFAULT_ROOT, DataSet, data_sets, find
 from ..errors import ExitCode, UnavailableError, UsageError
-from ..files import sweep_folders
+from ..files import sweep
 from ..hub.client import fetch
 from ..shown import counted
 from ..suggest import did_you_mean
@@ -102,7 +102,7 @@ def pull_set(options: PullOptions) -> int:
     archives = wanted_archives(entry, train=options.train)
     folder, hub = options.data_root / entry.name, options.hub()
     console.say(f"{entry.name}: {entry.licence}; {entry.size}; to {folder}")
-    sweep_folders(folder)
+    sweep([folder])
     for archive, file in archives.items():
         missing = missing_folders(archive, folder)
         if missing:

@@ -138,9 +138,10 @@ class FolderRun:
         wanted, skipped = self._sort_out(plan, plan.jobs, self._settings(self.here) if self.here else "")
         restorer = self._load(self.here) if self.here and wanted else None
         forecast = make_forecast(wanted, restorer)
-        print_plan(forecast, skipped, plan.faults, self.console)
+        faults = [*plan.faults, *forecast.faults]
+        print_plan(forecast, skipped, faults, self.console)
         tally = Tally(len(plan.jobs) + len(plan.faults), self.task.verb)
-        for name, fault in (*plan.faults, *forecast.faults):
+        for name, fault in faults:
             tally.fail(name, fault)
         return tally.code
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..data.catalogue import TRAINING_SETS
 from ..data.crops import PAIRS
 from ..degradations.named import DEGRADATIONS
 from ..errors import UsageError
@@ -18,7 +19,6 @@ from ..files import atomic_path
 from ..models.highpass import HighpassConfig
 from ..models.network import NetworkConfig
 from ..shown import counted, either
-from ..tasks import TASKS
 from ..weights.checkpoint import Config
 from .layout import LENGTHS, read_recipe
 from .losses import GmsMask, LossConfig
@@ -46,7 +46,6 @@ RANGES = {  # of plain numbers
     "validate_every": (1, MANY),
     "save_seconds": (0, MANY),
 }
-TRAINED = (*TASKS, "highpass")
 CROP_MULTIPLE = 8  # of crop sides, pixels: networks and discriminators halve them repeatedly
 
 Section = TypeVar("Section")
@@ -69,7 +68,7 @@ class TrainConfig:
     """A recipe. The TOML file has the same keys; dataclasses are its sections."""
 
     task: str
-    """A key of TASKS, or highpass."""
+    """A key of TRAINING_SETS."""
     network: Config
     """Shape of the network."""
     degradation: dict[str, float]
@@ -129,8 +128,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for settings that cannot be trained."""
-        if self.task not in TRAINED:
-            raise ValueError(f"task must be {either(TRAINED)}, not {self.task!r}")
+        if self.task not in TRAINING_SETS:
+            raise ValueError(f"task must be {either(list(TRAINING_SETS))}, not {self.task!r}")
         self._check_degradations()
         self._check_crops()
         for name, choices in (("optimizer", OPTIMIZERS), ("precision", PRECISIONS)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..files import cache_folder, sha256_of, sweep_folders, temporary_folder
+from ..files import cache_folder, sha256_of, sweep, temporary_folder
 
 SUFFIX = ".safetensors"
 
@@ -32,7 +32,7 @@ def make_converted(pickle: Path, sha256: str) -> Path:
 
     folder = _folder(sha256)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    sweep_folders(folder.parent)
+    sweep([folder.parent])
     with temporary_folder(folder.parent) as making:
         made = making / f"net{SUFFIX}"
         convert(pickle, made, overwrite=False)
