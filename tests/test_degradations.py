@@ -256,6 +256,15 @@ def test_halved_chroma_keeps_luma_and_grey_and_loses_fine_colour():
     assert halve_chroma(stripes[:31, :27]).shape == (31, 27, 3)
 
 
+def test_repeated_chroma_is_alike_in_each_square_of_four_pixels():
+    repeated = halve_chroma(photo()[:31, :27], repeated=True)
+    red = repeated[..., 0] - repeated @ LUMA
+    assert repeated.shape == (31, 27, 3)
+    assert np.abs(np.diff(red, axis=0)[::2]).max() < 1e-5
+    assert np.abs(np.diff(red, axis=1)[:, ::2]).max() < 1e-5
+    assert np.abs(np.diff(red, axis=1)[:, 1::2]).max() > 0.01
+
+
 def test_a_fine_file_loses_little_but_colour():
     picture = photo(2)
     saved = [FineFile()(picture, np.random.default_rng(seed)) for seed in range(30)]
@@ -439,7 +448,7 @@ def test_bicubic_is_among_what_reduces():
 
 
 def test_every_file_loses_something():
-    reduction = replace(Reduction.draw(np.random.default_rng(0)), qualities=(50, 50), shift=(3, 5))
+    reduction = replace(Reduction.draw(np.random.default_rng(0)), qualities=(50, 50), shift=(3, 5), repeated=False)
     picture = DEGRADATIONS["bicubic-x4"](photo(3, 256), None)
     errors = [psnr(replace(reduction, file=file).saved(picture), picture) for file in ("png", "jpeg", "twice", "webp")]
     assert errors[0] == float("inf")

@@ -114,12 +114,15 @@ def webp(picture: Picture, quality: int) -> Picture:
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB), np.float32) / np.float32(255)
 
 
-def halve_chroma(picture: Picture) -> Picture:
-    """Chroma at half the size, enlarged linearly again (4:2:0), as films have it; luma stays. Not rounded."""
+def halve_chroma(picture: Picture, *, repeated: bool = False) -> Picture:
+    """Chroma at half the size (4:2:0), then linearly enlarged, or repeated as FFmpeg does; luma stays. Not rounded."""
     planes = cv2.cvtColor(picture.clip(0, 1), cv2.COLOR_RGB2YCrCb)
     height, width = picture.shape[:2]
     small = resized(np.asarray(planes[..., 1:], np.float32), -(-height // 2), -(-width // 2))
-    planes[..., 1:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    if repeated:
+        planes[..., 1:] = small.repeat(2, 0).repeat(2, 1)[:height, :width]
+    else:
+        planes[..., 1:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB), np.float32)
 
 

@@ -16,6 +16,7 @@ from .operations import (
     blur,
     disc_kernel,
     gaussian_kernel,
+    halve_chroma,
     jpeg,
     jpeg_on_another_grid,
     motion_kernel,
@@ -59,6 +60,8 @@ class Reduction:
     """Whether JPEG halves the chroma."""
     shift: tuple[int, int]
     """Offset of the first JPEG's blocks from the last one's."""
+    repeated: bool
+    """Whether its chroma is halved and repeated in the end, as in frames of films."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Reduction:
@@ -76,6 +79,7 @@ class Reduction:
             qualities=(int(rng.integers(30, 96)), int(rng.integers(30, 96))),
             subsample=bool(rng.random() < 0.7),
             shift=(rows, columns),
+            repeated=bool(rng.random() < 0.12),
         )
 
     def reduced(self, picture: Picture) -> Picture:
@@ -93,6 +97,10 @@ class Reduction:
 
     def saved(self, picture: Picture) -> Picture:
         """Save it to its files and read it again."""
+        read = self._read(picture)
+        return quantise(halve_chroma(read, repeated=True)) if self.repeated else read
+
+    def _read(self, picture: Picture) -> Picture:
         if self.file == "png":
             return quantise(picture)
         if self.file == "webp":

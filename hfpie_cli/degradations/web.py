@@ -23,7 +23,7 @@ class Webp:
 
 @dataclass(frozen=True)
 class FineFile:
-    """A file of high quality or a frame of a film: hardly anything is lost but half of the chroma's size."""
+    """A file of high quality, or a frame of a film: hardly anything is lost but half of the chroma's size."""
 
     jpeg: tuple[int, int] = (88, 100)
     """Range of JPEG quality."""
@@ -31,12 +31,12 @@ class FineFile:
     """Range of WebP quality."""
 
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
-        kind, share = rng.integers(3), rng.random()
+        kind, repeated = rng.integers(3), rng.random() < 0.4
         if kind == 0:
-            return jpeg(picture, round(self.jpeg[0] + share * (self.jpeg[1] - self.jpeg[0])))
-        if kind == 1:
-            return webp(picture, round(self.webp[0] + share * (self.webp[1] - self.webp[0])))
-        return quantise(halve_chroma(picture))
+            picture = jpeg(picture, int(rng.integers(self.jpeg[0], self.jpeg[1] + 1)))
+        elif kind == 1:
+            picture = webp(picture, int(rng.integers(self.webp[0], self.webp[1] + 1)))
+        return quantise(halve_chroma(picture, repeated=repeated)) if kind == 2 or repeated else picture
 
 
 @dataclass(frozen=True)
