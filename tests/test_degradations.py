@@ -32,7 +32,7 @@ from hfpie_cli.degradations.sensor import (
 )
 from hfpie_cli.degradations.small_photos import FILTERS, Reduction, reduce_by
 from hfpie_cli.degradations.tones import to_linear, to_values
-from hfpie_cli.degradations.web import Enlarged, EnlargedLosses, FineFile, Grain, Webp
+from hfpie_cli.degradations.web import Enlarged, EnlargedLosses, FilmFrame, FineFile, Grain, Webp
 from hfpie_cli.photos.quality import psnr as psnr_of
 
 from .conftest import smooth_picture
@@ -236,8 +236,11 @@ def test_neighbouring_pixels_share_coarse_grain():
     assert correlation(grain(0.5, size=(1.5, 1.5))) == pytest.approx(np.exp(-1 / (4 * 1.5**2)), abs=0.05)
 
 
-@pytest.mark.parametrize("degradation", [Webp((10, 95)), FineFile(), EnlargedLosses(), Enlarged(), Grain()])
-def test_what_the_web_does_keeps_size_and_range(degradation):
+@pytest.mark.parametrize(
+    "degradation", [Webp((10, 95)), FineFile(), FilmFrame(), EnlargedLosses(), Enlarged(), Grain()]
+)
+def test_what_the_web_does_keeps_size_and_range(name):
+    degradation = {"fine-file-x4": FineFile()}.get(name, DEGRADATIONS[name])
     for seed in range(6):
         degraded = degradation(photo(side=88)[:61, :47], np.random.default_rng(seed))
         assert degraded.shape == (61, 47, 3)
@@ -272,6 +275,15 @@ def test_a_fine_file_loses_little_but_colour():
     assert max(psnr(p, picture) for p in saved) < 40
     assert len({p.tobytes() for p in saved}) > 10  # of many qualities
     assert sum(np.array_equal(p, quantise(halve_chroma(picture))) for p in saved) > 3
+
+
+def test_a_frame_of_a_film_is_webp_with_repeated_chroma():
+    frame = FilmFrame((60, 60))(photo(2), np.random.default_rng(0))
+    coded = webp(photo(2), 60)
+    assert psnr_of(frame @ LUMA, coded @ LUMA, peak=1) > 50
+    blue = frame[..., 2] - frame @ LUMA
+    assert np.quantile(np.abs(np.diff(blue, axis=1)[:, ::2]), 0.95) < 0.01  # but where colours are clipped
+    assert np.quantile(np.abs(np.diff(blue, axis=1)[:, 1::2]), 0.95) > 0.02
 
 
 def test_lower_quality_of_webp_loses_more():

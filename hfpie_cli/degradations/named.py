@@ -24,7 +24,7 @@ from .operations import (
 )
 from .sensor import Night, Sensor
 from .small_photos import SmallPhoto
-from .web import Enlarged, EnlargedLosses, FineFile, Grain, Webp
+from .web import Enlarged, EnlargedLosses, FilmFrame, FineFile, Grain, Webp
 
 MARGIN = 16  # pixels around a training crop that most degradations need
 
@@ -175,6 +175,7 @@ SAME_SIZE: dict[str, Degradation] = {
     "jpeg": Jpeg((15, 95), twice=0.3),
     **{f"jpeg-{quality}": Jpeg((quality, quality), chroma=True) for quality in (20, 40)},
     "webp": Webp((10, 95)),
+    "film-frame": FilmFrame(),
     "enlarged-losses": EnlargedLosses(),
     "enlarged": Enlarged(),
     "grain": Grain(),
