@@ -239,8 +239,7 @@ def test_neighbouring_pixels_share_coarse_grain():
 @pytest.mark.parametrize(
     "degradation", [Webp((10, 95)), FineFile(), FilmFrame(), EnlargedLosses(), Enlarged(), Grain()]
 )
-def test_what_the_web_does_keeps_size_and_range(name):
-    degradation = {"fine-file-x4": FineFile()}.get(name, DEGRADATIONS[name])
+def test_what_the_web_does_keeps_size_and_range(degradation):
     for seed in range(6):
         degraded = degradation(photo(side=88)[:61, :47], np.random.default_rng(seed))
         assert degraded.shape == (61, 47, 3)
