@@ -3,6 +3,7 @@
 import io
 from argparse import ArgumentTypeError
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from hfpie_cli.weights.registry import resolve
 from tests.conftest import smooth_picture
 from tests.test_train import changed
 from tools.gate import expected, fit_gate, handicap, handicapped, with_halves
-from tools.join import grey, mixed
+from tools.join import PARTS, grey, mixed, observe_all
 
 SHAPE = NetworkConfig(widths=(8, 12, 16), bodies=(1, 2, 1), tails=(1, 1, 0), unshuffle=2)
 CPU = Device(torch.device("cpu"), "fp32")
@@ -279,6 +280,31 @@ def test_the_gate_reads_chroma(experts):
     first = len(read) - READS - (BANDS - 1) - (CHROMA_BANDS - 1) - CHROMA_BANDS
     assert torch.equal(read[first : first + CHROMA_BANDS], log_chroma_spectrum(picture))
     assert (without[first : first + CHROMA_BANDS] < read[first : first + CHROMA_BANDS] - 5).all()
+
+
+def looked_at(folder, numbers):
+    """What stands for a look at crops: their numbers, and a file for each call."""
+    if numbers.start == 7 and not (folder / "mended").exists():
+        raise RuntimeError("interrupted")
+    (folder / f"{numbers.start}.{len(list(folder.iterdir()))}").touch()
+    read = torch.tensor([[float(number)] for number in numbers])
+    return read, read[:, :, None] * 2, [f"of {number}" for number in numbers]
+
+
+def test_what_was_observed_before_an_interruption_is_not_observed_again(tmp_path):
+    look, kept = partial(looked_at, tmp_path), tmp_path.with_suffix(".kept")
+    with pytest.raises(RuntimeError, match="interrupted"):
+        observe_all(look, 120, 1, ["a"], kept)
+    (tmp_path / "mended").touch()
+    reads, scores, names = observe_all(look, 120, 1, ["a"], kept)
+    assert sorted(reads.flatten().tolist()) == list(range(120))
+    assert torch.equal(scores[:, 0, 0], 2 * reads[:, 0])
+    assert names == [f"of {int(number)}" for number in reads]
+    starts = [path.stem for path in tmp_path.iterdir() if path.suffix]
+    assert starts.count("0") == 1
+    assert len(set(starts)) == PARTS
+    with pytest.raises(SystemExit, match="of other experts"):
+        observe_all(look, 120, 1, ["b"], kept)
 
 
 def test_a_grey_crop_is_its_luma():

@@ -10,8 +10,8 @@ There may be more recipes than experts: crops that the gate must know. A recipe 
 Where the first recipe is adversarial, perceptual loss in dB takes the place of PSNR.
 `--less 1:day-any,sensor:1.0` counts 1 dB less for the first expert on these degradations, where it is better on
 simulated noise than on real pairs; but not behind JPEG of quality 61 and less.
-It takes one process a core; set OMP_NUM_THREADS=1. `--observed FILE` keeps what was read and scored, and takes it from
-there the next time: another ridge is then fitted in seconds.
+It takes one process a core; set OMP_NUM_THREADS=1. `--observed FILE` keeps what was read and scored as it goes on, and
+takes it from there the next time: after an interruption only the rest is made, and another ridge is fitted in seconds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from hfpie_cli.data.crops import validation_pair
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.data.training_set import TrainingSet
 from hfpie_cli.device import choose_device
-from hfpie_cli.files import cache_folder
+from hfpie_cli.files import atomic_path, cache_folder
 from hfpie_cli.models.experts import Experts, ExpertsConfig
 from hfpie_cli.models.network import NetworkConfig
 from hfpie_cli.models.pooling import SAMPLE_GRID
@@ -55,8 +55,10 @@ SMALL = (200, 256, 320)  # sides of the crops that are read as pictures of one t
 DRAWN = 0.75  # of the clean crops
 CROPS = ("dark", "drawn", "shrunk", "sharpened")  # shares of the crops that are made so
 HALVED = 300  # crops that halves of two experts are measured on
+PARTS = 50  # that the crops are observed in: what an interruption can lose
 GREY = 17  # every so many crops one is grey: its chroma tells nothing
 
+Observed = tuple[Tensor, Tensor, list[str]]  # what `observe` returns
 Measure = Callable[[Tensor, Tensor], Tensor]  # of restored and clean pictures (n, 3, h, w): dB
 
 
@@ -86,7 +88,7 @@ def main() -> None:
         metavar="EXPERT:DEGRADATION[,...]:DB",
         help="dB that an expert counts less on these degradations of the recipes; repeatable",
     )
-    parser.add_argument("--observed", type=Path, help="file of what was read and scored; made if it is missing")
+    parser.add_argument("--observed", type=Path, help="file of what was read and scored; continued where it lacks some")
     given = parser.parse_args()
     joined, first = join(given.experts)
     recipe = mixed([load_config(recipe_path(name, "")) for name in given.recipes])
@@ -96,17 +98,10 @@ def main() -> None:
                 f"--less: no expert {one.expert + 1}, or not all of {', '.join(one.degradations)} in the recipes"
             )
     _, held_out = photographs(recipe, given.data)  # decoded before the processes start
-    if given.observed and given.observed.exists():
-        reads, scores, degradations = torch.load(given.observed)
-    else:
-        with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
-            count = given.crops + (given.clean if recipe.scale == 1 else 0)
-            shares = [range(start, count, given.processes) for start in range(given.processes)]
-            parts = list(pool.map(partial(observe, given.experts, recipe, given.data, given.crops), shares))
-        reads, scores = torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
-        degradations = [name for part in parts for name in part[2]]
-        if given.observed:
-            torch.save((reads, scores, degradations), given.observed)
+    count = given.crops + (given.clean if recipe.scale == 1 else 0)
+    look = partial(observe, given.experts, recipe, given.data, given.crops)
+    asked = [*given.experts, *given.recipes, str(given.crops), str(count)]
+    reads, scores, degradations = observe_all(look, count, given.processes, asked, given.observed)
     scores = handicapped(leaving_alone(with_halves(scores)), reads, degradations, given.less)
     fit_gate(joined, reads, scores, given.ridge, given.close)
     save_checkpoint(given.out, dataclasses.replace(first, config=joined.config, weights=joined.state_dict()))
@@ -181,10 +176,34 @@ def measure_of(recipe: TrainConfig) -> Measure:
     return likeness
 
 
+def observe_all(
+    look: Callable[[range], Observed], count: int, processes: int, asked: list[str], kept: Path | None
+) -> Observed:
+    """All of `count` crops, in PARTS, looked at by several processes.
+
+    kept: file of those there are already. Raises SystemExit if it was made for other things than `asked`.
+    """
+    parts: dict[int, Observed] = {}
+    if kept and kept.exists():
+        of, parts = torch.load(kept)
+        if of != asked:
+            raise SystemExit(f"join.py: {kept}: of other experts, recipes or crops: name another --observed")
+    missing = [start for start in range(min(PARTS, count)) if start not in parts]
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        looked = pool.map(look, [range(start, count, PARTS) for start in missing])
+        for start, part in zip(missing, looked, strict=True):
+            parts[start] = part
+            if kept:
+                with atomic_path(kept) as temporary:
+                    torch.save((asked, parts), temporary)
+            print(f"{len(parts)} of {min(PARTS, count)} parts", flush=True)
+    made = [parts[start] for start in sorted(parts)]
+    reads, scores = torch.cat([part[0] for part in made]), torch.cat([part[1] for part in made])
+    return reads, scores, [name for part in made for name in part[2]]
+
+
 @torch.inference_mode()
-def observe(
-    names: list[str], recipe: TrainConfig, data: Path, degraded_ones: int, numbers: range
-) -> tuple[Tensor, Tensor, list[str]]:
+def observe(names: list[str], recipe: TrainConfig, data: Path, degraded_ones: int, numbers: range) -> Observed:
     """What the gate reads of these crops, (crops, reads); scores of the mixtures, (crops, experts, experts); their
     degradations.
 
