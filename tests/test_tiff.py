@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -259,3 +261,10 @@ def test_names_that_are_not_ascii_stay(tmp_path):
         tags = file.pages.first.tags
         assert (tags["Artist"].value, tags["ImageDescription"].value) == ("Müller", "Grüße")
     assert "Müller".encode() in encode_photo(photo, OutputStyle("JPEG"), name="a")
+
+
+@pytest.mark.parametrize("module", ["tiff", "tiff_pages", "tiff_write"])
+def test_tifffile_s_remarks_on_broken_files_are_not_shown(module):
+    program = f"from hfpie_cli.photos import {module}; import tifffile; tifffile.logger().error('a remark')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

@@ -7,7 +7,6 @@ tifffile does the work, with OpenCV for the compressions that it leaves to an op
 from __future__ import annotations
 
 import io
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +20,6 @@ from .lab import lab_to_srgb
 from .photo import FULL_SCALE, NotReadError
 from .tiff_layout import RAW
 from .tiff_tags import PHOTOSHOP_LAYERS, Tag, kept_tags
-
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # errors come as exceptions
 
 WHITE_IS_ZERO, PLANAR, PREMULTIPLIED, UNSPECIFIED = 0, 2, 1, 0  # values of the tags PhotometricInterpretation and so on
 COLOURS = {WHITE_IS_ZERO: 1, 1: 1, 2: 3}  # samples of each photometric interpretation that is read
