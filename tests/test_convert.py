@@ -12,6 +12,7 @@ from hfpie_cli.models.network import Network, NetworkConfig
 from hfpie_cli.weights.checkpoint import load_checkpoint
 from hfpie_cli.weights.convert import infer_config
 from hfpie_cli.weights.unpickle import tensors_of
+from tests.conftest import save_picture, smooth_picture
 from tests.test_hostile import CANARY, Trap, torchscript
 
 ZERO = torch.zeros(1)
@@ -42,7 +43,7 @@ def test_a_network_of_ours_is_known_by_its_weights(convert):
     picture = torch.rand(1, 3, 20, 30)
     assert torch.equal(converted.network()(picture), network(picture))
     before = Path("net.safetensors").read_bytes()
-    assert "--overwrite" in convert(code=1).stderr
+    assert "--overwrite" in convert(code=2).stderr
     assert Path("net.safetensors").read_bytes() == before
 
 
@@ -103,8 +104,14 @@ def test_code_is_not_run(convert):
     result = convert(code=4)
     assert "without running its code" in result.stderr
     assert len(result.stderr.splitlines()) == 2
+    assert "(UnpicklingError: Unsupported global: GLOBAL getattr was not an allowed global by default)" in result.stderr
     assert not CANARY.exists()
     assert [path.name for path in Path().iterdir()] == ["net.pth"]
+
+
+def test_what_is_no_checkpoint_is_said_plainly(convert):
+    save_picture(Path("a.png"), smooth_picture(0)).rename("net.pth")
+    assert "net.pth: not a PyTorch checkpoint" in convert(code=4).stderr
 
 
 def test_torchscript_and_an_old_torch_are_refused(convert, monkeypatch):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..errors import HfpieError, UnavailableError
+from ..errors import UnavailableError, UsageError
 from ..files import atomic_path
 from ..models.network import LEVELS, NetworkConfig
 from .checkpoint import Checkpoint, as_safetensors, expected_shapes, load_weights, save_checkpoint
@@ -28,7 +28,7 @@ def convert(source: Path, target: Path, *, overwrite: bool) -> NetworkConfig | N
     """Write `target` from the pickle `source`; the configuration if it is one of our networks, None if not.
 
     The pickle is read by another process, without running its code. Raises UnavailableError for a file that holds more
-    than tensors, for TorchScript and for a torch that is too old; HfpieError if `target` exists.
+    than tensors, for TorchScript and for a torch that is too old; UsageError if `target` exists.
     """
     _check_torch()
     check_pickle(source)
@@ -50,8 +50,8 @@ def convert(source: Path, target: Path, *, overwrite: bool) -> NetworkConfig | N
     return config
 
 
-def _exists(target: Path) -> HfpieError:
-    return HfpieError(f"{target}: already exists", "use --overwrite to replace it, or another --output")
+def _exists(target: Path) -> UsageError:
+    return UsageError(f"{target}: already exists", "use --overwrite to replace it, or another --output")
 
 
 def infer_config(weights: Mapping[str, Tensor]) -> NetworkConfig | None:

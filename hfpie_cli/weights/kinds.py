@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -56,6 +57,10 @@ def check_pickle(path: Path) -> None:
     if not path.is_file():
         raise UnavailableError(f"{path}: no such file", "check the path")
     check_kind(path, pickle=True)
+    with path.open("rb") as file:
+        start = file.read(2)
+    if not (zipfile.is_zipfile(path) or start in _PICKLES or tarfile.is_tarfile(path)):
+        raise UnavailableError(f"{path}: not a PyTorch checkpoint", "name a .pth, .pt or .ckpt file")
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if any(name.endswith("/constants.pkl") for name in archive.namelist()):

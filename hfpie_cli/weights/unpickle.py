@@ -18,6 +18,8 @@ DEPTH = 4  # of nested dictionaries
 LIGHTNING = "pytorch-lightning_version"  # a key of its files
 GENERATORS = ("net_g_ema.", "net_g.", "netG.", "generator.")  # prefix of names; others do not belong to the generator
 WRAPPINGS = ("module.", "_orig_mod.", "model.")  # prefix of every name
+UNPICKLER = "WeightsUnpickler error:"  # prefix of torch's reason
+ADVICE = ("Weights only load failed", "weights_only", "file an issue", "documentation of torch.load")  # other lines
 
 
 def main(source: str, target: str) -> None:
@@ -25,11 +27,18 @@ def main(source: str, target: str) -> None:
     try:
         loaded = torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # pickles can raise any exception
-        sys.exit(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+        sys.exit(f"{type(error).__name__}: {reason_of(str(error))}")
     weights = tensors_of(loaded)
     if not weights:
         sys.exit("it holds no named tensors")
     safetensors.torch.save_file(weights, target)
+
+
+def reason_of(message: str) -> str:
+    """The reason in an error of torch, without its advice, such as to run the code after all."""
+    lines = [line.strip().removeprefix(UNPICKLER).strip() for line in message.splitlines()]
+    reason = next((line for line in lines if line and not any(advice in line for advice in ADVICE)), "")
+    return reason.partition(". Please ")[0]
 
 
 def tensors_of(loaded: object) -> dict[str, torch.Tensor]:
