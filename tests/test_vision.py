@@ -33,10 +33,19 @@ def test_operators_that_are_not_there_are_declared(tmp_path, other, code):
     assert code == 0 or "operator torchvision::roi_align does not exist" in done.stderr
 
 
-def test_lpips_imports_and_misses_only_the_weights_of_its_backbone(monkeypatch):
+def test_lpips_imports_and_misses_only_the_weights_of_its_backbone(monkeypatch, recwarn):
     def unreachable(*address, **settings):
         raise URLError("no connection")
 
     monkeypatch.setattr(import_beside_torchvision("torchvision.models._api"), "load_state_dict_from_url", unreachable)
     with pytest.raises(UnavailableError, match="cannot download its backbone's weights"):
         load_lpips()
+    assert not recwarn.list, "torchvision's are about how lpips calls it"
+
+
+def test_lpips_downloads_nothing_offline(monkeypatch, tmp_path):
+    api = import_beside_torchvision("torchvision.models._api")
+    monkeypatch.setattr(api, "load_state_dict_from_url", lambda *address, **settings: pytest.fail("went online"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(UnavailableError, match="not in the cache, and hfpie is offline"):
+        load_lpips(offline=True)
