@@ -129,8 +129,11 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _new_file(path: Path) -> Path:
-    """An empty file beside `path`, with its suffix."""
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
+    """An empty file beside `path`, with its suffix. OSErrors name `path`."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     os.close(handle)
     return Path(name)
 
@@ -178,7 +181,7 @@ def _lock(handle: int) -> bool:
 
 
 def check_new(path: Path, *, overwrite: bool) -> None:
-    """Raise UsageError if a file cannot be written there or, without `overwrite`, already exists."""
+    """Raise HfpieError if a file cannot be written there or, without `overwrite`, already exists."""
     if not path.parent.is_dir():
         raise UsageError(f"{path}: no such folder: {path.parent}", "create it first, or use another file")
     if path.is_dir():
@@ -186,6 +189,27 @@ def check_new(path: Path, *, overwrite: bool) -> None:
     check_ordinary(path)
     if path.exists() and not overwrite:
         raise UsageError(f"{path}: already exists", "use --overwrite, or another file name")
+    _check_writable(path.parent)
+
+
+def check_page(path: Path, *, overwrite: bool) -> None:
+    """Raise HfpieError as `check_new` does, and for a file that is not named like a page."""
+    if path.suffix.lower() not in {".html", ".htm"}:
+        raise UsageError(f"{path}: not a page name", "use a file name ending in .html")
+    check_new(path, overwrite=overwrite)
+
+
+def check_folder_name(folder: Path, option: str) -> None:
+    """Raise HfpieError if a folder is missing and cannot be made, or cannot be written to. Makes nothing."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        raise UsageError(f"{there}: is a file, not a folder", f"name a folder with {option}")
+    _check_writable(there)
+
+
+def _check_writable(folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise HfpieError(f"{folder}: cannot write to this folder", "use another folder, or change its permissions")
 
 
 def check_ordinary(path: Path) -> None:
@@ -238,10 +262,7 @@ def make_folders(folders: Iterable[Path]) -> None:
             raise HfpieError(
                 f"{folder}: cannot create this folder ({error.strerror})", "choose another --output"
             ) from None
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise HfpieError(
-                f"{folder}: cannot write to this folder", "choose another --output, or change its permissions"
-            )
+        _check_writable(folder)
 
 
 def walk(folder: Path, *, recursive: bool) -> Iterator[Path]:

@@ -161,6 +161,7 @@ def test_a_missing_set_says_what_to_put_where(name, tmp_path):
         (["--dataset", "SIDD", "--table", "2"], "use one of --dataset"),
         (["--degraded", "a"], "must be used together"),
         (["--dataset", "SIDD", "--report", "no/such/folder.html"], "no such folder: no/such"),
+        (["--dataset", "SIDD", "--report", "photo.png", "--overwrite"], "photo.png: not a page name"),
         (["--table", "1", "--task", "sr"], "the table defines the task"),
         (["--dataset", "SIDD", "--task", "cook"], "no task 'cook'"),
     ],
@@ -251,6 +252,46 @@ def test_outputs_that_cannot_be_are_told_before_anything_is_scored(arguments, tm
         result = run(*arguments, *outputs, "--overwrite")
         assert result.exit_code == 2
         assert word in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.parametrize("output", [["--csv", "a.csv"], ["--report", "a.html"], ["--save-images", "a/b"]])
+def test_a_folder_without_permission_is_told_before_anything_is_scored(arguments, tmp_path, output):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    result = run(*arguments, output[0], tmp_path / "locked" / output[1])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"{tmp_path / 'locked'}: cannot write to this folder" in result.stderr
+
+
+@pytest.mark.parametrize("inside", ["soft", "soft/new", "sharp/a/b"])
+def test_saved_pictures_never_join_those_that_are_scored(tmp_path, inside):
+    for side in ("soft", "sharp"):
+        save_picture(tmp_path / side / "a.png", smooth_picture(0))
+    folders = ["--degraded", tmp_path / "soft", "--clean", tmp_path / "sharp", "--task", "denoise"]
+    result = run("eval", *folders, "--save-images", tmp_path / inside)
+    assert result.exit_code == 2
+    assert "where the next run would score what this one saves" in result.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a.png", "a.png"]
+    named = run("eval", "--dataset", "reds", "--data-root", tmp_path, "--save-images", tmp_path / "REDS/val/out")
+    assert "where the next run would score what this one saves" in named.stderr
+
+
+def test_folders_that_are_missing_or_files_are_told_apart_from_empty_ones(tmp_path):
+    save_picture(tmp_path / "clean/a.png", smooth_picture(0))
+    (tmp_path / "empty").mkdir()
+    for name, told in (("gone", "no such folder"), ("clean/a.png", "is a file"), ("empty", "no photographs found")):
+        result = run("eval", "--degraded", tmp_path / name, "--clean", tmp_path / "clean", "--task", "denoise")
+        assert result.exit_code == 4
+        assert f"{tmp_path / name}: {told}" in result.stderr
+
+
+def test_scores_that_cannot_be_kept_are_computed_all_the_same(arguments, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    result = run(*arguments, "--limit", 1)
+    assert result.exit_code == 0, result.stderr
+    assert "cannot keep the scores (Not a directory); --resume cannot continue this run" in result.stderr
+    assert "non-local means" in result.stdout
 
 
 def test_saved_pictures_never_replace_those_that_are_scored(tmp_path, identity):

@@ -99,6 +99,12 @@ def test_a_lone_one_has_its_own_exit_code(hfpie, tmp_path):
     assert hfpie("denoise", make_folder(tmp_path / "b.png"), "--weights", "unit-test").exit_code == 1
 
 
+def test_errors_of_a_file_being_written_name_it_and_not_the_temporary_one(tmp_path):
+    with pytest.raises(FileNotFoundError) as problem, atomic_path(tmp_path / "gone/a.csv"):
+        pass
+    assert problem.value.filename == str(tmp_path / "gone/a.csv")
+
+
 def test_a_device_or_pipe_is_never_replaced(hfpie, tmp_path, set5):
     pipe = make_pipe(tmp_path / "scores.csv")
     link = tmp_path / "link.csv"

@@ -13,6 +13,7 @@ import typer
 
 from ..console import Console
 from ..errors import ExitCode, UsageError
+from ..files import check_page
 from ..jobs import Job
 from ..shown import counted
 from .options import TalkOptions, add_command
@@ -51,7 +52,7 @@ def register(app: typer.Typer) -> None:
 
 def compare_versions(options: CompareOptions) -> int:
     """Match the files, write the page."""
-    from ..pages.compare import check_page, write_comparison
+    from ..pages.compare import write_comparison
     from ..pages.matching import match_versions
 
     console = options.console()
@@ -69,8 +70,6 @@ def check_request(page: Path | None, jobs: Sequence[Job], *, overwrite: bool) ->
     """Raise UsageError if a page of these jobs cannot be written."""
     if page is None:
         return
-    from ..pages.compare import check_page
-
     if any(job.source is None or job.target is None for job in jobs):
         raise UsageError("--compare does not work with - (standard input or output)", "use file names instead of -")
     if any(job.source and job.target and job.source.resolve() == job.target.resolve() for job in jobs):

@@ -143,7 +143,7 @@ def _say_what_runs(options: EvalOptions, question: Question, console: Console) -
     networks = [check_network(name, request) for name in options.weights]
     for name in options.weights:
         find_here(name, options.hub(), task=options.task or "", force=True)
-    check_outputs(options.csv, options.report, options.save_images, overwrite=options.overwrite)
+    check_outputs(question, options.csv, options.report, options.save_images, overwrite=options.overwrite)
     benchmarks = open_benchmarks(question, lambda line: None)  # reported when they are scored
     tasks = dict.fromkeys(benchmark.task for benchmark in benchmarks)
     for entry in filter(None, map(find_entry, options.weights)):

@@ -19,7 +19,7 @@ from .methods import NetworkSettings, classical_methods, load_networks
 from .perceptual import load_lpips
 from .question import Question, check_outputs, open_benchmarks
 from .report import Subject, write_report
-from .score_cache import open_log
+from .score_cache import ScoreLog, open_log
 from .scoring import Distance, Method, Scoring, as_file_name, check_pictures, count_of, score
 from .table import Board, make_board, write_csv
 
@@ -69,17 +69,17 @@ def evaluate(
         degradation=degradation,
         data_root=data_root,
     )
-    check_outputs(csv, report, save_images, overwrite=overwrite)
-    settings = settings or NetworkSettings()
+    check_outputs(question, csv, report, save_images, overwrite=overwrite)
+    settings, hub = settings or NetworkSettings(), hub or Hub.from_environment()
     with joined_ranks(patience=PATIENCE) as ranks:
         console = (console or LoggedConsole()) if ranks.leads else Console(quiet=True)
         benchmarks = open_benchmarks(question, console.say)
-        distance = _distance(console) if lpips else None
+        distance = _distance(console, hub) if lpips else None
         kind = choose_device(settings.device).torch_device.type
         settings = replace(settings, device=ranks.device(settings.device, kind))
         boards, subjects = [], []
         for benchmark in (_with_peak(benchmark.first(limit), peak) for benchmark in benchmarks):
-            networks = load_networks(benchmark.task, weights, settings, hub or Hub.from_environment())
+            networks = load_networks(benchmark.task, weights, settings, hub)
             methods = [*classical_methods(benchmark.task), *(network.method for network in networks)]
             pictures = save_images
             if pictures and table:
@@ -87,8 +87,7 @@ def evaluate(
             if pictures:
                 with ranks.one_first():  # before any process writes
                     check_pictures(benchmark, methods, pictures, replace=overwrite or resume or not ranks.leads)
-            log = open_log(cache_folder() / "scores" / f"{benchmark.name}.jsonl", resume=resume)
-            scoring = Scoring(distance, log, pictures, ranks, peak)
+            scoring = Scoring(distance, _log(benchmark, console, resume=resume), pictures, ranks, peak)
             board = _score(benchmark, methods, scoring, console)
             boards.append(replace(board, made_with={network.name: network.made_with for network in networks}))
             subjects.append(Subject(benchmark, tuple(networks), tuple(methods), pictures))
@@ -110,13 +109,23 @@ def _with_peak(benchmark: Benchmark, peak: int | None) -> Benchmark:
     return replace(benchmark, protocol=f"{benchmark.protocol}, peak {peak}") if peak else benchmark
 
 
-def _distance(console: Console) -> Distance | None:
+def _distance(console: Console, hub: Hub) -> Distance | None:
     """LPIPS if available; otherwise says why not."""
     try:
-        return load_lpips()
+        return load_lpips(offline=hub.offline)
     except UnavailableError as error:
         console.say(error.message)
         console.say(f"       {error.hint}")
+        return None
+
+
+def _log(benchmark: Benchmark, console: Console, *, resume: bool) -> ScoreLog | None:
+    """Where the scores are kept for `resume`; None, and a message, if they cannot be written there."""
+    path = cache_folder() / "scores" / f"{benchmark.name}.jsonl"
+    try:
+        return open_log(path, resume=resume)
+    except OSError as error:
+        console.say(f"{path}: cannot keep the scores ({error.strerror}); --resume cannot continue this run")
         return None
 
 
@@ -126,5 +135,6 @@ def _score(benchmark: Benchmark, methods: Sequence[Method], scoring: Scoring, co
         with console.progress(count_of(benchmark, methods, scoring.ranks)) as bar:
             return make_board(benchmark, score(benchmark, methods, scoring, bar))
     except KeyboardInterrupt:
-        console.say("the scores so far are kept: continue with the same command and --resume")
+        if scoring.log:
+            console.say("the scores so far are kept: continue with the same command and --resume")
         raise

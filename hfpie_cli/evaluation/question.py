@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..data.catalogue import find
 from ..data.matching import check_sides
 from ..errors import HfpieError, UnavailableError, UsageError
-from ..files import check_new
+from ..files import check_folder_name, check_new, check_page
 from ..photos.formats import is_hidden
 from ..shown import counted
 from ..suggest import did_you_mean
@@ -39,6 +39,13 @@ class Question:
     """A track's name or a key of DEGRADATIONS; None for the default."""
     data_root: Path
     """Folder of the data sets."""
+
+    @property
+    def searched(self) -> tuple[Path, ...]:
+        """Folders whose pictures are scored wherever below them they are."""
+        entry = find(self.dataset or "")
+        named = self.data_root / entry.name if entry else None
+        return tuple(folder for folder in (self.degraded, self.clean, named) if folder)
 
     def __post_init__(self) -> None:
         """Raises UsageError for conflicting arguments, before anything is computed."""
@@ -98,11 +105,19 @@ def check_scale(name: str, scale: int, task: str) -> None:
         raise UsageError(message, "choose weights for this task")
 
 
-def check_outputs(csv: Path | None, report: Path | None, pictures: Path | None, *, overwrite: bool) -> None:
-    """Raises UsageError for a file that cannot be written or that already exists, and for a folder that is a file."""
+def check_outputs(
+    question: Question, csv: Path | None, report: Path | None, pictures: Path | None, *, overwrite: bool
+) -> None:
+    """Raises HfpieError for what cannot be written, for a file that exists, and for a folder that will be scored."""
     if csv and csv == report:
         raise UsageError(f"{csv}: used for both --csv and --report", "use two files")
-    for path in filter(None, (csv, report)):
-        check_new(path, overwrite=overwrite)
-    if pictures and pictures.exists() and not pictures.is_dir():
-        raise UsageError(f"{pictures}: is a file, not a folder", "name a folder with --save-images")
+    if csv:
+        check_new(csv, overwrite=overwrite)
+    if report:
+        check_page(report, overwrite=overwrite)
+    if pictures:
+        check_folder_name(pictures, "--save-images")
+        for folder in question.searched:
+            if pictures.resolve().is_relative_to(folder.resolve()):
+                message = f"{pictures}: in {folder}, where the next run would score what this one saves"
+                raise UsageError(message, "name another folder with --save-images")

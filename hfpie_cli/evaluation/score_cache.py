@@ -39,13 +39,15 @@ class ScoreLog:
 
 
 def open_log(path: Path, *, resume: bool) -> ScoreLog:
-    """Open the log of a file that may not exist yet; its rows are used only if a run is resumed."""
+    """Open the log of a file that may not exist yet; its rows are used only if a run is resumed.
+
+    Raises OSError if it cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        return ScoreLog(path)
-    data = path.read_bytes()
-    if data and not data.endswith(b"\n"):  # a run was killed while writing a line
-        with path.open("ab") as file:
+    with path.open("a+b") as file:
+        file.seek(0)
+        data = file.read()
+        if data and not data.endswith(b"\n"):  # a run was killed while writing a line
             file.write(b"\n")
     return ScoreLog(path, _parse(data) if resume else {})
 

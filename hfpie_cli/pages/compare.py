@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
-from ..files import check_new
 from ..photos.contents import read_first
 from .matching import Match
 from .page import write_page
@@ -26,13 +25,6 @@ class Compared:
     """Pictures that did not fit."""
     size: int
     """Bytes."""
-
-
-def check_page(path: Path, *, overwrite: bool) -> None:
-    """Raise UsageError for a page that cannot be written or that already exists."""
-    if path.suffix.lower() not in {".html", ".htm"}:
-        raise UsageError(f"{path}: not a page name", "use a file name ending in .html")
-    check_new(path, overwrite=overwrite)
 
 
 def write_comparison(
