@@ -17,6 +17,7 @@ from PIL import Image
 from hfpie_cli.data.benchmarks import open_folders
 from hfpie_cli.data.crops import PAIRS, CropSampler, as_floats, sharpened, validation_pair
 from hfpie_cli.data.decoded import made_store, open_store, reducing
+from hfpie_cli.data.matching import photos_below
 from hfpie_cli.data.scenes import hash_of, hold_out, scene_of, scenes_by_look, scenes_by_name
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.data.training_set import TrainingSet
@@ -145,6 +146,15 @@ def test_a_store_passes_over_what_is_no_picture(photos, tmp_path):
     assert [path.suffix for path in sorted((tmp_path / "cache").iterdir())] == [".json", ".rgb"]
     with pytest.raises(UnavailableError, match="no photographs"):
         opener_in(tmp_path).training_set(tmp_path / "cache", None, None)
+
+
+def test_samples_of_runs_among_the_photographs_are_not_trained_on(photos):
+    before = photos_below(photos)
+    for folder in ("samples", "runs/denoise/samples"):
+        save_picture(photos / folder / "0000001.png", smooth_picture(1))
+    for name in ("config.toml", "data.json"):
+        (photos / "runs/denoise" / name).touch()
+    assert photos_below(photos) == sorted([*before, photos / "samples/0000001.png"])
 
 
 def test_a_store_keeps_16_bits_beside_8(tmp_path, rng):

@@ -474,6 +474,14 @@ def test_the_progress_line_names_the_stages_of_a_run(data, tmp_path, monkeypatch
     assert done[-3][1] == pytest.approx(1, abs=0.3)
 
 
+def test_a_run_s_folder_that_is_a_file_is_told_before_anything_is_decoded(photos, tmp_path):
+    (tmp_path / "run").write_text("kept")
+    result = invoke("--data", photos, "--out", tmp_path / "run/denoise")
+    assert result.exit_code == 2
+    assert f"{tmp_path / 'run'}: is a file, not a folder" in result.stderr
+    assert "decoding" not in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

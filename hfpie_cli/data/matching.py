@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 from ..errors import UnavailableError, UsageError
 from ..photos.formats import is_hidden, is_photo
 from .catalogue import TRAINING_SETS, DataSet, data_sets, numbered
 
+RUN_MARKS = ("config.toml", "data.json")  # files that tell the folder of a training run
+SAMPLES = "samples"  # folder in it, of the pictures of each validation
 SCALE_ENDING = re.compile(r"x[234]$")  # of reduced pictures' names, such as 0801x4
 
 
@@ -70,7 +73,10 @@ def go_together(degraded: tuple[int, int], clean: tuple[int, int], scale: int) -
 
 
 def photos_below(folder: Path) -> list[Path]:
-    """Every photograph in a folder and in those below it, sorted. Raises UnavailableError if there are none."""
+    """Every photograph in a folder and in those below it, sorted, but no samples of training runs.
+
+    Raises UnavailableError if there are none.
+    """
     photos = sorted(_below(folder))
     if not photos:
         raise _no_photos(folder)
@@ -78,11 +84,19 @@ def photos_below(folder: Path) -> list[Path]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
+    left_out = cache(lambda parent: is_hidden(parent) or _is_samples(folder / parent))
     found = (path for path in folder.rglob("*") if is_photo(path) and path.is_file())
-    return (path for path in found if not any(map(is_hidden, path.relative_to(folder).parents)))
+    return (path for path in found if not any(map(left_out, path.relative_to(folder).parents)))
+
+
+def _is_samples(folder: Path) -> bool:
+    return folder.name == SAMPLES and all((folder.parent / name).is_file() for name in RUN_MARKS)
 
 
 def _no_photos(folder: Path) -> UnavailableError:
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "no such folder"
+        return UnavailableError(f"{folder}: {what}", "name a folder of photographs")
     return UnavailableError(f"{folder}: no photographs found", "name a folder of PNG, JPEG, WebP or TIFF files")
 
 
@@ -99,8 +113,6 @@ def check_sides(degraded: Path | None, clean: Path | None) -> None:
 
 def check_folder(folder: Path) -> None:
     """Raises UnavailableError for a missing folder, or one without pictures in it or below it."""
-    if not folder.is_dir():
-        raise UnavailableError(f"{folder}: no such folder", "use a folder of photographs")
     if next(_below(folder), None) is None:
         raise _no_photos(folder)
 

@@ -7,13 +7,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ..data.matching import RUN_MARKS
 from ..errors import UsageError
+from ..files import check_folder_name
 from ..suggest import did_you_mean
 from .state import STATE
 
 LENGTHS = ("steps", "minutes")  # of a run, by key: exactly one is set
-BEST, CONFIG, LOCK = "best.safetensors", "config.toml", ".lock"
-DATA_FILE = "data.json"  # folders of the pictures, and a hash of their names
+BEST, LOCK = "best.safetensors", ".lock"
+CONFIG, DATA_FILE = RUN_MARKS  # the recipe; folders of the pictures, and a hash of their names
 RUN_FILES = (CONFIG, STATE, BEST, "log.csv", DATA_FILE)
 
 
@@ -24,7 +26,8 @@ def check_begun(folder: Path) -> None:
 
 
 def check_free(folder: Path) -> None:
-    """Raises UsageError for a folder that holds a run."""
+    """Raises HfpieError for a folder that holds a run, or that cannot be made or written to."""
+    check_folder_name(folder, "--output")
     if any((folder / name).exists() for name in RUN_FILES):
         hint = f"use --resume {folder}, or another folder with --output"
         raise UsageError(f"{folder}: already holds a run", hint)

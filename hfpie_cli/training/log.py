@@ -14,6 +14,7 @@ from PIL import Image
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..console import Console
+from ..data.matching import SAMPLES
 from ..evaluation.parts import Part
 from ..files import atomic_path
 from ..shown import counted
@@ -144,7 +145,7 @@ class RunLog:
         strips = [np.concatenate([_of_height(picture, SAMPLE_HEIGHT) for picture in row], 1) for row in rows]
         width = max(strip.shape[1] for strip in strips)
         sheet = np.concatenate([np.pad(strip, [(0, 0), (0, width - strip.shape[1]), (0, 0)]) for strip in strips])
-        path = self.folder / "samples" / f"{step:07}.png"
+        path = self.folder / SAMPLES / f"{step:07}.png"
         path.parent.mkdir(exist_ok=True)
         with atomic_path(path) as temporary:
             Image.fromarray(sheet).save(temporary)

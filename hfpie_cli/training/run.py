@@ -15,6 +15,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
+from ..data.matching import SAMPLES
 from ..device import Device
 from ..distributed import Ranks
 from ..errors import HfpieError, UsageError
@@ -143,7 +144,7 @@ def locked(folder: Path) -> Iterator[None]:
     except Timeout:
         hint = "wait until it ends, or use another folder with --output"
         raise HfpieError(f"{folder}: another process is training there", hint) from None
-    sweep([folder, folder / "samples"])
+    sweep([folder, folder / SAMPLES])
     try:
         yield
     finally:
