@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import HfpieError
+from .lifetime import drop_output
 from .shown import columns_of, shown, wrapped
 
 if TYPE_CHECKING:
@@ -118,8 +119,13 @@ class LoggedConsole(Console):
 
 
 def _print(text: str, *, first: str = "", indent: int = 0) -> None:
-    """A line on standard error, wrapped at words on a terminal."""
-    print(wrapped(text, columns_of(sys.stderr), first=first, indent=indent), file=sys.stderr, flush=True)
+    """A line on standard error, wrapped at words on a terminal; lost, as all later ones, if that is full."""
+    try:
+        print(wrapped(text, columns_of(sys.stderr), first=first, indent=indent), file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        drop_output(sys.stderr)
 
 
 def in_words(seconds: float) -> str:

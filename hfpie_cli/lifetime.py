@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from .errors import HfpieError
 
@@ -59,9 +59,12 @@ def watch_output() -> None:
     sys.stdout = io.TextIOWrapper(below, old.encoding, old.errors, line_buffering=at_once)
 
 
-def drop_output() -> None:
-    """Connect standard output to the null device: what it could not take is not written again when the process ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def drop_output(stream: TextIO | None = None) -> None:
+    """Connect standard output, or another stream, to the null device.
+
+    What it could not take is not written again when the process ends.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
 
 
 @contextmanager

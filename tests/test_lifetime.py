@@ -117,6 +117,15 @@ def test_a_picture_that_does_not_fit_behind_standard_output_is_told(photo, ident
     assert done.stderr.startswith("hfpie: standard output: cannot write it (No space left on device)")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+@pytest.mark.parametrize(("name", "code"), [("a.png", ExitCode.OK), ("none.png", ExitCode.FAILED)])
+def test_messages_that_do_not_fit_behind_standard_error_are_lost_and_nothing_else(photo, identity, name, code):
+    words = [sys.executable, "-m", "hfpie_cli", "denoise", name, "-o", "b.png", "--weights", str(identity)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(words, cwd=photo, stdout=subprocess.PIPE, stderr=full, check=False)
+    assert (done.returncode, (photo / "b.png").exists()) == (code, code == ExitCode.OK)
+
+
 NO_SPACE = "hfpie: standard output: cannot write it (No space left on device)"
 TEXTS = [
     (),
