@@ -20,6 +20,7 @@ from .device import Device, choose_device, tiles_at_once
 from .errors import HfpieError, UnavailableError, UsageError
 from .invariants.bands import correct, enlarged_rows
 from .invariants.change import measure_change
+from .invariants.chroma import smooth_chroma
 from .invariants.grey import is_grey
 from .invariants.means import choose_rule
 from .invariants.span import FULL_SPAN, Span, bounded, find_span, joint_span
@@ -147,7 +148,7 @@ class Restorer:
 
     def share(self, frames: Sequence[Photo]) -> Shared:
         """Measured on a few frames of a shot, all of one size, for `restore` to use on each of them."""
-        shown = [fill_hidden(frame).pixels for frame in frames]
+        shown = [self._shown(frame) for frame in frames]
         span = joint_span([find_span(pixels) for pixels in shown])
         levels = [level for pixels in shown if (level := self._noise_of(pixels)) is not None]
         noise = sum(levels) / len(levels) if levels else None
@@ -194,7 +195,7 @@ class Restorer:
     def _restore(
         self, photo: Photo, tile: int, overlap: int, batch: int, progress: Progress, *, shared: Shared | None
     ) -> Outcome:
-        shown = fill_hidden(photo).pixels
+        shown = self._shown(photo)
         grey = is_grey(shown)
         shown = shown[..., :1] if grey else shown
         plan = plan_tiles(photo.height, photo.width, tile=tile, overlap=overlap, stride=self.stride)
@@ -217,6 +218,11 @@ class Restorer:
             noise=own.noise,
             input_megapixels=photo.height * photo.width / 1e6,
         )
+
+    def _shown(self, photo: Photo) -> Pixels:
+        """What the network sees of a photo, before its span is stretched."""
+        pixels = fill_hidden(photo).pixels
+        return smooth_chroma(pixels) if self.scale > 1 else pixels
 
     def _measure(self, shown: Pixels, plan: Plan) -> Shared:
         """What the tiles of a photo share."""

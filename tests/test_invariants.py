@@ -1,20 +1,26 @@
 """What holds whatever the network does: grey stays grey, local means and narrow ranges are kept, nothing is said to
 have changed that has not."""
 
+import io
+
+import cv2
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from hfpie_cli import Restorer
+from hfpie_cli.degradations.operations import LUMA, halve_chroma, jpeg, webp
 from hfpie_cli.invariants.bands import Grid, correct, linear_weights, regroup
 from hfpie_cli.invariants.change import measure_change
+from hfpie_cli.invariants.chroma import smooth_chroma
 from hfpie_cli.invariants.grey import is_grey
 from hfpie_cli.invariants.means import EnlargedMeans, UntintedGreys
 from hfpie_cli.invariants.span import FULL_SPAN, Span, bounded, find_span
 from hfpie_cli.models.contract import Contract
 from hfpie_cli.models.enlarging import enlarge
 from hfpie_cli.photos.photo import Photo
+from hfpie_cli.photos.quality import psnr as psnr_of
 from tests.conftest import make_checkpoint, smooth_picture
 
 UNIT = (0.0, 1.0)
@@ -319,3 +325,82 @@ class Nudging(torch.nn.Module):
         signs = torch.ones_like(tiles)
         signs[..., ::2] = -1
         return tiles + self.step * signs
+
+
+def psnr(one, other):
+    return psnr_of(one.astype(float), other.astype(float))
+
+
+def as_bytes(picture):
+    return np.rint(picture * 255).astype(np.uint8)
+
+
+def colourful(shape=(120, 96)):
+    """A picture with detail in luma and chroma, no value near black or white: (h, w, 3) float32 in [0, 1]."""
+    coarse = np.random.default_rng(5).uniform(0.2, 0.8, (shape[0] // 3, shape[1] // 3, 3)).astype(np.float32)
+    return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC).clip(0.1, 0.9)
+
+
+@pytest.mark.parametrize("shape", [(120, 96), (119, 95)])
+def test_repeated_chroma_is_smoothed_and_luma_is_kept(shape):
+    whole = (colourful(), halve_chroma(colourful()), halve_chroma(colourful(), repeated=True))
+    picture, expected, frame = (as_bytes(each)[: shape[0], : shape[1]] for each in whole)
+    smooth = smooth_chroma(frame)
+    assert smooth.shape == (*shape, 3)
+    assert np.abs(smooth.astype(int) - expected)[:-2, :-2].max() <= 2
+    assert psnr(smooth, picture) > psnr(frame, picture) + 1
+
+
+def test_chroma_repeated_side_by_side_alone_is_smoothed_across():
+    planes = cv2.cvtColor(colourful(), cv2.COLOR_RGB2YCrCb)
+    planes[..., 1:] = planes[:, ::2, 1:].repeat(2, 1)
+    frame = as_bytes(cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB))
+    red = smooth_chroma(frame)[..., 0].astype(float) - smooth_chroma(frame) @ LUMA
+    before = frame[..., 0].astype(float) - frame @ LUMA
+    assert np.abs(np.diff(before, axis=1)[:, ::2]).mean() < 0.5
+    assert np.abs(np.diff(red, axis=1)[:, ::2]).mean() > 2
+    assert np.abs(red - before).reshape(120, 48, 2).mean(2).max() < 40
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        as_bytes(colourful()),
+        as_bytes(jpeg(colourful(), 95)),
+        as_bytes(webp(colourful(), 80)),
+        as_bytes(halve_chroma(colourful())),
+        as_bytes(colourful()[::2, ::2].repeat(2, 0).repeat(2, 1)),  # drawn in large pixels
+        as_bytes(colourful().mean(2, keepdims=True).repeat(3, 2)),
+        as_bytes(halve_chroma(colourful(), repeated=True))[:15],
+        as_bytes(halve_chroma(colourful(), repeated=True)).astype(np.uint16) * 257,
+        np.zeros((64, 64, 3), np.uint8),
+    ],
+)
+def test_chroma_that_is_not_repeated_stays(kept):
+    assert smooth_chroma(kept) is kept
+
+
+def test_frames_as_ffmpeg_writes_them_are_told():
+    av, file = pytest.importorskip("av"), io.BytesIO()
+    with av.open(file, "w", format="matroska") as film:
+        stream = film.add_stream("libx264", rate=25, options={"crf": "20"})
+        stream.height, stream.width, stream.pix_fmt = 120, 96, "yuv420p"
+        for _ in range(3):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(as_bytes(colourful()), "rgb24")))
+        film.mux(stream.encode())
+    file.seek(0)
+    with av.open(file) as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(frames) == 3
+    for frame in frames:
+        smooth = smooth_chroma(frame)
+        assert psnr(smooth, as_bytes(colourful())) > psnr(frame, as_bytes(colourful())) + 0.5
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_what_enlarges_sees_smooth_chroma(scale):
+    frame = as_bytes(halve_chroma(colourful(), repeated=True))
+    enlarging = restorer(Tinting(scale, (0, 0, 0)), scale)
+    seen = smooth_chroma(frame) if scale > 1 else frame
+    assert np.array_equal(enlarging(frame), enlarging(seen))
+    assert not np.array_equal(seen, frame) or scale == 1
