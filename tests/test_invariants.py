@@ -351,6 +351,16 @@ def test_repeated_chroma_is_smoothed_and_luma_is_kept(shape):
     assert psnr(smooth, picture) > psnr(frame, picture) + 1
 
 
+def test_frames_of_any_depth_are_smoothed_alike():
+    frame = as_bytes(halve_chroma(colourful(), repeated=True))
+    smooth = smooth_chroma(frame)
+    deep = smooth_chroma(frame.astype(np.uint16) * 257)
+    exact = smooth_chroma(frame.astype(np.float32) / np.float32(255))
+    assert (deep.dtype, exact.dtype) == (np.uint16, np.float32)
+    assert np.abs(deep / 257 - smooth).max() <= 0.51
+    assert np.abs(exact * 255 - smooth).max() <= 0.51
+
+
 def test_chroma_repeated_side_by_side_alone_is_smoothed_across():
     planes = cv2.cvtColor(colourful(), cv2.COLOR_RGB2YCrCb)
     planes[..., 1:] = planes[:, ::2, 1:].repeat(2, 1)
@@ -372,7 +382,7 @@ def test_chroma_repeated_side_by_side_alone_is_smoothed_across():
         as_bytes(colourful()[::2, ::2].repeat(2, 0).repeat(2, 1)),  # drawn in large pixels
         as_bytes(colourful().mean(2, keepdims=True).repeat(3, 2)),
         as_bytes(halve_chroma(colourful(), repeated=True))[:15],
-        as_bytes(halve_chroma(colourful(), repeated=True)).astype(np.uint16) * 257,
+        colourful(),
         np.zeros((64, 64, 3), np.uint8),
     ],
 )
