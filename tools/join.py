@@ -33,7 +33,7 @@ from hfpie_cli.data.crops import validation_pair
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.data.training_set import TrainingSet
 from hfpie_cli.device import choose_device
-from hfpie_cli.files import atomic_path, cache_folder
+from hfpie_cli.files import atomic_path, cache_folder, sha256_of
 from hfpie_cli.models.experts import Experts, ExpertsConfig
 from hfpie_cli.models.network import NetworkConfig
 from hfpie_cli.models.pooling import SAMPLE_GRID
@@ -100,7 +100,8 @@ def main() -> None:
     _, held_out = photographs(recipe, given.data)  # decoded before the processes start
     count = given.crops + (given.clean if recipe.scale == 1 else 0)
     look = partial(observe, given.experts, recipe, given.data, given.crops)
-    asked = [*given.experts, *given.recipes, str(given.crops), str(count)]
+    digests = [sha256_of(resolve(name).path) for name in given.experts]
+    asked = [*digests, *given.recipes, str(given.crops), str(count)]
     reads, scores, degradations = observe_all(look, count, given.processes, asked, given.observed)
     scores = handicapped(leaving_alone(with_halves(scores)), reads, degradations, given.less)
     fit_gate(joined, reads, scores, given.ridge, given.close)
@@ -198,7 +199,7 @@ def observe_all(
                     torch.save((asked, parts), temporary)
             print(f"{len(parts)} of {min(PARTS, count)} parts", flush=True)
     made = [parts[start] for start in sorted(parts)]
-    reads, scores = torch.cat([part[0] for part in made]), torch.cat([part[1] for part in made])
+    reads, scores = torch.cat([part[0].float() for part in made]), torch.cat([part[1] for part in made])
     return reads, scores, [name for part in made for name in part[2]]
 
 
