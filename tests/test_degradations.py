@@ -8,7 +8,7 @@ import pytest
 
 from hfpie_cli.data.crops import CropSampler, darkened
 from hfpie_cli.degradations.blur import Lens, draw_kernel
-from hfpie_cli.degradations.named import DEGRADATIONS, Impulses, Jpeg
+from hfpie_cli.degradations.named import DEGRADATIONS, Chain, Impulses, Jpeg, repeat_chroma
 from hfpie_cli.degradations.operations import (
     LUMA,
     blur,
@@ -32,7 +32,7 @@ from hfpie_cli.degradations.sensor import (
 )
 from hfpie_cli.degradations.small_photos import FILTERS, Reduction, reduce_by
 from hfpie_cli.degradations.tones import to_linear, to_values
-from hfpie_cli.degradations.web import Enlarged, EnlargedLosses, FilmFrame, FineFile, Grain, Webp
+from hfpie_cli.degradations.web import Enlarged, EnlargedLosses, FineFile, Grain, Webp
 from hfpie_cli.photos.quality import psnr as psnr_of
 
 from .conftest import smooth_picture
@@ -237,7 +237,7 @@ def test_neighbouring_pixels_share_coarse_grain():
 
 
 @pytest.mark.parametrize(
-    "degradation", [Webp((10, 95)), FineFile(), FilmFrame(), EnlargedLosses(), Enlarged(), Grain()]
+    "degradation", [Webp((10, 95)), FineFile(), DEGRADATIONS["film-frame"], EnlargedLosses(), Enlarged(), Grain()]
 )
 def test_what_the_web_does_keeps_size_and_range(degradation):
     for seed in range(6):
@@ -277,7 +277,7 @@ def test_a_fine_file_loses_little_but_colour():
 
 
 def test_a_frame_of_a_film_is_webp_with_repeated_chroma():
-    frame = FilmFrame((60, 60))(photo(2), np.random.default_rng(0))
+    frame = Chain((Webp((60, 60)), repeat_chroma))(photo(2), np.random.default_rng(0))
     coded = webp(photo(2), 60)
     assert psnr_of(frame @ LUMA, coded @ LUMA, peak=1) > 50
     blue = frame[..., 2] - frame @ LUMA

@@ -151,11 +151,11 @@ def held_out_scores(joined: Experts, held_out: TrainingSet, degradation: str, me
     """Mean score of held-out pictures, every second one: of each expert, of what the gate mixes."""
     networks = [*joined.experts, joined]
     totals = torch.zeros(len(networks), dtype=torch.float64)
-    chosen = range(0, len(held_out.photos), 2)
+    chosen, device = range(0, len(held_out.photos), 2), choose_device("cpu", residual=True)
     for number in chosen:
         pair = validation_pair(held_out, degradation, joined.config.scale, number)
         degraded, clean = (to_tensor(side)[None] for side in pair)
-        with choose_device("cpu", residual=True).autocast():
+        with device.autocast():
             totals += torch.stack([measure(network(degraded).float(), clean) for network in networks])
     return (totals / len(chosen)).tolist()
 

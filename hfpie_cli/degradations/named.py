@@ -17,6 +17,7 @@ from .operations import (
     Picture,
     add_gaussian_noise,
     finish,
+    halve_chroma,
     jpeg_on_another_grid,
     quantise,
     reduce_bicubic,
@@ -24,7 +25,7 @@ from .operations import (
 )
 from .sensor import Night, Sensor
 from .small_photos import SmallPhoto
-from .web import Enlarged, EnlargedLosses, FilmFrame, FineFile, Grain, Webp
+from .web import Enlarged, EnlargedLosses, FineFile, Grain, Webp
 
 MARGIN = 16  # pixels around a training crop that most degradations need
 
@@ -132,6 +133,11 @@ def bicubic(picture: Picture, rng: np.random.Generator) -> Picture:
     return reduce_bicubic(picture)
 
 
+def repeat_chroma(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Halve chroma and repeat it, as FFmpeg extracts the frames of a film; 8 bits."""
+    return quantise(halve_chroma(picture, repeated=True))
+
+
 def unchanged(picture: Picture, rng: np.random.Generator) -> Picture:
     """No degradation: teaches a network to leave a clean picture alone."""
     return picture
@@ -175,7 +181,7 @@ SAME_SIZE: dict[str, Degradation] = {
     "jpeg": Jpeg((15, 95), twice=0.3),
     **{f"jpeg-{quality}": Jpeg((quality, quality), chroma=True) for quality in (20, 40)},
     "webp": Webp((10, 95)),
-    "film-frame": FilmFrame(),
+    "film-frame": Chain((Webp((15, 95)), repeat_chroma)),  # WebP is coded as a film's frames are
     "enlarged-losses": EnlargedLosses(),
     "enlarged": Enlarged(),
     "grain": Grain(),

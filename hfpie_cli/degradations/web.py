@@ -40,18 +40,6 @@ class FineFile:
 
 
 @dataclass(frozen=True)
-class FilmFrame:
-    """A frame of a film as FFmpeg extracts it: WebP is coded as a film's frames are; chroma is repeated."""
-
-    quality: tuple[int, int] = (15, 95)
-    """Range of WebP quality."""
-
-    def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
-        coded = webp(picture, int(rng.integers(self.quality[0], self.quality[1] + 1)))
-        return quantise(halve_chroma(coded, repeated=True))
-
-
-@dataclass(frozen=True)
 class EnlargedLosses:
     """The losses of a JPEG or WebP file of a smaller picture, enlarged with it; the picture itself stays sharp.
 

@@ -59,9 +59,10 @@ def check_pickle(path: Path) -> None:
     check_kind(path, pickle=True)
     with path.open("rb") as file:
         start = file.read(2)
-    if not (zipfile.is_zipfile(path) or start in _PICKLES or tarfile.is_tarfile(path)):
+    zipped = zipfile.is_zipfile(path)
+    if not (zipped or start in _PICKLES or tarfile.is_tarfile(path)):
         raise UnavailableError(f"{path}: not a PyTorch checkpoint", "name a .pth, .pt or .ckpt file")
-    if zipfile.is_zipfile(path):
+    if zipped:
         with zipfile.ZipFile(path) as archive:
             if any(name.endswith("/constants.pkl") for name in archive.namelist()):
                 hint = "save its state_dict instead: torch.save(model.state_dict(), ...)"
