@@ -20,16 +20,16 @@ import argparse
 import dataclasses
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from hfpie_cli.data.crops import validation_pair
+from hfpie_cli.data.crops import CropSampler, validation_pair
 from hfpie_cli.data.sources import Opener
 from hfpie_cli.data.training_set import TrainingSet
 from hfpie_cli.device import choose_device
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--observed", type=Path, help="file of what was read and scored; continued where it lacks some")
     given = parser.parse_args()
     joined, first = join(given.experts)
-    recipe = mixed([load_config(recipe_path(name, "")) for name in given.recipes])
+    recipe = recipe_of(given.recipes)
     for one in given.less:
         if one.expert >= len(given.experts) or not one.degradations <= set(recipe.degradation):
             parser.error(
@@ -99,7 +99,7 @@ def main() -> None:
             )
     _, held_out = photographs(recipe, given.data)  # decoded before the processes start
     count = given.crops + (given.clean if recipe.scale == 1 else 0)
-    look = partial(observe, given.experts, recipe, given.data, given.crops)
+    look = partial(observe, tuple(given.experts), tuple(given.recipes), given.data, given.crops)
     digests = [sha256_of(resolve(name).path) for name in given.experts]
     asked = [*digests, *given.recipes, str(given.crops), str(count)]
     reads, scores, degradations = observe_all(look, count, given.processes, asked, given.observed)
@@ -109,6 +109,10 @@ def main() -> None:
     for name in recipe.validation:
         scores_there = held_out_scores(joined, held_out, name, measure_of(recipe))
         print(name, *(f"{score:.2f}" for score in scores_there), flush=True)
+
+
+def recipe_of(names: Sequence[str]) -> TrainConfig:
+    return mixed([load_config(recipe_path(name, "")) for name in names])
 
 
 def mixed(recipes: list[TrainConfig]) -> TrainConfig:
@@ -127,7 +131,7 @@ def mixed(recipes: list[TrainConfig]) -> TrainConfig:
     return dataclasses.replace(first, degradation=dict(degradations), validation=tuple(validated), **shares)
 
 
-def join(names: list[str]) -> tuple[Experts, Checkpoint]:
+def join(names: Sequence[str]) -> tuple[Experts, Checkpoint]:
     """(the network of these experts, its gate random; the first one's checkpoint)."""
     parts = [load_checkpoint(resolve(name).path) for name in names]
     network = parts[0].config
@@ -203,8 +207,17 @@ def observe_all(
     return reads, scores, [name for part in made for name in part[2]]
 
 
+@cache
+def prepared(names: Sequence[str], recipes: Sequence[str], data: Path) -> tuple[Experts, CropSampler, Measure]:
+    """What `observe` works with: loaded once a process."""
+    recipe = recipe_of(recipes)
+    return join(names)[0], sampler_of(recipe, photographs(recipe, data)[0]), measure_of(recipe)
+
+
 @torch.inference_mode()
-def observe(names: list[str], recipe: TrainConfig, data: Path, degraded_ones: int, numbers: range) -> Observed:
+def observe(
+    names: tuple[str, ...], recipes: tuple[str, ...], data: Path, degraded_ones: int, numbers: range
+) -> Observed:
     """What the gate reads of these crops, (crops, reads); scores of the mixtures, (crops, experts, experts); their
     degradations.
 
@@ -212,10 +225,9 @@ def observe(names: list[str], recipe: TrainConfig, data: Path, degraded_ones: in
     expert with itself is that expert, that of two is half of each: not a number from HALVED on. From number
     `degraded_ones` on the crops are clean, most of them drawn, and all experts count as if they kept them.
     """
-    (joined, _), measure, device = join(names), measure_of(recipe), choose_device("cpu", residual=True)
-    sampler = sampler_of(recipe, photographs(recipe, data)[0])
+    (joined, sampler, measure), device = prepared(names, recipes, data), choose_device("cpu", residual=True)
     clean_ones = dataclasses.replace(sampler, mix={"clean": 1.0}, drawn=DRAWN, shrunk=0.0, sharpened=0.0)
-    count, side, scale = len(names), joined.config.network.sample_side, recipe.scale
+    count, side, scale = len(names), joined.config.network.sample_side, joined.config.scale
     halves = torch.eye(count)[:, None] / 2 + torch.eye(count) / 2  # (i, j, shares)
     mixtures = {(i, j): joined.mixed(halves[i, j]) for i in range(count) for j in range(i + 1)}
     reads, scores, degradations = [], torch.full((len(numbers), count, count), torch.nan), []
