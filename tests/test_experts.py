@@ -1,4 +1,4 @@
-"""Experts: networks of one shape, mixed into one for each photograph as a gate reads its averages."""
+"""Experts: networks, mixed into one for each photograph as a gate reads its averages; here all of one shape."""
 
 import io
 from argparse import ArgumentTypeError

@@ -32,6 +32,9 @@ def with_halves(scores: Tensor) -> Tensor:
     for i in range(scores.shape[1]):
         for j in range(i):
             known = ~scores[:, i, j].isnan()
+            if not known.any():  # of two shapes: one of both restores
+                filled[:, i, j] = filled[:, j, i] = means[:, i, j]
+                continue
             gains, gaps = (scores - means)[known, i, j], apart[known, i, j]
             columns = torch.stack([torch.ones_like(gaps), gaps], 1)[:, : 2 if len(gaps.unique()) > 1 else 1]
             alike, slope = F.pad(torch.linalg.lstsq(columns, gains[:, None]).solution.flatten(), (0, 1))[:2]

@@ -1,4 +1,4 @@
-"""Join checkpoints of one network as experts of one, and fit the gate that mixes them.
+"""Join checkpoints as experts of one network, and fit the gate that mixes those of one shape.
 
     python -m tools.join OUT A B [C ...] --recipes RECIPE_OF_A RECIPE_OF_B [RECIPE_OF_C ...] --data DATA/train
 
@@ -23,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
+from itertools import dropwhile
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -134,10 +135,11 @@ def mixed(recipes: list[TrainConfig]) -> TrainConfig:
 def join(names: Sequence[str]) -> tuple[Experts, Checkpoint]:
     """(the network of these experts, its gate random; the first one's checkpoint)."""
     parts = [load_checkpoint(resolve(name).path) for name in names]
-    network = parts[0].config
-    if not isinstance(network, NetworkConfig) or any(part.config != network for part in parts):
-        raise SystemExit("join.py: the experts must be networks of one shape")
-    joined = Experts(ExpertsConfig(network, len(parts))).eval()
+    shapes = [part.config for part in parts if isinstance(part.config, NetworkConfig)]
+    if len(shapes) < len(parts):
+        raise SystemExit("join.py: the experts must be networks that restore, not experts themselves")
+    first, *others = shapes
+    joined = Experts(ExpertsConfig(first, len(parts), tuple(dropwhile(first.__eq__, others)))).eval()
     for expert, part in zip(joined.experts, parts, strict=True):
         expert.load_state_dict(dict(part.weights))
     return joined, parts[0]
@@ -222,14 +224,15 @@ def observe(
     degradations.
 
     It reads every second crop as a photograph of many tiles, the others as one of a single tile. The mixture of an
-    expert with itself is that expert, that of two is half of each: not a number from HALVED on. From number
-    `degraded_ones` on the crops are clean, most of them drawn, and all experts count as if they kept them.
+    expert with itself is that expert, that of two is half of each: not a number from HALVED on, or for two shapes. From
+    number `degraded_ones` on the crops are clean, most of them drawn, and all experts count as if they kept them.
     """
     (joined, sampler, measure), device = prepared(names, recipes, data), choose_device("cpu", residual=True)
     clean_ones = dataclasses.replace(sampler, mix={"clean": 1.0}, drawn=DRAWN, shrunk=0.0, sharpened=0.0)
     count, side, scale = len(names), joined.config.network.sample_side, joined.config.scale
     halves = torch.eye(count)[:, None] / 2 + torch.eye(count) / 2  # (i, j, shares)
-    mixtures = {(i, j): joined.mixed(halves[i, j]) for i in range(count) for j in range(i + 1)}
+    shapes, pairs = joined.config.shapes, ((i, j) for i in range(count) for j in range(i + 1))
+    mixtures = {(i, j): joined.mixed(halves[i, j]) for i, j in pairs if shapes[i] == shapes[j]}
     reads, scores, degradations = [], torch.full((len(numbers), count, count), torch.nan), []
     for row, number in enumerate(numbers):
         chosen = sampler if number < degraded_ones else clean_ones

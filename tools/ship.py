@@ -16,6 +16,7 @@ import json
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hfpie_cli.files import atomic_path
@@ -55,6 +56,13 @@ def main() -> None:
     write_table(entries)
 
 
+def flop_of(network: nn.Module) -> int:
+    """A pixel, of a network on the meta device."""
+    with FlopCounterMode(display=False) as counter:
+        network(torch.empty(1, 3, FLOP_SIDE, FLOP_SIDE, device="meta"))
+    return counter.get_total_flops() // FLOP_SIDE**2
+
+
 def install(checkpoint: Checkpoint, name: str) -> dict[str, object]:
     """Write the half precision file; returns its keys in weights.toml."""
     path = SHIPPED / f"{name}.safetensors"
@@ -62,10 +70,8 @@ def install(checkpoint: Checkpoint, name: str) -> dict[str, object]:
     half = {key: weight.half() for key, weight in checkpoint.weights.items()}
     save_checkpoint(path, dataclasses.replace(checkpoint, weights=half))
     data = path.read_bytes()
-    with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        network = build(checkpoint.config)
-        restores = network.each()[0] if isinstance(network, Restoring) else network  # what tiles are restored by
-        restores(torch.empty(1, 3, FLOP_SIDE, FLOP_SIDE))
+    network = build(checkpoint.config).to("meta")
+    flop = max(map(flop_of, network.each() if isinstance(network, Restoring) else [network]))
     return {
         "task": checkpoint.info["task"],
         "scale": getattr(checkpoint.config, "scale", 1),
@@ -73,7 +79,7 @@ def install(checkpoint: Checkpoint, name: str) -> dict[str, object]:
         "file": path.name,
         "size": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
-        "flop": counter.get_total_flops() // FLOP_SIDE**2,
+        "flop": flop,
         "parameters": sum(p.numel() for p in network.parameters()),
     }
 

@@ -21,7 +21,7 @@ def main() -> None:
     if not isinstance(config, ExpertsConfig) or not 1 <= number <= config.experts:
         raise SystemExit(f"{name}: has no expert {number}")
     weights = expert_weights(checkpoint.weights, number - 1)
-    save_checkpoint(out, dataclasses.replace(checkpoint, config=config.network, weights=weights))
+    save_checkpoint(out, dataclasses.replace(checkpoint, config=config.shapes[number - 1], weights=weights))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Experts: several networks of one shape, mixed into one for each photograph.
+"""Experts: several networks, mixed into one for each photograph.
 
     sample -> first expert -> averages of its tail ---+
            -> spectra, traces of JPEG ----------------+-> gate -> shares -> weights, mixed -> one network
@@ -6,6 +6,9 @@
 Blur of different kinds asks for different kernels, but a photograph has one kind. What the first expert does to it
 tells which. It is soft merging as in Muqeeth et al., "Soft merging of experts with adaptive routing" (2023), with one
 gate for all layers. The experts are trained one by one; tools/join.py fits the gate.
+
+Only networks of one shape can be mixed. Of experts of several shapes, those of the shape with the largest share are:
+JPEG asks for wide views, clean reductions for more convolutions at full scale, in the same time.
 """
 
 from __future__ import annotations
@@ -34,17 +37,33 @@ class ExpertsConfig:
     """The shape of such a network, kept in every checkpoint. Raises ValueError for an impossible shape."""
 
     network: NetworkConfig
-    """Shape of each expert."""
+    """Shape of the first expert, and of all that `others` leaves."""
     experts: int
     """Number of experts."""
+    others: tuple[NetworkConfig, ...] = ()
+    """Shapes of the last experts, where they differ."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.network, dict):
-            object.__setattr__(self, "network", NetworkConfig(**self.network))
+        network, *others = (
+            NetworkConfig(**shape) if isinstance(shape, dict) else shape for shape in (self.network, *self.others)
+        )
+        object.__setattr__(self, "network", network)
+        object.__setattr__(self, "others", tuple(others))
         if type(self.experts) is not int or not 2 <= self.experts <= MOST_EXPERTS:
             raise ValueError(f"experts must be a whole number from 2 to {MOST_EXPERTS}, not {self.experts!r}")
-        if self.network.tails[0] == 0:
+        if not all(isinstance(shape, NetworkConfig) for shape in (network, *others)):
+            raise ValueError("network and others must be shapes of networks")
+        if len(others) >= self.experts:
+            raise ValueError(f"others must be fewer than the {self.experts} experts, not {len(others)}")
+        if any(_outside(shape) != _outside(network) for shape in others):
+            raise ValueError("experts must be alike in scale, stride and sample_side")
+        if network.tails[0] == 0:
             raise ValueError("experts need a tail at full scale: the gate reads its averages")
+
+    @property
+    def shapes(self) -> tuple[NetworkConfig, ...]:
+        """The shape of each expert."""
+        return (self.network,) * (self.experts - len(self.others)) + self.others
 
     @property
     def reads(self) -> int:
@@ -62,6 +81,11 @@ class ExpertsConfig:
         return self.network.stride
 
 
+def _outside(shape: NetworkConfig) -> tuple[int, int, int]:
+    """What a network's shape means to the code that runs it."""
+    return shape.scale, shape.stride, shape.sample_side
+
+
 class Experts(Restoring):
     """Restores a picture as Network does, with weights for that picture; not trained as a whole.
 
@@ -72,7 +96,7 @@ class Experts(Restoring):
     def __init__(self, config: ExpertsConfig) -> None:
         super().__init__()
         self.config = config
-        self.experts = nn.ModuleList(Network(config.network) for _ in range(config.experts))
+        self.experts = nn.ModuleList(Network(shape) for shape in config.shapes)
         self.gate = nn.Linear(config.reads, config.experts)
 
     @property
@@ -87,17 +111,30 @@ class Experts(Restoring):
         return self.mixed(self.shares(sample))
 
     def mixed(self, shares: Tensor) -> Network:
-        """The network whose weights are the experts' by these shares, (experts,); an expert itself if it has all."""
-        largest = int(shares.argmax())
-        if shares[largest] > SURE:
-            return self._expert(largest)
-        sets = [list(expert.parameters()) for expert in self.experts]
-        first, *others = shares.tolist()
+        """The network whose weights are the experts' by these shares, (experts,); an expert itself if it has all.
+
+        Of experts of several shapes, those of the shape with the largest share, by their shares of it.
+        """
+        shares = shares.detach()
+        alike = self._alike(shares)
+        of_shape = shares[alike] / shares[alike].sum()
+        largest = int(of_shape.argmax())
+        if of_shape[largest] > SURE:
+            return self._expert(alike[largest])
+        sets = [list(self._expert(number).parameters()) for number in alike]
+        first, *others = of_shape.tolist()
         mixed = torch._foreach_mul([weight.detach() for weight in sets[0]], first)
         for share, each in zip(others, sets[1:], strict=True):
             torch._foreach_add_(mixed, [weight.detach() for weight in each], alpha=share)
         memo = {id(old): nn.Parameter(new, requires_grad=False) for old, new in zip(sets[0], mixed, strict=True)}
-        return copy.deepcopy(self._expert(0), memo)  # with the mixed weights instead of copies
+        return copy.deepcopy(self._expert(alike[0]), memo)  # with the mixed weights instead of copies
+
+    def _alike(self, shares: Tensor) -> list[int]:
+        """The experts of the shape with the largest share."""
+        members: dict[NetworkConfig, list[int]] = {}
+        for number, shape in enumerate(self.config.shapes):
+            members.setdefault(shape, []).append(number)
+        return max(members.values(), key=lambda numbers: float(shares[numbers].sum()))
 
     def shares(self, sample: Tensor) -> Tensor:
         """Each expert's share for the photograph of which (n, 3, h, w) is a sample: (experts,) float32, 1 in sum.

@@ -157,12 +157,13 @@ def _parse_config(path: Path, metadata: Mapping[str, str]) -> tuple[Config, dict
 
 def expected_shapes(config: Config) -> dict[str, tuple[int, ...]]:
     """The shape of every weight of a network by name. Raises ValueError for more than MAX_PARAMETERS."""
-    if isinstance(config, ExpertsConfig):  # alike: one is enough
-        each, reads = expected_shapes(config.network), config.reads
-        shapes = {f"experts.{number}.{name}": each[name] for number in range(config.experts) for name in each}
+    if isinstance(config, ExpertsConfig):
+        of = {shape: expected_shapes(shape) for shape in set(config.shapes)}
+        each = enumerate(config.shapes)
+        shapes = {f"experts.{number}.{name}": of[shape][name] for number, shape in each for name in of[shape]}
         if sum(map(math.prod, shapes.values())) > MAX_PARAMETERS:
             raise ValueError(TOO_MANY)
-        return {"gate.weight": (config.experts, reads), "gate.bias": (config.experts,), **shapes}
+        return {"gate.weight": (config.experts, config.reads), "gate.bias": (config.experts,), **shapes}
     with _parameters_without_storage():
         network = build(config)
     return {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
