@@ -3,7 +3,6 @@ per pixel, on Y under a Hann window.
 
 power: energy of the restored picture in that band over the original's; 1 is as much detail as there was.
 coherence: magnitude-squared coherence of the two in that band; 1 is the same detail, 0 is noise.
-
 distance: perceptual distance of the whole pictures (perceptual.py); 0 is the same picture.
 
     python -m benchmarks.detail RESTORED_DIR CLEAN_DIR      # the same file names but for suffixes such as _x4

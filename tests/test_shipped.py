@@ -263,8 +263,10 @@ def test_enlarged_drawings_have_an_expert(name, kind):
         pairs.append((DEGRADATIONS["bicubic-x4"](drawn, np.random.default_rng(seed)), drawn))
     small, clean = (torch.from_numpy(np.stack(side).transpose(0, 3, 1, 2)) for side in zip(*pairs, strict=True))
     with torch.inference_mode():
+        shares = torch.stack([network.shares(one[None]) for one in small])
         of_photographs, of_drawings = (network.each()[number](small) for number in DRAWINGS[name])
         by_gate = network(small)
+    assert shares.mean(0)[DRAWINGS[name][1]] > 0.6, shares
     errors = [(out.clamp(0, 1) - clean).square().mean((1, 2, 3)) for out in (of_photographs, of_drawings, by_gate)]
     photographs, drawings, chosen = (-10 * error.log10().mean() for error in errors)
     assert drawings > photographs + 0.3
