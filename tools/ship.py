@@ -70,7 +70,8 @@ def install(checkpoint: Checkpoint, name: str) -> dict[str, object]:
     half = {key: weight.half() for key, weight in checkpoint.weights.items()}
     save_checkpoint(path, dataclasses.replace(checkpoint, weights=half))
     data = path.read_bytes()
-    network = build(checkpoint.config).to("meta")
+    with torch.device("meta"):
+        network = build(checkpoint.config)
     flop = max(map(flop_of, network.each() if isinstance(network, Restoring) else [network]))
     return {
         "task": checkpoint.info["task"],
