@@ -18,14 +18,13 @@ from .photos.formats import (
     endings_of,
     format_named,
     is_hidden,
+    is_output_of_another,
     is_photo,
     passed_over,
     written_as,
 )
-from .tasks import TASKS
 
 STREAM = "-"  # standard input or output
-OUTPUT_SUFFIXES = [task.output_suffix(scale) for task in TASKS.values() for scale in task.scales]
 
 
 def plan_jobs(inputs: Sequence[str], naming: Naming) -> Plan:
@@ -180,7 +179,7 @@ def _photos_in(folder: Path, naming: Naming, left_out: LeftOut) -> list[Path]:
         elif reason := passed_over(path):
             left_out[reason].append(path)
         elif is_photo(path):
-            if _is_earlier_output(path, naming):
+            if not naming.in_place and is_output_of_another(path):
                 left_out["outputs"].append(path)
             elif _leads_out(path, folder, naming):
                 left_out["links"].append(path)
@@ -202,15 +201,6 @@ def _leads_out(path: Path, folder: Path, naming: Naming) -> bool:
         return not path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):  # circular links, which fail when they are read
         return False
-
-
-def _is_earlier_output(path: Path, naming: Naming) -> bool:
-    """Whether the name says that hfpie made the file from another one there, unless it is itself replaced."""
-    if naming.in_place:
-        return False
-    endings = {path.suffix, *SUFFIXES, *map(str.upper, SUFFIXES)}
-    stems = [path.stem.removesuffix(suffix) for suffix in OUTPUT_SUFFIXES if path.stem.endswith(suffix)]
-    return any(path.with_name(stem + ending).exists() for stem in stems for ending in endings)
 
 
 def _check_targets(plan: Plan, naming: Naming) -> None:

@@ -103,3 +103,5 @@ TASKS = {
         ),
     )
 }
+
+OUTPUT_SUFFIXES = [task.output_suffix(scale) for task in TASKS.values() for scale in task.scales]

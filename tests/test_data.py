@@ -157,6 +157,16 @@ def test_samples_of_runs_among_the_photographs_are_not_trained_on(photos):
     assert photos_below(photos) == sorted([*before, photos / "samples/0000001.png"])
 
 
+def test_what_hfpie_made_of_photographs_is_not_trained_on(photos, tmp_path):
+    before, said = [str(path.relative_to(photos)) for path in photos_below(photos)], []
+    first = photos / before[0]
+    for name in (f"{first.stem}_denoised.png", f"{first.stem}_x4.jpg", "alone_denoised.png"):
+        save_picture(first.parent / name, smooth_picture(1))
+    data = opener_in(tmp_path, say=said.append).training_set(photos, None, None)
+    assert sorted(data.photos.names) == sorted([*before, "alone_denoised.png"])
+    assert f"{photos}: 2 files that hfpie made of others there: not trained on" in said
+
+
 def test_a_store_keeps_16_bits_beside_8(tmp_path, rng):
     deep = rng.integers(0, 65536, (41, 33, 3), dtype=np.uint16)
     grey, floats = rng.integers(0, 256, (31, 33), dtype=np.uint8), rng.random((40, 48, 3), dtype=np.float32)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UnavailableError
+from ..photos.formats import is_output_of_another
+from ..shown import counted
 from .catalogue import DataSet, data_sets
 from .decoded import Making, PhotoStore, Tracker, made_store, open_store, reducing, shrinking, untracked
 from .matching import find_pairs, go_together, holds, pair_folders, photos_below, training_photos
@@ -57,13 +59,21 @@ class Opener:
     def _folder(self, folder: Path) -> TrainingSet:
         entry = published_as(folder)
         if entry is None:
-            return TrainingSet(self._open(photos_below(folder), folder))
+            return TrainingSet(self._open(self._photographs(folder), folder))
         photos = self._open(training_photos(entry, folder), folder)
         degraded = entry.train_degraded.get(self.task)
         if degraded is None or not holds(folder, degraded):
             return TrainingSet(photos)
         paired, small = self._pairs(find_pairs(folder, degraded, entry.train), folder, folder)
         return TrainingSet(photos, paired=paired, degraded=small)
+
+    def _photographs(self, folder: Path) -> list[Path]:
+        """The photographs below a folder, without what hfpie made of others there."""
+        found = photos_below(folder)
+        kept = [path for path in found if not is_output_of_another(path)]
+        if made := len(found) - len(kept):
+            self.say(f"{folder}: {counted(made, 'file')} that hfpie made of others there: not trained on")
+        return kept
 
     def _pairs(self, files: Pairs, degraded_root: Path, clean_root: Path) -> tuple[PhotoStore, PhotoStore]:
         """(clean, degraded), in the same order; a pair with a broken file is left out."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import HfpieError, UsageError
 from ..photos.formats import is_hidden, is_photo
-from ..plan import OUTPUT_SUFFIXES
+from ..tasks import OUTPUT_SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..shown import either
+from ..tasks import OUTPUT_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -158,3 +159,10 @@ def passed_over(path: Path) -> str:
         return "films"
     unread = suffix in NOT_READ or (suffix in WRITTEN_AS and not is_photo(path))
     return (missing_extra(suffix) or "unread") if unread else ""
+
+
+def is_output_of_another(path: Path) -> bool:
+    """Whether the name says that hfpie made the file from another one beside it: photo_denoised.png from photo.jpg."""
+    endings = {path.suffix, *SUFFIXES, *map(str.upper, SUFFIXES)}
+    stems = [path.stem.removesuffix(suffix) for suffix in OUTPUT_SUFFIXES if path.stem.endswith(suffix)]
+    return any(path.with_name(stem + ending).exists() for stem in stems for ending in endings)
