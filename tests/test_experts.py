@@ -137,16 +137,27 @@ def test_a_picture_of_one_tile_is_restored_once(experts, number):
         expert.register_forward_hook(lambda _, given, out, each=each: ran.append((each, given[0].shape)))
     chosen(experts, number)
     experts(torch.rand(1, 3, 130, 98))
-    assert ran == [(0, (4, 3, 32, 24)), (number, (1, 3, 130, 98))]
+    assert ran == [(0, (2, 3, 65, 49)), (number, (1, 3, 130, 98))]
 
 
-def test_the_gate_reads_the_diagonal_of_a_picture_or_all_of_a_small_one():
-    rows, columns = torch.meshgrid(torch.arange(101), torch.arange(130), indexing="ij")
-    picture = torch.stack([rows, columns])[None].float()
-    squares = diagonal(picture)
-    assert squares.shape == (4, 2, 25, 32)
-    assert [square[:, 0, 0].tolist() for square in squares] == [[0, 0], [25, 32], [50, 64], [75, 96]]
-    assert all(torch.equal(square[:, -1, -1], square[:, 0, 0] + torch.tensor([24, 31])) for square in squares)
+@pytest.mark.parametrize(
+    ("size", "starts"),
+    [
+        ((193, 259), [[0, 0], [48, 64], [96, 128], [144, 192]]),
+        ((191, 259), [[0, 0], [95, 129]]),
+        ((97, 400), [[0, 0], [48, 200]]),
+    ],
+)
+def test_the_gate_reads_the_diagonal_of_a_picture(size, starts):
+    rows, columns = torch.meshgrid(*map(torch.arange, size), indexing="ij")
+    squares = diagonal(torch.stack([rows, columns])[None].float())
+    side = torch.tensor(starts[1])
+    assert squares.shape == (len(starts), 2, *side)
+    assert [square[:, 0, 0].tolist() for square in squares] == starts
+    assert all(torch.equal(square[:, -1, -1], square[:, 0, 0] + side - 1) for square in squares)
+
+
+def test_the_gate_reads_all_of_a_small_picture():
     small = torch.rand(1, 3, 95, 400)
     assert diagonal(small) is small
 

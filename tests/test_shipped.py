@@ -239,7 +239,7 @@ EXPERT = {  # which expert has what, counted from 0
 DRAWINGS = {  # (expert of photographs reduced bicubically, of drawings)
     "compact.sr-x4": (1, 2),
     "compact.sr-x4-bicubic": (0, 1),
-    "compact.sr-x4-gan": (1, 2),
+    "compact.sr-x4-gan": (1, 3),
 }
 
 
