@@ -122,11 +122,6 @@ class Chain:
     links: tuple[Degradation, ...]
     """In order."""
 
-    @property
-    def margin(self) -> int:
-        """Surroundings that a crop needs, pixels."""
-        return max(getattr(link, "margin", MARGIN) for link in self.links)
-
     def __call__(self, picture: Picture, rng: np.random.Generator) -> Picture:
         for link in self.links:
             picture = link(picture, rng)
@@ -187,13 +182,11 @@ SAME_SIZE: dict[str, Degradation] = {
     **{f"jpeg-{quality}": Jpeg((quality, quality), chroma=True) for quality in (20, 40)},
     "webp": Webp((10, 95)),
     "film-frame": Chain((Webp((15, 95)), repeat_chroma)),  # WebP is coded as a film's frames are
-    "fine-file": FineFile(),
     "enlarged-losses": EnlargedLosses(),
     "enlarged": Enlarged(),
     "grain": Grain(),
     "impulse": Impulses(),
     "blur-any": BlurAny(),
-    "blur-file": Chain((BlurAny(), FineFile())),
     "gaussian-blur": GaussianBlur(),
     "gaussian-blur-jpeg": GaussianBlur(noise=(2, 2), quality=(90, 90)),
     "defocus-any": DefocusAny(),
