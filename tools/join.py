@@ -7,6 +7,7 @@ parts as the further ones do. It is fitted first to choose the best expert of ea
 expert drawn by the shares, last that of the mixtures, as measured for each expert and, on the first crops, for half of
 each two. Experts that were trained far apart are worse mixed than alone; then the gate chooses.
 There may be more recipes than experts: crops that the gate must know. A recipe that is named twice counts twice.
+`--also 1200 RECIPE ...` adds crops of other recipes, which would be few among all.
 Where the first recipe is adversarial, perceptual loss in dB takes the place of PSNR.
 `--less 1:day-any,sensor:1.0` counts 1 dB less for the first expert on these degradations, where it is better on
 simulated noise than on real pairs; but not behind JPEG of quality 61 and less.
@@ -63,6 +64,18 @@ Observed = tuple[Tensor, Tensor, list[str]]  # what `observe` returns
 Measure = Callable[[Tensor, Tensor], Tensor]  # of restored and clean pictures (n, 3, h, w): dB
 
 
+@dataclasses.dataclass(frozen=True)
+class Crops:
+    """What kind of crops the experts are observed on."""
+
+    recipes: tuple[str, ...]
+    """Their names: half of the crops as the first makes them, half as the others do."""
+    judge: str
+    """Name of the recipe that says by what the experts are compared."""
+    degraded: int
+    """From this number on they are clean, most of them drawn."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
@@ -89,6 +102,7 @@ def main() -> None:
         metavar="EXPERT:DEGRADATION[,...]:DB",
         help="dB that an expert counts less on these degradations of the recipes; repeatable",
     )
+    parser.add_argument("--also", nargs="+", metavar=("CROPS", "RECIPE"), help="more crops, as these recipes make them")
     parser.add_argument("--observed", type=Path, help="file of what was read and scored; continued where it lacks some")
     given = parser.parse_args()
     joined, first = join(given.experts)
@@ -100,10 +114,17 @@ def main() -> None:
             )
     _, held_out = photographs(recipe, given.data)  # decoded before the processes start
     count = given.crops + (given.clean if recipe.scale == 1 else 0)
-    look = partial(observe, tuple(given.experts), tuple(given.recipes), given.data, given.crops)
+    judge, look = given.recipes[0], partial(observe, tuple(given.experts), given.data)
     digests = [sha256_of(resolve(name).path) for name in given.experts]
     asked = [*digests, *given.recipes, str(given.crops), str(count)]
-    reads, scores, degradations = observe_all(look, count, given.processes, asked, given.observed)
+    these = partial(look, Crops(tuple(given.recipes), judge, given.crops))
+    reads, scores, degradations = observe_all(these, count, given.processes, asked, given.observed)
+    if given.also:
+        count, recipes, kept = int(given.also[0]), given.also[1:], given.observed
+        asked = [*digests, judge, *recipes, str(count)]
+        kept = kept and kept.with_name(f"{kept.name}.also")
+        more = observe_all(partial(look, Crops(tuple(recipes), judge, count)), count, given.processes, asked, kept)
+        reads, scores, degradations = torch.cat([reads, more[0]]), torch.cat([scores, more[1]]), degradations + more[2]
     scores = handicapped(leaving_alone(with_halves(scores)), reads, degradations, given.less)
     fit_gate(joined, reads, scores, given.ridge, given.close)
     save_checkpoint(given.out, dataclasses.replace(first, config=joined.config, weights=joined.state_dict()))
@@ -210,24 +231,22 @@ def observe_all(
 
 
 @cache
-def prepared(names: Sequence[str], recipes: Sequence[str], data: Path) -> tuple[Experts, CropSampler, Measure]:
+def prepared(names: Sequence[str], data: Path, crops: Crops) -> tuple[Experts, CropSampler, Measure]:
     """What `observe` works with: loaded once a process."""
-    recipe = recipe_of(recipes)
-    return join(names)[0], sampler_of(recipe, photographs(recipe, data)[0]), measure_of(recipe)
+    recipe = recipe_of(crops.recipes)
+    return join(names)[0], sampler_of(recipe, photographs(recipe, data)[0]), measure_of(recipe_of([crops.judge]))
 
 
 @torch.inference_mode()
-def observe(
-    names: tuple[str, ...], recipes: tuple[str, ...], data: Path, degraded_ones: int, numbers: range
-) -> Observed:
+def observe(names: tuple[str, ...], data: Path, crops: Crops, numbers: range) -> Observed:
     """What the gate reads of these crops, (crops, reads); scores of the mixtures, (crops, experts, experts); their
     degradations.
 
     It reads every second crop as a photograph of many tiles, the others as one of a single tile. The mixture of an
     expert with itself is that expert, that of two is half of each: not a number from HALVED on, or for two shapes. From
-    number `degraded_ones` on the crops are clean, most of them drawn, and all experts count as if they kept them.
+    number `crops.degraded` on the crops are clean, most of them drawn, and all experts count as if they kept them.
     """
-    (joined, sampler, measure), device = prepared(names, recipes, data), choose_device("cpu", residual=True)
+    (joined, sampler, measure), device = prepared(names, data, crops), choose_device("cpu", residual=True)
     clean_ones = dataclasses.replace(sampler, mix={"clean": 1.0}, drawn=DRAWN, shrunk=0.0, sharpened=0.0)
     count, side, scale = len(names), joined.config.network.sample_side, joined.config.scale
     halves = torch.eye(count)[:, None] / 2 + torch.eye(count) / 2  # (i, j, shares)
@@ -235,7 +254,7 @@ def observe(
     mixtures = {(i, j): joined.mixed(halves[i, j]) for i, j in pairs if shapes[i] == shapes[j]}
     reads, scores, degradations = [], torch.full((len(numbers), count, count), torch.nan), []
     for row, number in enumerate(numbers):
-        chosen = sampler if number < degraded_ones else clean_ones
+        chosen = sampler if number < crops.degraded else clean_ones
         degraded, clean = chosen.batch(number, [0], CROP)
         degradations.append(chosen.degradation(number, 0))
         if number % GREY == 0:
@@ -243,7 +262,7 @@ def observe(
         with device.autocast():
             seen = squares(degraded, side) if number % 2 else centre(degraded, SMALL[number // 2 % len(SMALL)] // scale)
             reads.append(joined.gate_input(seen))
-            if number >= degraded_ones:
+            if number >= crops.degraded:
                 scores[row].fill_diagonal_(SCORE_LIMIT)
                 continue
             degraded, clean = centre(degraded, SCORED // scale), centre(clean, SCORED)
