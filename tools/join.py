@@ -105,6 +105,8 @@ def main() -> None:
     parser.add_argument("--also", nargs="+", metavar=("CROPS", "RECIPE"), help="more crops, as these recipes make them")
     parser.add_argument("--observed", type=Path, help="file of what was read and scored; continued where it lacks some")
     given = parser.parse_args()
+    if given.also and (len(given.also) < 2 or not given.also[0].isdecimal()):
+        parser.error(f"--also: a number of crops, then recipes, not {' '.join(given.also)}")
     joined, first = join(given.experts)
     recipe = recipe_of(given.recipes)
     for one in given.less:
@@ -114,16 +116,16 @@ def main() -> None:
             )
     _, held_out = photographs(recipe, given.data)  # decoded before the processes start
     count = given.crops + (given.clean if recipe.scale == 1 else 0)
-    judge, look = given.recipes[0], partial(observe, tuple(given.experts), given.data)
-    digests = [sha256_of(resolve(name).path) for name in given.experts]
-    asked = [*digests, *given.recipes, str(given.crops), str(count)]
-    these = partial(look, Crops(tuple(given.recipes), judge, given.crops))
-    reads, scores, degradations = observe_all(these, count, given.processes, asked, given.observed)
+    digests, kept = [sha256_of(resolve(name).path) for name in given.experts], given.observed
+
+    def observed(recipes: list[str], degraded: int, count: int, kept: Path | None) -> Observed:
+        look = partial(observe, tuple(given.experts), given.data, Crops(tuple(recipes), given.recipes[0], degraded))
+        asked = [*digests, given.recipes[0], *recipes, str(degraded), str(count)]
+        return observe_all(look, count, given.processes, asked, kept)
+
+    reads, scores, degradations = observed(given.recipes, given.crops, count, kept)
     if given.also:
-        count, recipes, kept = int(given.also[0]), given.also[1:], given.observed
-        asked = [*digests, judge, *recipes, str(count)]
-        kept = kept and kept.with_name(f"{kept.name}.also")
-        more = observe_all(partial(look, Crops(tuple(recipes), judge, count)), count, given.processes, asked, kept)
+        more = observed(given.also[1:], int(given.also[0]), int(given.also[0]), kept and Path(f"{kept}.also"))
         reads, scores, degradations = torch.cat([reads, more[0]]), torch.cat([scores, more[1]]), degradations + more[2]
     scores = handicapped(leaving_alone(with_halves(scores)), reads, degradations, given.less)
     fit_gate(joined, reads, scores, given.ridge, given.close)
