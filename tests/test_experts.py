@@ -3,7 +3,9 @@
 import io
 from argparse import ArgumentTypeError
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ from hfpie_cli.weights.registry import resolve
 from tests.conftest import smooth_picture
 from tests.test_train import changed
 from tools.gate import expected, fit_gate, handicap, handicapped, with_halves
-from tools.join import PARTS, grey, mixed, observe_all
+from tools.join import CROP, PARTS, Crops, capped, grey, mixed, observe, observe_all
 
 SHAPE = NetworkConfig(widths=(8, 12, 16), bodies=(1, 2, 1), tails=(1, 1, 0), unshuffle=2)
 CPU = Device(torch.device("cpu"), "fp32")
@@ -316,6 +318,35 @@ def test_what_was_observed_before_an_interruption_is_not_observed_again(tmp_path
     assert len(set(starts)) == PARTS
     with pytest.raises(SystemExit, match="of other experts"):
         observe_all(look, 120, 1, ["b"], kept)
+
+
+@dataclass(frozen=True)
+class EverySecondDrawn:
+    """Stands for a sampler whose crops of odd numbers are drawn."""
+
+    mix: dict[str, float] = field(default_factory=dict)
+    drawn: float = 0.5
+    shrunk: float = 0.0
+    sharpened: float = 0.0
+
+    def batch(self, step: int, indices: list[int], crop: int) -> tuple[torch.Tensor, torch.Tensor]:
+        clean = torch.rand(1, 3, CROP, CROP, generator=torch.Generator().manual_seed(step))
+        return clean / 2, clean
+
+    def kind(self, step: int, index: int) -> tuple[str, bool]:
+        return "halved", step % 2 == 1
+
+
+def test_experts_are_compared_by_psnr_on_drawn_crops_whatever_judges_photographs(experts, monkeypatch):
+    def judge(restored, clean):
+        return capped(restored, clean) - 100
+
+    monkeypatch.setattr("tools.join.prepared", lambda *given: (experts, EverySecondDrawn(), judge))
+    _, scores, names = observe(("one", "other"), Path(), Crops(("any",), "any", 1000), range(1000 - 4, 1000))
+    alone = scores.diagonal(dim1=1, dim2=2)
+    assert (alone[::2] < -50).all()
+    assert (alone[1::2] > 0).all()
+    assert names == ["halved"] * 4
 
 
 def test_a_grey_crop_is_its_luma():

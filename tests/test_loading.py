@@ -61,12 +61,15 @@ def test_loaders_give_the_batches_that_the_process_makes_itself(data):
         assert torch.equal(unpacked(small), plain)
 
 
-def test_a_sample_s_degradation_is_known_without_making_it(data):
-    sampler = CropSampler(data, {"awgn-50": 0.5, "clean": 0.5}, 1, 0)
-    named = [sampler.degradation(step, 0) for step in range(12)]
-    changed = [not np.array_equal(*sampler.sample(step, 0, 32)) for step in range(12)]
-    assert [name == "awgn-50" for name in named] == changed
-    assert len(set(named)) == 2
+def test_a_sample_s_degradation_and_whether_it_is_drawn_are_known_without_making_it(data, monkeypatch):
+    monkeypatch.setattr("hfpie_cli.data.crops.draw_any", lambda rng, height, width: np.full((height, width, 3), 2.0))
+    sampler = CropSampler(data, {"awgn-50": 0.5, "clean": 0.5}, 1, 0, drawn=0.5)
+    kinds = [sampler.kind(step, 0) for step in range(24)]
+    pairs = [sampler.sample(step, 0, 32) for step in range(24)]
+    assert [(name == "awgn-50", drawn) for name, drawn in kinds] == [
+        (not np.array_equal(*pair), bool((pair[1] == 2).all())) for pair in pairs
+    ]
+    assert len(set(kinds)) == 4
 
 
 def test_all_cores_but_one_load():

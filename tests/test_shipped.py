@@ -107,7 +107,7 @@ def test_tiles_do_not_show(name):
     ("name", "degradation"), [(n, d) for n in RESTORING if not known_weights()[n].gan for d in HARD[n]]
 )
 def test_every_scale_does_its_work(name, degradation):
-    degraded, clean = degraded_batch(degradation, 192)
+    degraded, clean = degraded_batch(degradation, 128)
     network, scores = NETWORKS[name].mixed_for(degraded), []
     assert isinstance(network, Network)
 
@@ -129,7 +129,7 @@ def test_every_scale_does_its_work(name, degradation):
 
 @pytest.mark.parametrize("name", RESTORING)
 def test_fp16_is_finite_on_photographs(name):
-    degraded, _ = degraded_batch(HARD[name][0], 96)
+    degraded, _ = degraded_batch(HARD[name][0], 64)
     whole = load_checkpoint(SHIPPED / known_weights()[name].file).network()
     for network in [whole.mixed_for(degraded), *whole.each()]:
         with torch.inference_mode():  # all but the picture's own enlargement, which stays at fp32
@@ -138,7 +138,7 @@ def test_fp16_is_finite_on_photographs(name):
 
 @pytest.mark.parametrize("name", RESTORING)
 def test_a_gradient_reaches_every_map_of_every_layer(name):
-    degraded, clean = degraded_batch(HARD[name][0], 96)
+    degraded, clean = degraded_batch(HARD[name][0], 64)
     whole = load_checkpoint(SHIPPED / known_weights()[name].file).network()
     for network in whole.each():
         (network(degraded) - clean).abs().mean().backward()

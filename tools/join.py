@@ -8,7 +8,8 @@ expert drawn by the shares, last that of the mixtures, as measured for each expe
 each two. Experts that were trained far apart are worse mixed than alone; then the gate chooses.
 There may be more recipes than experts: crops that the gate must know. A recipe that is named twice counts twice.
 `--also 1200 RECIPE ...` adds crops of other recipes, which would be few among all.
-Where the first recipe is adversarial, perceptual loss in dB takes the place of PSNR.
+Where the first recipe is adversarial, perceptual loss in dB takes the place of PSNR, except on drawn crops: a
+letter has one right shape.
 `--less 1:day-any,sensor:1.0` counts 1 dB less for the first expert on these degradations, where it is better on
 simulated noise than on real pairs; but not behind JPEG of quality 61 and less.
 It takes one process a core; set OMP_NUM_THREADS=1. `--observed FILE` keeps what was read and scored as it goes on, and
@@ -258,7 +259,8 @@ def observe(names: tuple[str, ...], data: Path, crops: Crops, numbers: range) ->
     for row, number in enumerate(numbers):
         chosen = sampler if number < crops.degraded else clean_ones
         degraded, clean = chosen.batch(number, [0], CROP)
-        degradations.append(chosen.degradation(number, 0))
+        name, drawn = chosen.kind(number, 0)
+        degradations.append(name)
         if number % GREY == 0:
             degraded, clean = grey(degraded), grey(clean)
         with device.autocast():
@@ -267,10 +269,14 @@ def observe(names: tuple[str, ...], data: Path, crops: Crops, numbers: range) ->
             if number >= crops.degraded:
                 scores[row].fill_diagonal_(SCORE_LIMIT)
                 continue
-            degraded, clean = centre(degraded, SCORED // scale), centre(clean, SCORED)
+            degraded, clean, judge = (
+                centre(degraded, SCORED // scale),
+                centre(clean, SCORED),
+                capped if drawn else measure,
+            )
             for (i, j), network in mixtures.items():
                 if i == j or number < HALVED:
-                    scores[row, i, j] = scores[row, j, i] = measure(network(degraded).float(), clean)
+                    scores[row, i, j] = scores[row, j, i] = judge(network(degraded).float(), clean)
     return torch.stack(reads), scores, degradations
 
 

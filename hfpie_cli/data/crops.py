@@ -66,26 +66,26 @@ class CropSampler:
 
     def sample(self, step: int, index: int, crop: int) -> tuple[Picture, Picture]:
         """One pair of arrays (h, w, 3)."""
-        name, rng = self._begun(step, index)
+        name, drawn, rng = self._begun(step, index)
         if name == PAIRS:
             return self._aligned(self.data.degraded, self.data.paired, rng, crop)
-        drawn = rng.random() < self.drawn
         sharp = not drawn and self.sharpened > 0 and rng.random() < self.sharpened
         if name == REDUCED and not drawn and not sharp:
             data = self._size(rng, crop)
             return self._aligned(data.reduced, data.photos, rng, crop)
         return self._synthetic(name, rng, crop, drawn=drawn, sharp=sharp)
 
-    def degradation(self, step: int, index: int) -> str:
-        """The name in `mix` by which that sample is degraded."""
-        return self._begun(step, index)[0]
+    def kind(self, step: int, index: int) -> tuple[str, bool]:
+        """(the name in `mix` by which that sample is degraded, whether it is drawn)."""
+        return self._begun(step, index)[:2]
 
-    def _begun(self, step: int, index: int) -> tuple[str, np.random.Generator]:
-        """(its degradation, the generator of all else) of a sample."""
+    def _begun(self, step: int, index: int) -> tuple[str, bool, np.random.Generator]:
+        """(its degradation, whether it is drawn, the generator of all else) of a sample."""
         rng = np.random.default_rng((self.seed, step, index))
         names = list(self.mix)
         shares = np.array([self.mix[name] for name in names])
-        return names[rng.choice(len(names), p=shares / shares.sum())], rng
+        name = names[rng.choice(len(names), p=shares / shares.sum())]
+        return name, name != PAIRS and rng.random() < self.drawn, rng
 
     def _size(self, rng: np.random.Generator, side: int) -> TrainingSet:
         """The photographs themselves, or at one of the smaller sizes of which most hold a square of `side` pixels."""
