@@ -346,13 +346,22 @@ def test_experts_are_compared_by_psnr_on_drawn_crops_whatever_judges_photographs
     alone = scores.diagonal(dim1=1, dim2=2)
     assert (alone[::2] < -50).all()
     assert (alone[1::2] > 0).all()
-    assert names == ["halved"] * 4
+    assert names == ["halved", "halved drawn"] * 2
 
 
 def test_a_grey_crop_is_its_luma():
     picture = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(3))
     assert torch.equal(grey(picture)[:, 0], grey(picture)[:, 2])
     assert torch.allclose(grey(grey(picture)), grey(picture), atol=1e-6)
+
+
+def test_a_handicap_on_photographs_spares_drawn_crops_alone():
+    scores, reads = torch.full((3, 2, 2), 30.0), torch.zeros(3, READS)
+    reads[1, STEP - READS] = COARSE + 1
+    less = handicapped(scores, reads, ["jpeg", "jpeg", "jpeg drawn"], [handicap("2:photographs:3.0")])
+    assert less.tolist() == [[[30, 28.5], [28.5, 27]]] * 2 + [[[30, 30], [30, 30]]]
+    of_both = handicapped(scores, 0 * reads, ["clean", "clean drawn", "jpeg"], [handicap("2:clean:3.0")])
+    assert of_both[:, 1, 1].tolist() == [27, 27, 30]
 
 
 @pytest.mark.parametrize("text", ["1:noise:1.0", "0:awgn:1.0", "1:awgn", "one:awgn:1.0", "1:awgn:much"])

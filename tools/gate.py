@@ -16,6 +16,8 @@ from hfpie_cli.training.objective import SCORE_LIMIT
 
 CLOSE = 0.2  # dB between experts, from which the better one is clearly preferred
 LIGHTLY = 0.03  # of the ridge: what JPEG left is read by few numbers, which may weigh much
+PHOTOGRAPHS = "photographs"  # in a handicap: all crops that are not drawn
+OF_DRAWN = " drawn"  # behind the degradation of a drawn crop
 CLEAN = 5.0  # dB that all but the first expert count less on what that one leaves as it is
 
 
@@ -57,7 +59,7 @@ def leaving_alone(scores: Tensor) -> Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class Handicap:
-    """What an expert counts less on some degradations."""
+    """What an expert counts less on some degradations, or on all photographs."""
 
     expert: int
     degradations: frozenset[str]
@@ -66,11 +68,12 @@ class Handicap:
 
 
 def handicap(text: str) -> Handicap:
-    """EXPERT:DEGRADATION[,...]:DB, experts numbered from 1. Raises ArgumentTypeError for a name or number that does not
-    exist, ValueError for another form.
+    """EXPERT:DEGRADATION[,...]:DB or EXPERT:photographs:DB, experts numbered from 1.
+
+    Raises ArgumentTypeError for a name or number that does not exist, ValueError for another form.
     """
     expert, names, less = text.split(":")
-    if unknown := sorted(set(names.split(",")) - set(DEGRADATIONS)):
+    if unknown := sorted(set(names.split(",")) - {PHOTOGRAPHS, *DEGRADATIONS}):
         raise argparse.ArgumentTypeError(f"no degradations: {', '.join(unknown)}")
     if int(expert) < 1:
         raise argparse.ArgumentTypeError(f"experts are numbered from 1: {expert}")
@@ -80,11 +83,14 @@ def handicap(text: str) -> Handicap:
 def handicapped(scores: Tensor, reads: Tensor, degradations: list[str], handicaps: list[Handicap]) -> Tensor:
     """Scores of crops of these degradations, less what the handicaps say; half of it where two experts are mixed.
 
-    Where the logarithm of JPEG's step exceeds COARSE, nothing is taken off: real noise does not survive that.
+    Where the logarithm of JPEG's step exceeds COARSE, nothing is taken off for a degradation: real noise does not
+    survive that.
     """
     scores, fine = scores.clone(), reads[:, STEP - READS] < COARSE
     for one in handicaps:
-        rows = fine & torch.tensor([name in one.degradations for name in degradations])
+        rows = fine & torch.tensor([name.removesuffix(OF_DRAWN) in one.degradations for name in degradations])
+        if PHOTOGRAPHS in one.degradations:
+            rows |= torch.tensor([not name.endswith(OF_DRAWN) for name in degradations])
         scores[rows, one.expert] -= one.less / 2
         scores[rows, :, one.expert] -= one.less / 2
     return scores

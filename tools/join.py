@@ -11,7 +11,8 @@ There may be more recipes than experts: crops that the gate must know. A recipe 
 Where the first recipe is adversarial, perceptual loss in dB takes the place of PSNR, except on drawn crops: a
 letter has one right shape.
 `--less 1:day-any,sensor:1.0` counts 1 dB less for the first expert on these degradations, where it is better on
-simulated noise than on real pairs; but not behind JPEG of quality 61 and less.
+simulated noise than on real pairs; but not behind JPEG of quality 61 and less. `--less 3:photographs:3.0` keeps an
+expert of drawings from photographs.
 It takes one process a core; set OMP_NUM_THREADS=1. `--observed FILE` keeps what was read and scored as it goes on, and
 takes it from there the next time: after an interruption only the rest is made, and another ridge is fitted in seconds.
 """
@@ -50,7 +51,7 @@ from hfpie_cli.training.objective import SCORE_LIMIT
 from hfpie_cli.weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hfpie_cli.weights.perceptual import load_classifier
 from hfpie_cli.weights.registry import resolve
-from tools.gate import CLOSE, fit_gate, handicap, handicapped, leaving_alone, with_halves
+from tools.gate import CLOSE, OF_DRAWN, PHOTOGRAPHS, fit_gate, handicap, handicapped, leaving_alone, with_halves
 
 CROP = 512  # side of the clean crops that the gate reads, pixels
 SCORED = 160  # side of their centre, which is scored
@@ -111,7 +112,7 @@ def main() -> None:
     joined, first = join(given.experts)
     recipe = recipe_of(given.recipes)
     for one in given.less:
-        if one.expert >= len(given.experts) or not one.degradations <= set(recipe.degradation):
+        if one.expert >= len(given.experts) or not one.degradations <= {PHOTOGRAPHS, *recipe.degradation}:
             parser.error(
                 f"--less: no expert {one.expert + 1}, or not all of {', '.join(one.degradations)} in the recipes"
             )
@@ -260,7 +261,7 @@ def observe(names: tuple[str, ...], data: Path, crops: Crops, numbers: range) ->
         chosen = sampler if number < crops.degraded else clean_ones
         degraded, clean = chosen.batch(number, [0], CROP)
         name, drawn = chosen.kind(number, 0)
-        degradations.append(name)
+        degradations.append(name + OF_DRAWN if drawn else name)
         if number % GREY == 0:
             degraded, clean = grey(degraded), grey(clean)
         with device.autocast():
