@@ -270,11 +270,8 @@ def observe(names: tuple[str, ...], data: Path, crops: Crops, numbers: range) ->
             if number >= crops.degraded:
                 scores[row].fill_diagonal_(SCORE_LIMIT)
                 continue
-            degraded, clean, judge = (
-                centre(degraded, SCORED // scale),
-                centre(clean, SCORED),
-                capped if drawn else measure,
-            )
+            degraded, clean = centre(degraded, SCORED // scale), centre(clean, SCORED)
+            judge = capped if drawn else measure
             for (i, j), network in mixtures.items():
                 if i == j or number < HALVED:
                     scores[row, i, j] = scores[row, j, i] = judge(network(degraded).float(), clean)
